@@ -1,4 +1,4 @@
-"""One run, trained once, and a copy of it for each test that may damage it."""
+"""Fixtures: a finished run that is trained once, and a copy of it for each test that changes files."""
 from __future__ import annotations
 
 import shutil
@@ -12,7 +12,7 @@ from tests.cli.helpers import SMALL
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory) -> Path:
-    """A finished run of two epochs, for reading only."""
+    """Return the folder of a finished run of two epochs, which tests must not change."""
     folder = tmp_path_factory.mktemp("finished") / "run"
     assert cli.main(["train", *SMALL, "--epochs", "2", "--out", str(folder)]) == 0
     return folder
@@ -20,5 +20,5 @@ def finished(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def run(finished, tmp_path) -> Path:
-    """A copy of it, to do with as one likes."""
+    """Return the folder of a copy of the finished run, which a test may change."""
     return Path(shutil.copytree(finished, tmp_path / "run"))

@@ -1,4 +1,4 @@
-"""Every option that cannot be used is refused in one line with status 2, before anything is written."""
+"""A bad option is refused with status 2 and a one-line message, before anything is written."""
 from __future__ import annotations
 
 import os
@@ -45,7 +45,7 @@ from tests.cli.helpers import SMALL, assert_refused, snapshot
     (["--as-released", "--kl-grad"], ["--as-released", "kl-grad"]),
     (["--data-dir", "/no/such/folder"], ["/no/such/folder"]),
     (["--dataset", "omniglot"], ["--data-dir", "brendenlake/omniglot"]),
-    (["--no-n"], ["--no-n"]), (["--epo", "3"], ["--epo"]),            # no option is guessed from its first letters
+    (["--no-n"], ["--no-n"]), (["--epo", "3"], ["--epo"]),            # options cannot be abbreviated
     (["--frobnicate"], ["--frobnicate"]),
     (["--n", "0"], ["--n", "at least 1"]),
     (["--n", "201"], ["--n", "at most 200"]),
@@ -90,7 +90,7 @@ from tests.cli.helpers import SMALL, assert_refused, snapshot
     (["--n", "9", "--k", "3", "--family", "paths"], ["--family paths", "--k 2"]),
     (["--n", "9", "--k", "2", "--family", "paths", "--estimator", "reinmax"], ["reinmax", "paths", "direct"]),
 ])
-def test_bad_options_of_train(tmp_path, capsys, monkeypatch, arguments, words):
+def test_train_refuses_bad_options(tmp_path, capsys, monkeypatch, arguments, words):
     monkeypatch.delenv("REFIMPL_DATA_DIR", raising=False)
     assert_refused(capsys, ["train", *arguments, "--out", tmp_path / "run"], *words)
     assert not (tmp_path / "run").exists()
@@ -129,7 +129,7 @@ def test_bad_options_of_train(tmp_path, capsys, monkeypatch, arguments, words):
     (["--dataset", "faces", "--labels", "2.5"], ["--labels", "2.5"]),
     (["--dataset", "faces", "--estimator", "arm"], ["arm", "direct"]),
     (["--resume"], ["checkpoint.npz", "missing"])])
-def test_bad_options_of_semi_supervised(tmp_path, capsys, arguments, words):
+def test_semi_supervised_refuses_bad_options(tmp_path, capsys, arguments, words):
     assert_refused(capsys, ["semi-supervised", *arguments, "--out", tmp_path / "run"], *words)
     assert not (tmp_path / "run").exists()
 
@@ -180,7 +180,7 @@ def test_bad_options_of_semi_supervised(tmp_path, capsys, arguments, words):
     ([], ["COMMAND"]),
     (["tarin"], ["tarin"]),
 ])
-def test_bad_options_of_other_commands(tmp_path, capsys, monkeypatch, arguments, words):
+def test_other_commands_refuse_bad_options(tmp_path, capsys, monkeypatch, arguments, words):
     monkeypatch.delenv("REFIMPL_DATA_DIR", raising=False)
     monkeypatch.chdir(tmp_path)
     assert_refused(capsys, arguments, *words)
@@ -198,7 +198,7 @@ def test_unusable_out_folder_is_refused(tmp_path, capsys):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_out_that_may_not_be_written(tmp_path, capsys):
+def test_read_only_out_folder_is_refused(tmp_path, capsys):
     tmp_path.chmod(0o500)
     assert_refused(capsys, ["train", *SMALL, "--epochs", 1, "--out", tmp_path], "--out")
 

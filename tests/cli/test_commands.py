@@ -1,4 +1,4 @@
-"""Every command end to end on a small slice."""
+"""The main commands run end to end on a small part of the data."""
 from __future__ import annotations
 
 import re
@@ -45,7 +45,7 @@ def test_train_with_several_variables(tmp_path, capsys, quick, options):
     if "--family" in options:
         assert "-log p(x)" in out and ("no bound" in out) == ("--as-released" in options)
     elif "20" in options:
-        assert "(one sample)" in out                                # 2^20 joint values: no exact bound
+        assert "(one sample)" in out                                # 2^20 joint values are too many for an exact bound
 
 
 @pytest.mark.parametrize("options", first(2, [
@@ -71,9 +71,9 @@ def test_resume_trains_more_epochs(run, capsys):
 
 
 def test_compare(run, tmp_path, capsys):
-    other = tmp_path / "other"
-    call(capsys, "train", *SMALL, "--estimator", "exact", "--epochs", 1, "--out", other)
-    status, out, _ = call(capsys, "compare", run, other, run, "--save", tmp_path / "both.png")
+    exact = tmp_path / "exact"
+    call(capsys, "train", *SMALL, "--estimator", "exact", "--epochs", 1, "--out", exact)
+    status, out, _ = call(capsys, "compare", run, exact, run, "--save", tmp_path / "both.png")
     assert status == 0 and out.count("test -ELBO") == 3
     assert (tmp_path / "both.png").read_bytes().startswith(b"\x89PNG")
 
@@ -90,13 +90,13 @@ def test_variance(run, tmp_path, capsys):
 def test_benchmark(capsys, monkeypatch):
     from refimpl.experiments.measuring import benchmark
 
-    monkeypatch.setattr(benchmark, "epoch_seconds", lambda: [1.0, 1.0, 1.05])       # an epoch takes too long here
+    monkeypatch.setattr(benchmark, "epoch_seconds", lambda: [1.0, 1.0, 1.05])       # an epoch would be slow
     status, out, _ = call(capsys, "measure", "benchmark", "--steps", 1, "--rounds", 1)
     assert status == 0 and len(out.splitlines()) == 1 + len(benchmark.cases(100)) + 1
     assert "1.05 times as long as the first" in out
 
 
-@pytest.mark.slow                                           # each part of it by itself: here and in test_printed.py
+@pytest.mark.slow                           # faster tests, here and in test_printed.py, check its parts separately
 def test_quickstart_in_a_separate_process(tmp_path, capsys, monkeypatch):
     done = spawn.refimpl("quickstart", "--out", tmp_path)
     assert done.returncode == 0 and done.stderr == "", done.stderr
@@ -105,14 +105,14 @@ def test_quickstart_in_a_separate_process(tmp_path, capsys, monkeypatch):
     bounds = [float(line.split()[3]) for line in done.stdout.splitlines() if re.match(r" +[123] +\d", line)]
     assert len(bounds) == 3 and bounds[2] < 172 < bounds[0]
     before = (tmp_path / "mnist" / FILE).read_bytes()
-    monkeypatch.setattr(commands, "verify_and_print", lambda *numbers: 0)       # seen above
+    monkeypatch.setattr(commands, "verify_and_print", lambda *numbers: 0)       # it ran above
     status, out, err = call(capsys, "quickstart", "--out", tmp_path)
-    assert status == 0 and err == ""                            # finds the run finished, and says the same
+    assert status == 0 and err == ""                            # it finds the finished run and prints the same summary
     assert out.partition("What you have seen")[2] == done.stdout.partition("What you have seen")[2] != ""
     assert (tmp_path / "mnist" / FILE).read_bytes() == before
 
 
-def test_help_names_every_command(capsys):
+def test_help_lists_every_command(capsys):
     status, out, _ = call(capsys, "--help")
     assert status == 0
     for name in (*KINDS, "quickstart", "verify", "train", "compare", "experiment", "measure", "make"):

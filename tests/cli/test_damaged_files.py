@@ -1,4 +1,4 @@
-"""Files that are missing, damaged, foreign or in use: one line with status 2, and nothing is touched."""
+"""Missing, damaged, foreign or locked files are refused with status 2 and a one-line message; no file changes."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -11,12 +11,12 @@ from refimpl.runs.checkpoint import FILE
 from tests.cli.helpers import SMALL, assert_refused, call, snapshot
 
 
-def test_resume_without_a_checkpoint(tmp_path, capsys):
+def test_resume_without_a_checkpoint_is_refused(tmp_path, capsys):
     assert_refused(capsys, ["train", *SMALL, "--out", tmp_path / "none", "--resume"], "checkpoint.npz", "missing")
     assert not (tmp_path / "none").exists()
 
 
-@pytest.mark.parametrize("other, words", [
+@pytest.mark.parametrize("changed, words", [
     (["--k", "7"], ["k is 10, not 7"]),
     (["--seed", "5"], ["seed is 0, not 5"]),
     (["--eps", "0.2"], ["eps is 0.1, not 0.2"]),
@@ -25,15 +25,16 @@ def test_resume_without_a_checkpoint(tmp_path, capsys):
     (["--no-kl-grad"], ["kl_grad is True, not False"]),
     (["--as-released"], ["schedule is constant, not released", "kl_grad is True, not False"]),
     (["--dataset", "fashion-mnist"], ["dataset is mnist, not fashion-mnist"])])
-def test_resume_with_other_settings(run, capsys, other, words):
+def test_resume_with_different_settings_is_refused(run, capsys, changed, words):
     before = snapshot(run)
-    assert_refused(capsys, ["train", *SMALL, *other, "--epochs", 3, "--out", run, "--resume"], "other settings", *words)
+    assert_refused(capsys, ["train", *SMALL, *changed, "--epochs", 3, "--out", run, "--resume"],
+                   "other settings", *words)
     assert snapshot(run) == before
 
 
 @pytest.mark.parametrize("name", ["refimpl run 1", "refimpl run 3", "refimpl semi-supervised run 2"])
 def test_commands_refuse_a_checkpoint_of_an_earlier_version(run, capsys, name):
-    arrays(format=name)(b"", run / FILE)
+    with_arrays(format=name)(b"", run / FILE)
     before = snapshot(run)
     for command in (["train", *SMALL, "--epochs", 3, "--out", run, "--resume"], ["measure", "codes", run],
                     ["measure", "variance", "--run", run, "--out", run / "v"]):
@@ -41,10 +42,11 @@ def test_commands_refuse_a_checkpoint_of_an_earlier_version(run, capsys, name):
     assert snapshot(run) == before
 
 
-def arrays(**changed):
+def with_arrays(**changed):
+    """Return a function that changes these arrays of a checkpoint, or removes those that are None."""
     def damage(content: bytes, path: Path) -> None:
-        whole = dict(np.load(path, allow_pickle=False))
-        np.savez(path, **{name: array for name, array in {**whole, **changed}.items() if array is not None})
+        original = dict(np.load(path, allow_pickle=False))
+        np.savez(path, **{name: array for name, array in {**original, **changed}.items() if array is not None})
     return damage
 
 
@@ -54,34 +56,34 @@ DAMAGE = {
     "text": lambda content, path: path.write_text("epoch,step\n"),
     "a single array": lambda content, path: np.save(open(path, "wb"), np.zeros(3)),
     "bit flipped": lambda content, path: path.write_bytes(content[:3000] + bytes([content[3000] ^ 1]) + content[3001:]),
-    "a later version": arrays(format="refimpl run 99"),
-    "no format": arrays(format=None),
+    "a later version": with_arrays(format="refimpl run 99"),
+    "no format": with_arrays(format=None),
     "other arrays": lambda content, path: np.savez(path, weights=np.zeros(3)),
-    "pickled": arrays(values=np.array([{}], dtype=object)),
-    "other length": arrays(values=np.zeros(3, np.float32)),
-    "other type": arrays(adam_M=np.zeros(3)),
-    "settings not json": arrays(settings="{"),
-    "settings of nothing": arrays(settings="{}"),
-    "settings of another kind": arrays(settings='{"k": "ten"}'),
-    "generator state not json": arrays(rng="?"),
-    "generator of another kind": arrays(rng='{"bit_generator": "MT19937"}'),
-    "history of another width": arrays(history=np.zeros((2, 3))),
-    "step not a number": arrays(adam_t="soon"),
-    "step of another run": arrays(adam_t=3),
-    "negative step": arrays(adam_t=-1),
-    "weights not finite": arrays(values=np.full(1, np.nan, np.float32)),
-    "settings with fractions": arrays(settings='{"k": 10.0}'),
-    "settings with null": arrays(settings='{"k": null}'),
-    "settings with a word for a switch": arrays(settings='{"kl_grad": "yes"}'),
-    "settings nested deep": arrays(settings="[" * 100_000),
-    "generator state out of range": arrays(rng='{"bit_generator": "PCG64", "state": {"state": -1, "inc": 1}, '
-                                               '"has_uint32": 0, "uinteger": 0}'),
-    "epochs out of order": arrays(history=np.full((2, 9), 7.0)),
+    "pickled": with_arrays(values=np.array([{}], dtype=object)),
+    "other length": with_arrays(values=np.zeros(3, np.float32)),
+    "other type": with_arrays(adam_M=np.zeros(3)),
+    "settings not json": with_arrays(settings="{"),
+    "settings of nothing": with_arrays(settings="{}"),
+    "settings of another kind": with_arrays(settings='{"k": "ten"}'),
+    "generator state not json": with_arrays(rng="?"),
+    "generator of another kind": with_arrays(rng='{"bit_generator": "MT19937"}'),
+    "history of another width": with_arrays(history=np.zeros((2, 3))),
+    "step not a number": with_arrays(adam_t="soon"),
+    "step of another run": with_arrays(adam_t=3),
+    "negative step": with_arrays(adam_t=-1),
+    "weights not finite": with_arrays(values=np.full(1, np.nan, np.float32)),
+    "settings with fractions": with_arrays(settings='{"k": 10.0}'),
+    "settings with null": with_arrays(settings='{"k": null}'),
+    "settings with a word for a switch": with_arrays(settings='{"kl_grad": "yes"}'),
+    "settings nested deep": with_arrays(settings="[" * 100_000),
+    "generator state out of range": with_arrays(rng='{"bit_generator": "PCG64", "state": {"state": -1, "inc": 1}, '
+                                                    '"has_uint32": 0, "uinteger": 0}'),
+    "epochs out of order": with_arrays(history=np.full((2, 9), 7.0)),
 }
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_resume_with_a_damaged_or_foreign_checkpoint(run, capsys, damage, recwarn):
+def test_resume_refuses_a_damaged_or_foreign_checkpoint(run, capsys, damage, recwarn):
     path = run / FILE
     DAMAGE[damage](path.read_bytes(), path)
     before = snapshot(run)
@@ -89,13 +91,13 @@ def test_resume_with_a_damaged_or_foreign_checkpoint(run, capsys, damage, recwar
     assert snapshot(run) == before
 
 
-def test_damaged_data_file(tmp_path, capsys):
+def test_damaged_data_file_is_refused(tmp_path, capsys):
     (tmp_path / "mnist.npz").write_bytes((data.SHIPPED / "mnist.npz").read_bytes()[:100_000])
     assert_refused(capsys, ["train", *SMALL, "--data-dir", tmp_path, "--out", tmp_path / "run"], "mnist.npz", "damaged")
     assert not (tmp_path / "run").exists()
 
 
-def test_run_in_use_by_another_process_is_refused(run, capsys):
+def test_resume_refuses_a_run_that_is_in_use(run, capsys):
     from refimpl.system.files import locked
 
     with locked(run):

@@ -1,4 +1,4 @@
-"""Odd places, names, streams and numbers: each gets its one line, and nothing is left behind."""
+"""Unusual environments, folders, streams and numbers: commands still succeed, or fail with a one-line message."""
 from __future__ import annotations
 
 import json
@@ -19,15 +19,18 @@ from refimpl.plots import images, runs
 from refimpl.runs import checkpoint, loop
 from refimpl.runs.vae import VAERun
 from tests.cases import first
-from tests.cli.helpers import SMALL, UNDRAWN, assert_refused, call
+from tests.cli.helpers import SMALL, WITHOUT_PICTURES, assert_refused, call
 from tests.settings import vae
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-def in_a_process(arguments: str, before: str = "", program: str = "-m refimpl",
+def run_in_shell(arguments: str, before: str = "", program: str = "-m refimpl",
                  **more) -> subprocess.CompletedProcess:
-    """A command line through a shell, with the package on the path, from wherever `cwd` says."""
+    """Run refimpl in a new Python process, started by a shell, with the package on the path.
+
+    `before` is put in front of the command, and `more` goes to subprocess.run, for example cwd.
+    """
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **more.pop("env", {})}
     command = f"{before}{sys.executable} {program} {arguments}"
     return subprocess.run(command, shell=True, capture_output=True, text=True, env=environment, **more)
@@ -35,12 +38,12 @@ def in_a_process(arguments: str, before: str = "", program: str = "-m refimpl",
 
 @pytest.mark.slow
 def test_verify_succeeds_with_closed_standard_output(tmp_path):
-    """Status 0, not 1, which for verify would mean that a claim failed."""
-    done = in_a_process(f"verify --k 2 --samples 1000 --out {tmp_path} >&-", cwd=tmp_path, program=UNDRAWN)
+    """The status must not be 1, because status 1 of verify means that a claim failed."""
+    done = run_in_shell(f"verify --k 2 --samples 1000 --out {tmp_path} >&-", cwd=tmp_path, program=WITHOUT_PICTURES)
     assert done.returncode == 0 and done.stderr == ""
 
 
-RC = """text.usetex: True
+BAD_MATPLOTLIBRC = """text.usetex: True
 figure.figsize: 9000, 9000
 font.family: No Such Font
 lines.linewidth: 700
@@ -49,17 +52,17 @@ lines.linewidth: 700
 
 @pytest.mark.slow
 def test_pictures_do_not_depend_on_the_users_matplotlib_settings(tmp_path):
-    """As a program, with a matplotlibrc that would not let a run end well, no place for matplotlib's cache, and a
-    window system that matplotlib does not know."""
-    (tmp_path / "matplotlibrc").write_text(RC)
-    done = in_a_process("train --limit 60 --batch 20 --hidden 4 --epochs 1 --out run", cwd=tmp_path,
+    """The command runs with a matplotlibrc that would break its pictures, a folder for matplotlib's cache that cannot
+    be created, and a backend that does not exist."""
+    (tmp_path / "matplotlibrc").write_text(BAD_MATPLOTLIBRC)
+    done = run_in_shell("train --limit 60 --batch 20 --hidden 4 --epochs 1 --out run", cwd=tmp_path,
                         env={"MPLCONFIGDIR": "/proc/none", "MPLBACKEND": "nosuch"})
     assert (done.returncode, done.stderr) == (0, "")
     with mpl.rc_context(fname=tmp_path / "matplotlibrc"):
-        loop.train(vae(hidden=4, limit=60, batch=20), 1, tmp_path / "here", draw=runs.of_run)
-        assert mpl.rcParams["lines.linewidth"] == 700                       # the user's own settings stay
+        loop.train(vae(hidden=4, limit=60, batch=20), 1, tmp_path / "expected", draw=runs.of_run)
+        assert mpl.rcParams["lines.linewidth"] == 700                       # the user's settings are unchanged
     for name in ("curves.png", "samples.png"):
-        assert plots.digest_of(tmp_path / "run" / name) == plots.digest_of(tmp_path / "here" / name) != ""
+        assert plots.digest_of(tmp_path / "run" / name) == plots.digest_of(tmp_path / "expected" / name) != ""
 
 
 def test_run_succeeds_if_a_picture_cannot_be_drawn(tmp_path, capsys, monkeypatch):
@@ -84,23 +87,23 @@ def test_pictures_of_images_of_extreme_shape_stay_small(tmp_path, shape, recwarn
 
 @pytest.mark.parametrize("words", first(1, ["--help", "--version", "train --help"]))
 def test_help_with_closed_standard_output_succeeds(tmp_path, words):
-    done = in_a_process(f"{words} >&-", cwd=tmp_path)
+    done = run_in_shell(f"{words} >&-", cwd=tmp_path)
     assert done.returncode == 0 and done.stderr == ""
 
 
 @pytest.mark.parametrize("name", first(1, ["matplotlib", "numpy"]))
 def test_missing_package_is_named_in_one_line(tmp_path, name):
-    """At the start, and where only some commands need it."""
+    """NumPy is imported at the start, and Matplotlib only by some commands."""
     (tmp_path / "missing" / name).mkdir(parents=True)
     (tmp_path / "missing" / name / "__init__.py").write_text(f"raise ModuleNotFoundError(\"No module named '{name}'\")")
-    done = in_a_process("train --limit 60 --batch 20 --hidden 4 --epochs 1", cwd=tmp_path,
+    done = run_in_shell("train --limit 60 --batch 20 --hidden 4 --epochs 1", cwd=tmp_path,
                         env={"PYTHONPATH": f"{tmp_path / 'missing'}{os.pathsep}{ROOT}"})
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and f"No module named '{name}'" in done.stderr
 
 
 @pytest.mark.parametrize("when", first(1, ["numpy", "refimpl.cli", "refimpl.cli.parser", "matplotlib.figure"]))
 def test_ctrl_c_during_an_import_exits_without_traceback(tmp_path, when):
-    """Inside any import, however deep; what is imported may swallow exceptions."""
+    """The interrupt may come during any import, and the imported module may raise another error instead."""
     (tmp_path / "sitecustomize.py").write_text(f"""
 import os, signal, sys
 class Finder:
@@ -112,7 +115,7 @@ class Finder:
                 raise RuntimeError("an extension module was not initialised") from None
 sys.meta_path.insert(0, Finder())
 """)
-    done = in_a_process("train --limit 60 --batch 20 --hidden 4 --epochs 1", cwd=tmp_path,
+    done = run_in_shell("train --limit 60 --batch 20 --hidden 4 --epochs 1", cwd=tmp_path,
                         env={"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
                         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     assert done.returncode == 130 and "Traceback" not in done.stderr
@@ -120,7 +123,7 @@ sys.meta_path.insert(0, Finder())
 
 def test_deleted_current_folder_is_reported(tmp_path):
     (tmp_path / "gone").mkdir()
-    done = in_a_process("verify --k 2 --samples 1000 --out q", cwd=tmp_path / "gone",
+    done = run_in_shell("verify --k 2 --samples 1000 --out q", cwd=tmp_path / "gone",
                         before=f"rmdir {tmp_path / 'gone'}; ")
     assert done.returncode == 2 and done.stderr.count("\n") == 1
     assert "the current folder has been deleted" in done.stderr
@@ -138,25 +141,25 @@ class Manager(FigureManagerBase):
 
 
 class FigureCanvas(FigureCanvasAgg):
-    required_interactive_framework = "headless"         # what a process without a display runs
+    required_interactive_framework = "headless"         # so that it needs no display
     manager_class = Manager
 """
 
 
 @pytest.mark.slow
 def test_explorer_opens_a_window_of_the_users_backend(tmp_path):
-    """As a program: every other command draws into files, whatever MPLBACKEND says, and this one must not."""
+    """All other commands ignore MPLBACKEND, because they draw only files; explore must use this backend."""
     (tmp_path / "a_window.py").write_text(WINDOW)
-    there = {"PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}", "MPLBACKEND": "module://a_window"}
-    done = in_a_process("explore --samples 50", cwd=tmp_path, env=there)
+    environment = {"PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}", "MPLBACKEND": "module://a_window"}
+    done = run_in_shell("explore --samples 50", cwd=tmp_path, env=environment)
     assert (done.returncode, done.stdout, done.stderr) == (0, "a window is shown\n", "")
-    done = in_a_process("explore", cwd=tmp_path, env={"MPLBACKEND": "nosuch"})
+    done = run_in_shell("explore", cwd=tmp_path, env={"MPLBACKEND": "nosuch"})
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and "MPLBACKEND=nosuch" in done.stderr
 
 
 @pytest.mark.slow
 def test_interrupts_ignored_by_the_parent_process_stay_ignored(tmp_path):
-    """A background job of a script, or nohup: Python leaves SIGINT alone where it was ignored at the start."""
+    """A script's background job starts with SIGINT ignored.  Python keeps this, and so must the command."""
     command = [sys.executable, "-m", "refimpl", "train", *SMALL, "--epochs", "3", "--out", str(tmp_path / "r")]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
@@ -169,7 +172,7 @@ def test_interrupts_ignored_by_the_parent_process_stay_ignored(tmp_path):
 @pytest.mark.parametrize("command", [["train"], ["semi-supervised"], ["verify"], ["measure", "variance"],
                                      ["measure", "estimators"], ["measure", "structured-timing"],
                                      ["experiment", "binary"], ["quickstart"]])
-def test_empty_name_of_a_folder_is_refused(tmp_path, capsys, monkeypatch, command):
+def test_empty_name_of_the_out_folder_is_refused(tmp_path, capsys, monkeypatch, command):
     monkeypatch.chdir(tmp_path)
     assert_refused(capsys, [*command, "--out", ""], "--out", "empty name")
     assert not list(tmp_path.iterdir())
@@ -186,7 +189,7 @@ def test_resume_is_suggested_only_if_there_is_a_checkpoint(tmp_path, capsys):
 
 @pytest.fixture
 def finished(tmp_path, quick) -> Path:
-    """A run of one epoch, without pictures."""
+    """Return the folder of a finished run of one epoch, without pictures."""
     loop.train(vae(hidden=4, limit=60, batch=20), 1, tmp_path / "run")
     return tmp_path / "run"
 
@@ -217,10 +220,10 @@ def test_compare_accepts_runs_of_every_kind(finished, tmp_path, capsys):
     assert status == 0 and err == "" and "10 labels" in out and "k = 10" in out
 
 
-# --- runs that are not finite, checkpoints that are not ours ----------------------------------------------------------
+# --- divergence, temperatures, generator states, imports --------------------------------------------------------------
 
 def test_finite_weights_with_overflowing_scores_are_reported_as_divergence(tmp_path, monkeypatch, recwarn):
-    """The steps go well and the weights are finite, but what they score overflows: no warning, one line."""
+    """The step succeeds and leaves finite weights, but their scores overflow.  There must be no warning."""
     def blow_up(self, x):
         self.adam.t += 1
         self.model.parameters.values[...] = 1e20

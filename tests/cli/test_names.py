@@ -1,4 +1,4 @@
-"""Names, ranges and defaults at the command line: one meaning each, stated once, and the nearest name for a slip."""
+"""Names, ranges and defaults of the command line are consistent, and a misspelt name gets a suggestion."""
 from __future__ import annotations
 
 import argparse
@@ -21,15 +21,16 @@ from refimpl.runs.vae import VAESettings
 from tests.cli.helpers import ROOT, assert_refused, call, every_command, snapshot
 
 PARSERS = {command.prog.removeprefix("python -m refimpl "): command for command in every_command()}
-BELOW = {name: [each.split()[1] for each in PARSERS if each.startswith(f"{name} ")] for name in ("measure", "make")}
-NUMBERS = [(command, name) for command, declared in OPTIONS.items() for name in declared]
+SUBCOMMANDS = {group: [name.split()[1] for name in PARSERS if name.startswith(f"{group} ")]
+               for group in ("measure", "make")}
+NUMERIC_OPTIONS = [(command, name) for command, declared in OPTIONS.items() for name in declared]
 
 
-def full(command: str) -> list[str]:
-    """The words of the command with this last word, and its required arguments."""
-    (words,) = [each for each in PARSERS if each.split()[-1] == command]
-    needed = {"experiment": ["binary"], "codes": ["x"], "yardsticks": ["x"], "faces-sheet": ["--save", "x.png"]}
-    return [*words.split(), *needed.get(command, [])]
+def with_required_arguments(command: str) -> list[str]:
+    """Return the full name of the command whose last word is `command`, followed by its required arguments."""
+    (words,) = [name for name in PARSERS if name.split()[-1] == command]
+    required = {"experiment": ["binary"], "codes": ["x"], "yardsticks": ["x"], "faces-sheet": ["--save", "x.png"]}
+    return [*words.split(), *required.get(command, [])]
 
 
 # --- suggestions ------------------------------------------------------------------------------------------------------
@@ -54,12 +55,12 @@ def full(command: str) -> list[str]:
 def test_misspelt_name_gets_a_suggestion(tmp_path, capsys, monkeypatch, arguments, suggested):
     monkeypatch.chdir(tmp_path)
     assert_refused(capsys, arguments, "did you mean" if suggested else "unknown")
-    _, _, said = call(capsys, *arguments)
-    assert re.findall(r"did you mean '(.*?)'\?", said) == ([suggested] if suggested else []), said
+    _, _, err = call(capsys, *arguments)
+    assert re.findall(r"did you mean '(.*?)'\?", err) == ([suggested] if suggested else []), err
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("group, name", [(group, name) for group, names in BELOW.items() for name in names])
+@pytest.mark.parametrize("group, name", [(group, name) for group, names in SUBCOMMANDS.items() for name in names])
 def test_command_without_its_group_gets_the_full_name_as_suggestion(capsys, group, name):
     assert_refused(capsys, [name], f"unknown command '{name}'; did you mean '{group} {name}'?")
 
@@ -77,11 +78,11 @@ def test_top_level_commands():
     assert top == {"quickstart", "verify", "explore", *KINDS, "compare", "measure", "experiment", "make"}
 
 
-@pytest.mark.parametrize("group", BELOW)
+@pytest.mark.parametrize("group", SUBCOMMANDS)
 def test_help_of_a_group_describes_each_command_in_one_line(capsys, group):
     status, out, _ = call(capsys, group, "--help")
     listed = re.findall(r"^  ([a-z][a-z-]+) +(\S.*)$", out, re.M)
-    assert status == 0 and sorted(name for name, _ in listed) == sorted(BELOW[group])
+    assert status == 0 and sorted(name for name, _ in listed) == sorted(SUBCOMMANDS[group])
     assert max(map(len, out.splitlines())) <= 100
     assert_refused(capsys, [group], "NAME")
 
@@ -105,36 +106,38 @@ def test_out_save_and_samples_mean_the_same_for_every_command():
 def test_help_shows_a_meaningful_default_for_every_option():
     for name, command in PARSERS.items():
         for action in command._actions:
-            free = action.option_strings in (["--set"], ["--save"], ["--add"]) or action.required
-            if not action.option_strings or free or action.nargs == 0 and not isinstance(
+            without_default = action.option_strings in (["--set"], ["--save"], ["--add"]) or action.required
+            if not action.option_strings or without_default or action.nargs == 0 and not isinstance(
                     action, argparse.BooleanOptionalAction):
                 continue
-            said = command._get_formatter()._get_help_string(action)
-            assert "(default: " in said and "(default: None" not in said and "own choice" not in said, (name, said)
+            help_text = command._get_formatter()._get_help_string(action)
+            assert "(default: " in help_text, (name, help_text)
+            assert "(default: None" not in help_text and "own choice" not in help_text, (name, help_text)
 
 
-def test_help_names_estimators_with_a_different_default(capsys):
-    said = " ".join(call(capsys, "train", "--help")[1].split())
-    assert "(default: 0.5, 1.0 for reinmax)" in said and "to 1,000,000 (default: 0.1)" in said
+def test_help_names_estimators_whose_default_differs(capsys):
+    out = " ".join(call(capsys, "train", "--help")[1].split())
+    assert "(default: 0.5, 1.0 for reinmax)" in out and "to 1,000,000 (default: 0.1)" in out
 
 
 # --- ranges -----------------------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("command, name", NUMBERS)
+@pytest.mark.parametrize("command, name", NUMERIC_OPTIONS)
 def test_range_is_the_same_in_help_at_the_command_line_and_in_the_library(capsys, command, name):
     declared = OPTIONS[command][name]
-    parser = PARSERS.get(command) or PARSERS[" ".join(full(command)[:2])]
+    parser = PARSERS.get(command) or PARSERS[" ".join(with_required_arguments(command)[:2])]
     (action,) = [action for action in parser._actions if action.dest == name]
     for end, words, beyond in ((declared.least, "at least", -1), (declared.most, "at most", 1)):
         if end is None:
             continue
         assert f"{end:,.10g}" in action.help
-        make_parser().parse_args([*full(command), f"--{name}={end}"])
+        make_parser().parse_args([*with_required_arguments(command), f"--{name}={end}"])
         options.check(command, **{name: end})
         with pytest.raises(InputError, match=f"^--{name} must be {words} {end}"):
             options.check(command, **{name: end + beyond})
-        assert_refused(capsys, [*full(command), f"--{name}={end + beyond}"], f"error: --{name} must be {words} {end}")
-    assert_refused(capsys, [*full(command), f"--{name}=ten"], f"--{name} must be a ", "got 'ten'")
+        assert_refused(capsys, [*with_required_arguments(command), f"--{name}={end + beyond}"],
+                       f"error: --{name} must be {words} {end}")
+    assert_refused(capsys, [*with_required_arguments(command), f"--{name}=ten"], f"--{name} must be a ", "got 'ten'")
 
 
 def test_slider_of_the_explorer_has_the_range_of_its_option():
@@ -146,12 +149,12 @@ def test_plateau_steps_runs_as_many_steps_as_the_committed_rows():
     assert steps == {make_parser().parse_args(["measure", "plateau-steps"]).steps}
 
 
-# --- what overwrites tracked files ------------------------------------------------------------------------------------
+# --- commands that overwrite tracked files ----------------------------------------------------------------------------
 
 @pytest.mark.parametrize("name", ["report", "tutorial-runs", "functions", "commands", "lecture"])
 def test_help_says_which_commands_overwrite_tracked_files(capsys, name):
-    said = " ".join(call(capsys, "make", name, "--help")[1].split())
-    assert "--write" in said and "overwrite these files, which the repository tracks" in said
+    out = " ".join(call(capsys, "make", name, "--help")[1].split())
+    assert "--write" in out and "overwrite these files, which the repository tracks" in out
 
 
 def test_no_file_is_written_without_the_write_option(tmp_path, capsys, monkeypatch):
@@ -164,7 +167,7 @@ def test_no_file_is_written_without_the_write_option(tmp_path, capsys, monkeypat
     assert call(capsys, "make", "functions", "--write")[0] == 0 and snapshot(tmp_path) != before
 
 
-# --- what is printed --------------------------------------------------------------------------------------------------
+# --- printed tables ---------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("settings, titles", [
     (dict(n=1, k=2_000), ["train -ELBO", "valid -ELBO", "test -ELBO", "test -log p(x)", "gap"]),
@@ -181,8 +184,8 @@ def test_only_columns_with_values_are_printed(settings, titles):
                          "sampled_elbo", "seconds"), 1.0)
     assert len(words_of("train").line(settings, row)) == len(heading.splitlines()[-1])
     if not titles:
-        nothing = words_of("train").result(settings, row | {"test_log_likelihood": float("nan")})
-        assert "too many joint values" in nothing
+        message = words_of("train").result(settings, row | {"test_log_likelihood": float("nan")})
+        assert "too many joint values" in message
 
 
 def test_verify_says_that_h_is_normalised(tmp_path, capsys):
@@ -203,5 +206,5 @@ def test_only_make_commands_have_the_write_option():
 
 
 @pytest.mark.parametrize("command", ["train", "semi-supervised"])
-def test_parser_sets_no_name_that_a_setting_of_a_user_could_also_have(command):
+def test_parser_sets_only_reserved_names(command):
     assert set(vars(make_parser().parse_args([command]))) <= OTHER_OPTIONS

@@ -1,4 +1,4 @@
-"""An error is one line whatever characters a path has, and whatever matplotlib finds in its settings."""
+"""Error messages are one line, even if a path has unusual characters or a matplotlibrc cannot be read."""
 from __future__ import annotations
 
 import sys
@@ -11,17 +11,17 @@ from refimpl.arguments import InputError, one_line
 from refimpl.experiments import theory
 from refimpl.experiments.theory import explore
 from tests.cli.helpers import SMALL, assert_refused, call
-from tests.cli.test_edges import in_a_process
+from tests.cli.test_edges import run_in_shell
 
-ODD = "a\nb\rc\x1b[31md\x0be\x85f\u2028g\x00h\udcff"
-SHOWN = r"a\nb\rc\x1b[31md\x0be\x85f\u2028g\x00h\udcff"
-NAME = ODD.replace("\x00", "").replace("\udcff", "")            # what a file can be called
-NAME_SHOWN = SHOWN.replace(r"\x00", "").replace(r"\udcff", "")
+UNUSUAL = "a\nb\rc\x1b[31md\x0be\x85f\u2028g\x00h\udcff"
+ESCAPED = r"a\nb\rc\x1b[31md\x0be\x85f\u2028g\x00h\udcff"
+NAME = UNUSUAL.replace("\x00", "").replace("\udcff", "")            # without the characters that no file name has
+NAME_ESCAPED = ESCAPED.replace(r"\x00", "").replace(r"\udcff", "")
 
 
 def test_message_of_an_input_error_is_one_line():
-    assert str(InputError(ODD)) == one_line(ODD) == SHOWN and SHOWN.isprintable()
-    assert one_line(SHOWN) == SHOWN and one_line("ε = 0,1 … 数据") == "ε = 0,1 … 数据"
+    assert str(InputError(UNUSUAL)) == one_line(UNUSUAL) == ESCAPED and ESCAPED.isprintable()
+    assert one_line(ESCAPED) == ESCAPED and one_line("ε = 0,1 … 数据") == "ε = 0,1 … 数据"
 
 
 @pytest.mark.parametrize("arguments", [
@@ -31,26 +31,26 @@ def test_message_of_an_input_error_is_one_line():
     ["train", "--set", NAME], ["train", "--estimator", NAME], [NAME], ["measure", "codes", NAME],
     ["measure", "variance", "--run", NAME], ["make", "report", "--root", NAME], ["explore", "--save", NAME],
     ["experiment", "binary", "--only", NAME], ["verify", "--h", NAME, "--f", "1,2"]],
-    ids=lambda arguments: " ".join(arguments).replace(NAME, "ODD"))
+    ids=lambda arguments: " ".join(arguments).replace(NAME, "UNUSUAL"))
 def test_every_error_message_is_one_line(tmp_path, capsys, monkeypatch, arguments):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("")
     if arguments[-2:] == ["--out", NAME] and "--resume" not in arguments:
         (tmp_path / NAME).write_text("")
     status, _, err = call(capsys, *arguments)
-    assert status == 2 and err[-1] == "\n" and err[:-1].isprintable() and NAME_SHOWN in err.replace("\\\\", "\\"), err
+    assert status == 2 and err[-1] == "\n" and err[:-1].isprintable() and NAME_ESCAPED in err.replace("\\\\", "\\"), err
 
 
 def test_picture_that_cannot_be_drawn_is_reported_in_one_line(tmp_path, capsys):
     with plots.may_fail(tmp_path / NAME):
         raise OverflowError("no tick")
-    assert capsys.readouterr().err == f"{tmp_path}/{NAME_SHOWN} could not be drawn: OverflowError: no tick\n"
+    assert capsys.readouterr().err == f"{tmp_path}/{NAME_ESCAPED} could not be drawn: OverflowError: no tick\n"
 
 
 def test_undecodable_matplotlib_settings_are_refused_before_training(tmp_path):
-    """As a program: refused before a run is trained whose pictures could not be drawn."""
+    """The error must come before a run is trained whose pictures could not be drawn."""
     (tmp_path / "matplotlibrc").write_bytes(b"font.family: \xff\n")
-    done = in_a_process("train --limit 60 --batch 20 --hidden 4 --epochs 1 --out run", cwd=tmp_path)
+    done = run_in_shell("train --limit 60 --batch 20 --hidden 4 --epochs 1 --out run", cwd=tmp_path)
     assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
     assert "matplotlibrc" in done.stderr and "can't decode byte 0xff" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["matplotlibrc"]
@@ -68,20 +68,20 @@ def test_explorer_refuses_undecodable_matplotlib_settings(capsys, monkeypatch):
 
 
 def test_explorer_ignores_the_users_matplotlib_settings(tmp_path, monkeypatch):
-    """From the first line that is drawn until its window is closed."""
-    found = []
+    """They are ignored from the first line that is drawn until the window is closed."""
+    widths = []
 
     class Explorer:
         def __init__(self, figure, *problem):
-            found.append(mpl.rcParams["lines.linewidth"])
+            widths.append(mpl.rcParams["lines.linewidth"])
             self.figure = figure
 
     monkeypatch.setattr(explore, "Explorer", Explorer)
-    monkeypatch.setattr(explore, "_window", lambda: found.append(mpl.rcParams["lines.linewidth"]))
-    monkeypatch.setattr(explore, "_wait", lambda: found.append(mpl.rcParams["lines.linewidth"]))
+    monkeypatch.setattr(explore, "_window", lambda: widths.append(mpl.rcParams["lines.linewidth"]))
+    monkeypatch.setattr(explore, "_wait", lambda: widths.append(mpl.rcParams["lines.linewidth"]))
     monkeypatch.setattr(plots, "save", lambda figure, path: None)
     with mpl.rc_context({"lines.linewidth": 700}):
         explore.run(samples=10)
         explore.run(samples=10, save=tmp_path / "x.png")
         assert mpl.rcParams["lines.linewidth"] == 700
-    assert found == [mpl.rcParamsDefault["lines.linewidth"]] * 4
+    assert widths == [mpl.rcParamsDefault["lines.linewidth"]] * 4

@@ -1,6 +1,7 @@
-"""What the commands print and pass on: each number under its own title, each option at its own place.
+"""Commands print each number under its own title, and pass each option on as the argument of the same name.
 
-The experiments are replaced by rows in which no two numbers are the same: one in the place of another would be seen.
+Experiments are replaced by functions that return fixed rows.  The numbers in a row differ, so that a test fails if two
+of them are swapped.
 """
 from __future__ import annotations
 
@@ -28,8 +29,11 @@ from tests.settings import mixture, vae
 
 
 @pytest.fixture
-def replaced(monkeypatch):
-    """replaced(owner, rows): owner.run gives these rows, reporting each; returns the list of its calls' arguments."""
+def fake_run(monkeypatch):
+    """Return a function that replaces owner.run by one that reports and returns these rows.
+
+    It returns a list to which the arguments of each later call are added, by name.
+    """
     def replace(owner, rows, name: str = "run") -> list[dict]:
         signature, calls = inspect.signature(getattr(owner, name)), []
 
@@ -48,12 +52,12 @@ def replaced(monkeypatch):
 
 
 def numbers(line: str) -> list[float]:
-    """All numbers of a line, in order."""
+    """Return all numbers in a line, in order."""
     return [float(text) for text in re.findall(r"-?\d+(?:\.\d+)?(?:e[-+]\d+)?", line)]
 
 
-def test_variance(replaced, capsys, tmp_path):
-    calls = replaced(variance, [variance.Row(0.1, 11.0, 22.0, 0.3, 9.0, 44.0, 0.5, 9.0)])
+def test_variance(fake_run, capsys, tmp_path):
+    calls = fake_run(variance, [variance.Row(0.1, 11.0, 22.0, 0.3, 9.0, 44.0, 0.5, 9.0)])
     status, out, _ = call(capsys, "measure", "variance", "--run", tmp_path / "r", "--dataset", "fashion-mnist",
                           "--k", 7, "--seed", 3, "--samples", 21, "--batch", 34, "--data-dir", tmp_path / "d",
                           "--out", tmp_path / "v")
@@ -65,16 +69,16 @@ def test_variance(replaced, capsys, tmp_path):
     assert str(tmp_path / "v" / "variance.png") in out
 
 
-def test_estimators(replaced, capsys, tmp_path):
-    made = [estimators_table.Row("exact", 0.011, 1.5, 3.0, 7, True, True),
+def test_estimators(fake_run, capsys, tmp_path):
+    rows = [estimators_table.Row("exact", 0.011, 1.5, 3.0, 7, True, True),
             estimators_table.Row("gumbel-softmax", 0.022, 99.0, 5.0, 2, False, False),
             estimators_table.Row("direct", 0.033, 0.5, 6.0, 3, False, True),
             estimators_table.Row("tilted", 0.033, 4e8, 0.0, 3, False, False),
             estimators_table.Row("perturbed", 0.033, 0.0, 6.0, 3, True, True)]
-    calls = replaced(estimators_table, made)
+    calls = fake_run(estimators_table, rows)
     status, out, _ = call(capsys, "measure", "estimators", "--n", 3, "--k", 5, "--samples", 1234,
                           "--seed", 9, "--out", tmp_path)
-    assert status == 0                                      # biased, but it never said that it was not
+    assert status == 0                                      # two estimators are biased, but are declared to be
     assert calls == [dict(n=3, k=5, samples=1234, seed=9, out=tmp_path)]
     assert "n = 3, k = 5, seed 9; 1,234 draws" in out
     title, *lines = out.splitlines()[2:8]
@@ -86,13 +90,13 @@ def test_estimators(replaced, capsys, tmp_path):
         ["tilted", "0.033", "-", "0", "3", "0", "biased, as declared"],
         ["perturbed", "0.033", "-", "6", "3", "18", "cannot be tested: too few draws"]]
     assert str(tmp_path / "estimators.png") in out
-    made.append(estimators_table.Row("rebar", 0.022, 99.0, 5.0, 2, True, False))
+    rows.append(estimators_table.Row("rebar", 0.022, 99.0, 5.0, 2, True, False))
     status, out, _ = call(capsys, "measure", "estimators", "--out", tmp_path)
     assert status == 1 and "BIASED, but declared not to be" in out
 
 
-def test_joint_argmax(replaced, capsys, tmp_path):
-    calls = replaced(joint_argmax, [joint_argmax.Row(0.25, 0.11, 0.22, 0.33, 1.1, 2.2, 3.3, 4.4, 5.5, 6.6, 7.7)])
+def test_joint_argmax(fake_run, capsys, tmp_path):
+    calls = fake_run(joint_argmax, [joint_argmax.Row(0.25, 0.11, 0.22, 0.33, 1.1, 2.2, 3.3, 4.4, 5.5, 6.6, 7.7)])
     status, out, _ = call(capsys, "measure", "joint-argmax", "--n", 6, "--dataset", "fashion-mnist", "--seed", 4,
                           "--samples", 31, "--batch", 17, "--data-dir", tmp_path, "--out", tmp_path / "o")
     assert status == 0
@@ -105,8 +109,8 @@ def test_joint_argmax(replaced, capsys, tmp_path):
     assert numbers(row) == [0.25, 11, 22, 33, 1.1, 2.2, 3.3, 4.4, 5.5, 6.6, 7.7]
 
 
-def test_structured_timing(replaced, capsys, tmp_path):
-    calls = replaced(structured_timing, [structured_timing.Row("direct, maxflow", 7, 0.0123)])
+def test_structured_timing(fake_run, capsys, tmp_path):
+    calls = fake_run(structured_timing, [structured_timing.Row("direct, maxflow", 7, 0.0123)])
     status, out, _ = call(capsys, "measure", "structured-timing", "--batch", 12, "--largest", 9, "--out", tmp_path)
     assert status == 0 and calls == [dict(out=tmp_path, batch=12, largest=9)]
     title, row = out.splitlines()[:2]
@@ -115,10 +119,10 @@ def test_structured_timing(replaced, capsys, tmp_path):
     assert str(tmp_path / "structured-timing.png") in out
 
 
-def test_benchmark(replaced, capsys, monkeypatch):
+def test_benchmark(fake_run, capsys, monkeypatch):
     monkeypatch.delenv("OPENBLAS_CORETYPE", raising=False)
     label = vae().resolved().label()
-    calls = replaced(benchmark, [benchmark.Row(label, 0.006, 0.004)])
+    calls = fake_run(benchmark, [benchmark.Row(label, 0.006, 0.004)])
     monkeypatch.setattr(benchmark, "epoch_seconds", lambda: [2.0, 3.0, 5.0])
     status, out, _ = call(capsys, "measure", "benchmark", "--batch", 300, "--steps", 3, "--rounds", 5, "--out", "o")
     assert status == 0 and calls == [dict(batch=300, steps=3, rounds=5, out=Path("o"))]
@@ -130,10 +134,10 @@ def test_benchmark(replaced, capsys, monkeypatch):
     assert "OPENBLAS_CORETYPE=Prescott is set" in call(capsys, "measure", "benchmark")[1]
 
 
-def test_codes(replaced, capsys, tmp_path):
+def test_codes(fake_run, capsys, tmp_path):
     start = codes.Codes(50, 4, np.array([[0.0, 1.0], [1.0, 0.0], [1.0, 0.0], [0.75, 0.25]]))
     now = codes.Codes(50, 7, np.array([[0.9, 0.1], [1.0, 0.0], [0.2, 0.8]]))
-    calls = replaced(codes, (start, now))
+    calls = fake_run(codes, (start, now))
     status, out, _ = call(capsys, "measure", "codes", tmp_path, "--images", 50, "--data-dir", tmp_path / "d")
     assert status == 0 and calls == [dict(folder=tmp_path, images=50, data_dir=tmp_path / "d")]
     assert out.splitlines() == [
@@ -141,19 +145,19 @@ def test_codes(replaced, capsys, tmp_path):
         "  share of ones: 1.00 0.00 0.00 0.25",
         "after training: 50 test images have 7 different z, and 1 of 3 variables are the same for all of them",
         "  share of ones: 0.10 0.00 0.80"]
-    replaced(codes, 2 * (codes.Codes(8, 3, np.array([[0.5, 0.5, 0.0]]), [(7, 0.75), (None, 0.0), (None, 0.0)]),))
-    assert call(capsys, "measure", "codes", tmp_path)[1].splitlines()[1:4] == [     # one variable: value by value
+    fake_run(codes, 2 * (codes.Codes(8, 3, np.array([[0.5, 0.5, 0.0]]), [(7, 0.75), (None, 0.0), (None, 0.0)]),))
+    assert call(capsys, "measure", "codes", tmp_path)[1].splitlines()[1:4] == [     # one variable: a line per value
         "  value 0: 50.0% of the images, most often label 7 (75%)", "  value 1: 50.0% of the images",
         "  value 2: 0.0% of the images"]
-    replaced(codes, 2 * (codes.Codes(8, 3, np.full((2, 3), 1 / 3)),))       # of three values none is "one"
+    fake_run(codes, 2 * (codes.Codes(8, 3, np.full((2, 3), 1 / 3)),))     # three values have no share of ones
     assert call(capsys, "measure", "codes", tmp_path)[1].count("\n") == 2
 
 
-def test_compare(replaced, capsys, tmp_path):
-    """The last row of each run, beside the folder that it came from."""
+def test_compare(fake_run, capsys, tmp_path):
+    """The last row of each run is printed after the name of its folder."""
     rows = [{"epoch": epoch, "test_elbo": -200.0 - epoch, "seconds": 10.0 * epoch} for epoch in (1.0, 2.0)]
     settings = [vae(estimator=name, seed=seed).resolved() for name, seed in (("direct", 1), ("exact", 2))]
-    calls = replaced(compare, [(settings[0], rows), (settings[1], rows[:1])])
+    calls = fake_run(compare, [(settings[0], rows), (settings[1], rows[:1])])
     status, out, _ = call(capsys, "compare", "a", "b", "--save", tmp_path / "c.png")
     assert status == 0 and calls == [dict(folders=[Path("a"), Path("b")], out=tmp_path / "c.png")]
     assert out.splitlines() == [
@@ -162,9 +166,9 @@ def test_compare(replaced, capsys, tmp_path):
         f"Picture: {tmp_path / 'c.png'}"]
 
 
-def test_experiment(replaced, capsys, tmp_path, monkeypatch):
+def test_experiment(fake_run, capsys, tmp_path, monkeypatch):
     cell = Cell("direct", vae().resolved())
-    calls = replaced(registry, {cell: [{"epoch": 3.0, "test_elbo": -123.0}]})
+    calls = fake_run(registry, {cell: [{"epoch": 3.0, "test_elbo": -123.0}]})
     status, out, _ = call(capsys, "experiment", "binary", "--epochs", 3, "--seeds", 2, "--dataset", "mnist",
                           "fashion-mnist", "--only", "arm", "rebar", "--jobs", 5, "--data-dir", tmp_path / "d",
                           "--out", tmp_path)
@@ -177,8 +181,8 @@ def test_experiment(replaced, capsys, tmp_path, monkeypatch):
                             data_dir=None, only=None)
 
 
-def test_tutorial_runs(replaced, capsys):
-    calls = replaced(tutorial_runs, ["made"], "make")
+def test_tutorial_runs(fake_run, capsys):
+    calls = fake_run(tutorial_runs, ["made"], "make")
     status, out, _ = call(capsys, "make", "tutorial-runs", "single-exact", "labels-0")
     lines = out.splitlines()
     assert status == 0 and not calls and "--write" in lines.pop() and len(lines) == 2        # nothing is trained
@@ -188,13 +192,13 @@ def test_tutorial_runs(replaced, capsys):
 
 
 @pytest.mark.parametrize("holds, status", [(True, 0), (False, 1), (None, 0)])
-def test_verify(replaced, capsys, tmp_path, holds, status):
-    calls = replaced(verify, [verify.Claim("one", "1.5", "2.5", True), verify.Claim("two", "3.5", "4.5", holds)])
+def test_verify(fake_run, capsys, tmp_path, holds, status):
+    calls = fake_run(verify, [verify.Claim("one", "1.5", "2.5", True), verify.Claim("two", "3.5", "4.5", holds)])
     h, f = verify.problem(5, np.random.default_rng(8))
-    found, out, _ = call(capsys, "verify", "--k", 5, "--seed", 8, "--samples", 4321, "--out", tmp_path)
+    actual_status, out, _ = call(capsys, "verify", "--k", 5, "--seed", 8, "--samples", 4321, "--out", tmp_path)
     calls[0].pop("started")(h, f)
     out = capsys.readouterr().out + out
-    assert found == status and calls == [dict(k=5, seed=8, samples=4321, out=tmp_path, h=None, f=None, eps=0.5)]
+    assert actual_status == status and calls == [dict(k=5, seed=8, samples=4321, out=tmp_path, h=None, f=None, eps=0.5)]
     assert f"k = 5, seed 8, 4,321 draws of the noise, eps = {verify.EPS}" in out
     assert out.splitlines()[1] == "h = " + ", ".join(f"{value:.4g}" for value in h)
     assert out.splitlines()[2] == "f = " + ", ".join(f"{value:.4g}" for value in f)
@@ -207,35 +211,35 @@ def test_verify(replaced, capsys, tmp_path, holds, status):
     assert "within 5 standard errors" in " ".join(out.split()) and str(tmp_path / "theorem1.png") in out
     out = call(capsys, "verify", "--short", "--h=-1,2", "--f", "3,1", "--eps", "0.25", "--out", tmp_path)[1]
     assert calls[1]["h"].tolist() == [-1, 2] and calls[1]["f"].tolist() == [3, 1] and calls[1]["eps"] == 0.25
-    assert "  one" not in out and ("FAILS  two" in out) == (holds is False)       # a failing claim is never left out
+    assert "  one" not in out and ("FAILS  two" in out) == (holds is False)       # a failing claim is always shown
 
 
 @pytest.mark.slow
 def test_choose_eps(capsys):
-    """Its options arrive: the table is the one that they make."""
+    """The printed table depends on the options, so they are passed on."""
     status, out, _ = call(capsys, "measure", "choose-eps", "--average", 20, "--problems", 2, "--seed", 3)
     assert status == 0 and out.splitlines() == choosing_eps.run(20, 2, 3) != choosing_eps.run(20, 2, 4)
 
 
-def test_explore(replaced, capsys, tmp_path):
-    calls = replaced(explore, None)
+def test_explore(fake_run, capsys, tmp_path):
+    calls = fake_run(explore, None)
     status, out, _ = call(capsys, "explore", "--h=-1,2,0.5", "--f", "3,1,2", "--eps", "0.25", "--seed", 4, "--samples",
                           123, "--save", tmp_path / "e.pdf")
-    made = {name: value.tolist() if name in "hf" else value for name, value in calls[0].items()}
-    assert status == 0 and made == dict(h=[-1, 2, 0.5], f=[3, 1, 2], eps=0.25, seed=4, samples=123,
-                                        save=tmp_path / "e.pdf")
+    passed = {name: value.tolist() if name in "hf" else value for name, value in calls[0].items()}
+    assert status == 0 and passed == dict(h=[-1, 2, 0.5], f=[3, 1, 2], eps=0.25, seed=4, samples=123,
+                                          save=tmp_path / "e.pdf")
     assert out == f"Picture: {tmp_path / 'e.pdf'}\n"
 
 
 @pytest.mark.parametrize("failed", [0, 2])
-def test_quickstart(replaced, capsys, tmp_path, monkeypatch, failed):
-    """What is said at the end is of the first row and the last, and the status that of the claims."""
+def test_quickstart(fake_run, capsys, tmp_path, monkeypatch, failed):
+    """The summary uses the first and the last row, and the status says whether a claim failed."""
     names = {"train_elbo": 0, "valid_elbo": 100, "test_elbo": 200, "test_log_likelihood": 300, "gap": -400}
     rows = [{"epoch": epoch, "step": 1.0, "eps_or_tau": 0.1, "seconds": 11.0 * epoch,
              **{name: -value - 10.0 - epoch for name, value in names.items()}} for epoch in (1.0, 2.0, 3.0)]
-    calls = replaced(loop, rows, "train")
-    calls_of = lambda: [{name: value for name, value in made.items() if name not in ("started", "draw")}
-                        for made in calls]
+    calls = fake_run(loop, rows, "train")
+    calls_of = lambda: [{name: value for name, value in passed.items() if name not in ("started", "draw")}
+                        for passed in calls]
     verified: list[tuple] = []
     monkeypatch.setattr(commands, "verify_and_print", lambda *numbers: verified.append(numbers) or failed)
     status, out, _ = call(capsys, "quickstart", "--out", tmp_path)
@@ -252,16 +256,16 @@ def test_quickstart(replaced, capsys, tmp_path, monkeypatch, failed):
 # --- the kinds of run -------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-def test_options_reach_the_loop_and_settings_name_the_default_folder(replaced, capsys, tmp_path, monkeypatch, kind):
-    calls = replaced(loop, [{name: 1.0 for name in kind.start(kind.SETTINGS().resolved()).columns}], "train")
+def test_options_reach_the_loop_and_settings_name_the_default_folder(fake_run, capsys, tmp_path, monkeypatch, kind):
+    calls = fake_run(loop, [{name: 1.0 for name in kind.start(kind.SETTINGS().resolved()).columns}], "train")
     settings = kind.SETTINGS(seed=5).resolved()
     monkeypatch.setattr(checkpoint, "load", lambda path, kind: (SimpleNamespace(settings=settings), path))
     status, out, _ = call(capsys, kind.COMMAND, "--epochs", 6, "--out", tmp_path / "o", "--resume",
                           "--data-dir", tmp_path / "d")
-    (made,) = calls
-    made.pop("started"), made.pop("draw")
-    assert status == 0 and made == dict(settings=settings, epochs=6, out=tmp_path / "o", resume=True,
-                                        data_dir=tmp_path / "d")
+    (passed,) = calls
+    passed.pop("started"), passed.pop("draw")
+    assert status == 0 and passed == dict(settings=settings, epochs=6, out=tmp_path / "o", resume=True,
+                                          data_dir=tmp_path / "d")
     assert f"are in {tmp_path / 'o'}" in out and "1 epoch: " in out
     call(capsys, kind.COMMAND, "--seed", 5)
     calls[1].pop("started"), calls[1].pop("draw")
@@ -294,7 +298,7 @@ def test_metrics_line_of_train_is_aligned_with_its_heading(settings, names, ends
     assert title.split() == ["epoch", *" ".join(names).split(), "seconds"]
     assert numbers(line) == [2, *ends, 12.5] and len(line) == len(title)
     for name, value in zip(names, ends):
-        assert line[:title.index(name) + len(name)].endswith(f"{value}.00")     # under its title
+        assert line[:title.index(name) + len(name)].endswith(f"{value}.00")     # the value ends where its title ends
     blank = words_of("train").line(settings, row | {"test_log_likelihood": math.nan})
     assert len(blank) == len(line) and "nan" not in blank
 
@@ -337,9 +341,9 @@ def test_metrics_line_of_semi_supervised_is_aligned_with_its_heading(labels):
     ids=lambda value: value[-1] if isinstance(value, list) else "")
 def test_defaults_of_a_command_equal_those_of_its_function(arguments, function):
     options = vars(make_parser().parse_args(arguments))
-    usual = {name: each.default for name, each in inspect.signature(function).parameters.items()
-             if each.default is not inspect.Parameter.empty and name in options and name not in ("out", "run")}
-    assert usual and {name: options[name] for name in usual} == usual
+    defaults = {name: parameter.default for name, parameter in inspect.signature(function).parameters.items()
+                if parameter.default is not inspect.Parameter.empty and name in options and name not in ("out", "run")}
+    assert defaults and {name: options[name] for name in defaults} == defaults
 
 
 @pytest.mark.parametrize("command", ["quickstart", "verify", "measure variance", "measure estimators",
@@ -350,14 +354,13 @@ def test_default_folder_of_a_command_has_its_name(command):
 
 
 def test_every_option_has_help_and_a_default_within_its_range():
-    """Help is what people see: no option without words, no default that is not in its range."""
     ranges = 0
     for command in every_command():
         for action in command._actions:
             assert action.help, (command.prog, action.dest)
-            given = re.search(r"from ([\d.,]+) to ([\d.,]+)", action.help)
-            if given and isinstance(action.default, (int, float)):
-                least, most = (float(text.strip(",").replace(",", "")) for text in given.groups())
+            stated = re.search(r"from ([\d.,]+) to ([\d.,]+)", action.help)
+            if stated and isinstance(action.default, (int, float)):
+                least, most = (float(text.strip(",").replace(",", "")) for text in stated.groups())
                 assert least <= action.default <= most, (command.prog, action.dest)
                 ranges += 1
     assert ranges >= 25

@@ -1,4 +1,4 @@
-"""The page of all commands is what the parser makes, and every example on it is a command that works."""
+"""The page of all commands agrees with the parser, and every example on it can be parsed."""
 from __future__ import annotations
 
 import shlex
@@ -22,8 +22,8 @@ def test_page_lists_every_command_with_its_options():
         for name, parser in commands.subparsers.choices.items() if commands else ():
             words = parser.prog.removeprefix("python -m refimpl ")
             assert parser.below or f"### `{words}`\n" in TEXT
-            for option, said in parser.described():
-                assert f"| `{option}` | " in TEXT and said.split(",")[0].replace("|", "\\|") in TEXT
+            for option, description in parser.described():
+                assert f"| `{option}` | " in TEXT and description.split(",")[0].replace("|", "\\|") in TEXT
     for names in (estimators.REGISTRY, registry.REGISTRY):
         assert all(f"| `{name}` |" in TEXT for name in names)
 

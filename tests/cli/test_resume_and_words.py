@@ -1,4 +1,4 @@
-"""What a person meets at the command line: resuming, refusals without a heading, widths, grouped help."""
+"""The command line in daily use: resuming a run, error messages, the width of tables, and help."""
 from __future__ import annotations
 
 import re
@@ -15,14 +15,14 @@ from tests.settings import vae
 
 
 @pytest.fixture
-def undrawn(monkeypatch) -> None:
-    """For tests of what verify prints: its two longest pictures are empty."""
+def empty_pictures(monkeypatch) -> None:
+    """Make the two slowest pictures of verify empty, for tests that check only what it prints."""
     for picture in ("errors", "component"):
         monkeypatch.setattr(theorem1, picture, lambda *numbers: Figure())
 
 
 def test_resume_needs_only_the_folder_of_the_run(run, capsys, quick):
-    """Its settings come from there; what is said besides must agree, and may."""
+    """The settings come from the checkpoint.  Options may repeat them but must not differ from them."""
     before = checkpoint.load(run / checkpoint.FILE)[1]
     status, out, _ = call(capsys, "train", "--resume", "--out", run, "--epochs", len(before) + 1)
     assert status == 0 and f"{len(before) + 1} epochs: test -ELBO" in out
@@ -32,7 +32,7 @@ def test_resume_needs_only_the_folder_of_the_run(run, capsys, quick):
     assert_refused(capsys, ["semi-supervised", "--resume", "--out", run], "is a run of the command train")
 
 
-def test_runs_of_the_mixture_and_as_released_resume_from_their_folder(tmp_path, capsys, quick):
+def test_mixture_and_as_released_runs_resume_from_their_folder(tmp_path, capsys, quick):
     few = ["--limit", 120, "--batch", 60, "--labels", 20, "--pretrain", 1, "--gaussian", 3]
     for command, options, again in (("semi-supervised", few, []), ("train", [*SMALL, "--as-released"], []),
                                     ("train", [*SMALL, "--as-released", "--n", 3, "--k", 2], ["--as-released"])):
@@ -64,30 +64,30 @@ def test_verify_accepts_h_and_f_of_the_user(tmp_path, capsys):
     assert_refused(capsys, ["verify", "--h", "1,x", "--f", "1,2"], "--h", "numbers with commas")
 
 
-def test_verify_keeps_every_claim_if_no_eps_beats_the_estimate_zero(tmp_path, capsys, undrawn):
+def test_verify_keeps_every_claim_if_no_eps_beats_the_estimate_zero(tmp_path, capsys, empty_pictures):
     status, out, _ = call(capsys, "verify", "--k", 20, "--seed", 3, "--samples", 20_000, "--out", tmp_path)
     assert status == 0 and "28 of 28 claims hold." in out and out.count("no eps beats the estimate 0 here") == 2
 
 
-def test_short_verify_prints_five_claims_within_eighty_columns(tmp_path, capsys, undrawn):
+def test_short_verify_prints_five_claims_within_eighty_columns(tmp_path, capsys, empty_pictures):
     status, out, _ = call(capsys, "verify", "--short", "--k", 20, "--seed", 3, "--samples", 20_000, "--out", tmp_path)
     assert status == 0 and out.count("holds  ") == 5 and "5 of them shown" in out
     assert max(len(line) for line in out.splitlines() if not line.startswith("Pictures")) <= 80
 
 
-def test_tables_fit_into_a_hundred_columns(run, tmp_path, capsys, monkeypatch, quick, undrawn):
+def test_tables_fit_into_a_hundred_columns(run, tmp_path, capsys, monkeypatch, quick, empty_pictures):
     monkeypatch.setattr(estimators_table, "WARM_UP", 5)
-    monkeypatch.setattr(joint_argmax, "train_epoch", lambda run, part, after_step: 0)       # the table is what counts
-    made = [["verify", "--samples", 2_000], ["measure", "estimators", "--samples", 1_000], ["measure", "codes", run],
-            ["measure", "joint-argmax", "--n", 2, "--samples", 2, "--batch", 3],
-            ["measure", "variance", "--run", run, "--samples", 5, "--batch", 4],
-            ["measure", "yardsticks", run, "--images", 50],
-            ["train", *SMALL, "--n", 3, "--k", 2, "--epochs", 1]]
-    for arguments in made:
+    monkeypatch.setattr(joint_argmax, "train_epoch", lambda run, part, after_step: 0)       # only the table is checked
+    commands = [["verify", "--samples", 2_000], ["measure", "estimators", "--samples", 1_000],
+                ["measure", "codes", run], ["measure", "joint-argmax", "--n", 2, "--samples", 2, "--batch", 3],
+                ["measure", "variance", "--run", run, "--samples", 5, "--batch", 4],
+                ["measure", "yardsticks", run, "--images", 50],
+                ["train", *SMALL, "--n", 3, "--k", 2, "--epochs", 1]]
+    for arguments in commands:
         out = [] if arguments[1] == "codes" else ["--out", tmp_path / "_".join(map(str, arguments[:2]))]
-        status, said, err = call(capsys, *arguments, *out)
+        status, printed, err = call(capsys, *arguments, *out)
         assert status == 0, err
-        wide = [line for line in said.splitlines() if len(line) > 100 and str(tmp_path) not in line]
+        wide = [line for line in printed.splitlines() if len(line) > 100 and str(tmp_path) not in line]
         assert not wide, (arguments[0], wide)
 
 
@@ -97,9 +97,9 @@ def test_help_groups_the_commands_and_fits_into_a_hundred_columns(capsys):
     titles = re.findall(r"^([A-Z].*):$", out, re.M)
     assert titles == ["See it", "Train it", "Compare it", "Make the paper's figures again",
                       "For maintainers"]
-    assert len(out.splitlines()) <= 30                                      # one screen
-    named = re.findall(r"^  ([a-z][a-z-]+)(?: NAME)?  ", out, re.M)
-    assert named == [command.prog.split()[-1] for command in every_command() if len(command.prog.split()) == 4]
+    assert len(out.splitlines()) <= 30                                      # it fits on one screen
+    listed = re.findall(r"^  ([a-z][a-z-]+)(?: NAME)?  ", out, re.M)
+    assert listed == [command.prog.split()[-1] for command in every_command() if len(command.prog.split()) == 4]
 
 
 def test_help_of_experiment_lists_the_labels(capsys):

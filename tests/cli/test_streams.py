@@ -1,4 +1,4 @@
-"""Standard output and error that are odd, full, closed or left early; and the status that each way to end has."""
+"""Standard streams that are full, closed or limited to ASCII, and the exit status of each kind of error."""
 from __future__ import annotations
 
 import os
@@ -14,20 +14,19 @@ from refimpl.arguments import InputError
 from refimpl.cli import commands
 from refimpl.runs import KINDS
 from tests import spawn
-from tests.cli.helpers import ROOT, UNDRAWN, call
+from tests.cli.helpers import ROOT, WITHOUT_PICTURES, call
 
 
 def verify(environment: dict[str, str] | None = None, redirect: str = "") -> subprocess.CompletedProcess:
-    """A short verify through a shell, its streams as `redirect` says."""
+    """Run a short verify in a shell, with its streams redirected by `redirect`."""
     with tempfile.TemporaryDirectory() as folder:
-        command = f"{sys.executable} {UNDRAWN} verify --samples 1000 --out {folder} {redirect}"
+        command = f"{sys.executable} {WITHOUT_PICTURES} verify --samples 1000 --out {folder} {redirect}"
         return subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True,
                               env={**os.environ, **(environment or {})})
 
 
 @pytest.mark.slow
 def test_verify_succeeds_with_ascii_output_and_closed_standard_error():
-    """An output that has few letters, and no standard error."""
     done = verify({"PYTHONIOENCODING": "ascii"}, "2>&-")
     assert done.returncode == 0 and re.search(r"(\d+) of \1 claims hold", done.stdout), done.stdout
 
@@ -69,5 +68,5 @@ def test_stopped_command_says_how_to_continue(monkeypatch, capsys, arguments, fu
         raise KeyboardInterrupt
 
     monkeypatch.setattr(commands, function, stop)
-    named = arguments[:2] if arguments[0] == "make" else arguments[:1]
-    assert call(capsys, *arguments) == (130, "", f"python -m refimpl {' '.join(named)}: {words}\n")
+    shown = arguments[:2] if arguments[0] == "make" else arguments[:1]
+    assert call(capsys, *arguments) == (130, "", f"python -m refimpl {' '.join(shown)}: {words}\n")
