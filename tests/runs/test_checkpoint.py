@@ -1,4 +1,4 @@
-"""A checkpoint holds all that the next epoch depends on: each of its arrays counts, and each comes back."""
+"""A checkpoint contains everything on which the next epoch depends, and loading restores each part of it."""
 from __future__ import annotations
 
 import json
@@ -27,25 +27,25 @@ CASES = {
 
 @pytest.fixture(scope="module", params=first(4, CASES))
 def saved(request, tmp_path_factory):
-    """(settings, checkpoint after two epochs, all arrays of the run after four)."""
+    """Return the settings of a run, the path of its checkpoint after two epochs, and its state after four epochs."""
     settings, folder = CASES[request.param].resolved(), tmp_path_factory.mktemp("saved")
     loop.train(settings, 2, folder)
-    before = (folder / checkpoint.FILE).read_bytes()
+    checkpoint_after_two = (folder / checkpoint.FILE).read_bytes()
     loop.train(settings, 4, folder, resume=True)
-    path = tmp_path_factory.mktemp("before") / checkpoint.FILE
-    path.write_bytes(before)
+    path = tmp_path_factory.mktemp("after_two") / checkpoint.FILE
+    path.write_bytes(checkpoint_after_two)
     return settings, path, state(checkpoint.load(folder / checkpoint.FILE)[0])
 
 
 def state(run: Run) -> dict[str, np.ndarray]:
-    """All that the next step depends on."""
+    """Return everything on which the next step depends, by the names in the checkpoint."""
     return {"values": run.model.parameters.values, "adam_M": run.adam.M, "adam_V": run.adam.V, "adam_t": run.adam.t,
             "rng": json.dumps(run.rng.bit_generator.state),
             **{f"memory_{name}": array for name, array in run.memory.items()}}
 
 
 def continued(run: Run, settings, epochs: int = 2) -> dict[str, np.ndarray]:
-    """The same run so many epochs later, without files."""
+    """Train the run for this many more epochs, without writing files, and return its state."""
     dataset = data.load(settings.dataset, None, settings.limit)
     run.attach(dataset)
     for _ in range(epochs):
@@ -53,8 +53,9 @@ def continued(run: Run, settings, epochs: int = 2) -> dict[str, np.ndarray]:
     return state(run)
 
 
-def differing(one: dict, other: dict) -> set[str]:
-    return {name for name in one if np.any(one[name] != other[name])}
+def differing(state: dict, expected: dict) -> set[str]:
+    """Return the names of the parts that differ."""
+    return {name for name in state if np.any(state[name] != expected[name])}
 
 
 def test_loading_a_checkpoint_restores_what_was_saved(saved):
@@ -65,7 +66,7 @@ def test_loading_a_checkpoint_restores_what_was_saved(saved):
     assert set(content) == {*loaded, "format", "settings", "history"} and run.memory
     for name, value in loaded.items():
         np.testing.assert_array_equal(content[name], value, err_msg=name)
-        assert name in ("rng", "adam_t") or np.any(value != 0), name        # nothing is compared with an empty array
+        assert name in ("rng", "adam_t") or np.any(value != 0), name        # zeros would prove nothing
     np.testing.assert_array_equal(content["history"], history)
     assert str(content["format"]) == run.FORMAT and run.settings == settings and run.rng is not None
 
@@ -76,8 +77,8 @@ def test_steps_after_loading_equal_those_of_the_uninterrupted_run(saved):
     assert not differing(continued(run, settings), later)
 
 
-def spoilt(run: Run, name: str) -> None:
-    """Change one of the things that a checkpoint holds."""
+def spoil(run: Run, name: str) -> None:
+    """Change one part of what a checkpoint contains."""
     if name == "adam_t":
         run.adam.t += 5
     elif name == "rng":
@@ -94,13 +95,13 @@ def spoilt(run: Run, name: str) -> None:
 
 
 def test_changing_any_part_of_a_checkpoint_changes_the_continued_run(saved):
-    """Were it not restored, the run would go on in another way."""
+    """So the test that compares the continued runs detects a part that is not restored."""
     settings, path, later = saved
     names = [name for name in state(checkpoint.load(path, settings)[0])] + ["adam_M and adam_V swapped"]
     assert sum(name.startswith("memory_") for name in names) >= 2
     for name in names:
         run, _ = checkpoint.load(path, settings)
-        spoilt(run, name)
+        spoil(run, name)
         assert {"values", "adam_M", "adam_V"} <= differing(continued(run, settings), later), name
 
 
@@ -108,12 +109,12 @@ def test_checkpoint_with_a_missing_or_wrongly_shaped_array_is_refused(saved, tmp
     settings, path, _ = saved
     content = dict(np.load(path, allow_pickle=False))
     for name in content:
-        left = {other: array for other, array in content.items() if other != name}
-        np.savez(tmp_path / "x.npz", **left)
+        rest = {key: array for key, array in content.items() if key != name}
+        np.savez(tmp_path / "x.npz", **rest)
         with pytest.raises(InputError, match="not a checkpoint of this program"):
             checkpoint.load(tmp_path / "x.npz", settings)
         if name not in ("format", "settings", "rng", "adam_t"):
-            np.savez(tmp_path / "x.npz", **left, **{name: content[name][:-1]})
+            np.savez(tmp_path / "x.npz", **rest, **{name: content[name][:-1]})
             with pytest.raises(InputError, match="not a checkpoint of this program"):
                 checkpoint.load(tmp_path / "x.npz", settings)
 
@@ -137,8 +138,8 @@ def test_error_names_every_setting_that_differs_from_the_checkpoint(saved):
 
 
 def test_generator_state_that_numpy_would_change_is_refused(tmp_path, quick, monkeypatch):
-    """As those of some versions of NumPy, which take any integer modulo 2^128."""
-    class Lax:
+    """Some versions of NumPy take the integers of a state modulo 2^128, instead of refusing larger ones."""
+    class LaxGenerator:
         bit_generator = property(lambda self: self)
 
         def __setattr__(self, name, value):
@@ -146,11 +147,11 @@ def test_generator_state_that_numpy_would_change_is_refused(tmp_path, quick, mon
 
     settings = vae(hidden=4, limit=30, batch=30).resolved()
     loop.train(settings, 1, tmp_path)
-    right, content = VAERun.create.__func__, dict(np.load(tmp_path / checkpoint.FILE, allow_pickle=False))
+    original_create, content = VAERun.create.__func__, dict(np.load(tmp_path / checkpoint.FILE, allow_pickle=False))
 
     def create(cls, settings, rng):
-        run = right(cls, settings, rng)
-        run.rng = Lax()
+        run = original_create(cls, settings, rng)
+        run.rng = LaxGenerator()
         return run
 
     monkeypatch.setattr(VAERun, "create", classmethod(create))
@@ -164,7 +165,7 @@ def test_generator_state_that_numpy_would_change_is_refused(tmp_path, quick, mon
 
 @pytest.mark.parametrize("name, place, value", [("adam_t", (), 1), ("adam_V", 0, -1e-9), ("history", (0, 0), 2.0)])
 def test_checkpoint_with_inconsistent_numbers_is_refused(tmp_path, quick, name, place, value):
-    """Another number of steps than the history's, a negative second moment, a first epoch that is not the first."""
+    """The number of steps disagrees with the history, a second moment is negative, or the history starts at epoch 2."""
     settings = vae(hidden=4, limit=30, batch=10).resolved()
     loop.train(settings, 1, tmp_path)
     content = dict(np.load(tmp_path / checkpoint.FILE, allow_pickle=False))
@@ -175,7 +176,8 @@ def test_checkpoint_with_inconsistent_numbers_is_refused(tmp_path, quick, name, 
         checkpoint.load(tmp_path / "x.npz", settings)
 
 
-def columns_of(settings) -> list[tuple[str, float]]:
+def impossible_measurements(settings) -> list[tuple[str, float]]:
+    """Return pairs of a column and a value that this column cannot have."""
     run = kind_of(settings).start(settings)
     return [(name, value) for name in run.columns for value in (math.inf, 1e300, math.nan)
             if not (math.isnan(value) and name in run.may_be_missing)]
@@ -186,13 +188,13 @@ SMALL = {"one variable": vae(hidden=4, limit=30, batch=10).resolved(),
          "classes": mixture(labels=10, pretrain=1, gaussian=2, limit=60, batch=30).resolved()}
 
 
-@pytest.mark.parametrize("words", SMALL)
-def test_history_with_impossible_measurements_is_refused(tmp_path, quick, words):
-    """Infinite, too large for an axis, or NaN where every epoch has a number; in each column."""
-    loop.train(SMALL[words], 1, tmp_path)
+@pytest.mark.parametrize("case", SMALL)
+def test_history_with_impossible_measurements_is_refused(tmp_path, quick, case):
+    """Each column refuses infinity, a number too large for an axis, and NaN if no value of it may be missing."""
+    loop.train(SMALL[case], 1, tmp_path)
     content = dict(np.load(tmp_path / checkpoint.FILE, allow_pickle=False))
     names = checkpoint.load(tmp_path / checkpoint.FILE)[0].columns
-    for name, value in columns_of(SMALL[words]):
+    for name, value in impossible_measurements(SMALL[case]):
         history = content["history"].copy()
         history[-1, names.index(name)] = value
         np.savez(tmp_path / "x.npz", **{**content, "history": history})
@@ -204,8 +206,8 @@ def test_error_of_a_user_defined_estimator_is_not_reported_as_a_damaged_file(tmp
     loop.train(SMALL["one variable"], 1, tmp_path)
 
     def create(cls, settings, rng):
-        raise KeyError("a slip in somebody's memory()")
+        raise KeyError("a mistake in a user's memory()")
 
     monkeypatch.setattr(VAERun, "create", classmethod(create))
-    with pytest.raises(KeyError, match="a slip"):
+    with pytest.raises(KeyError, match="a mistake"):
         checkpoint.load(tmp_path / checkpoint.FILE)

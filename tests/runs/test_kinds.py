@@ -1,4 +1,4 @@
-"""A new kind of run, a new estimator and a new data set are one file and one line each: all are made here."""
+"""A new kind of run, estimator or data set needs one file and one line; these tests add one of each."""
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
@@ -36,7 +36,7 @@ class SketchSettings(RunSettings):
 
 
 class Sketch(Run):
-    """The smallest kind: one variable of four values, measured by its bound on the test images."""
+    """A minimal kind of run: one variable with four values, measured by the bound on the test images."""
 
     COMMAND, SUMMARY, FORMAT, SETTINGS, EPOCHS = "sketch", "train a sketch", "sketch 1", SketchSettings, 2
     columns = ("epoch", "step", "test_elbo", "seconds", "evaluations")
@@ -47,15 +47,15 @@ class Sketch(Run):
 
     def step(self, x):
         self.model.parameters.zero_grads()
-        made = self.model.backward(x, self.estimator, self.rng, self.settings.kl_grad, **self.keywords(self.adam.t))
+        result = self.model.backward(x, self.estimator, self.rng, self.settings.kl_grad, **self.keywords(self.adam.t))
         self.adam.step()
-        return made.evaluations * len(x)
+        return result.evaluations * len(x)
 
     def measure(self, dataset, epoch, last):
         return {"epoch": epoch, "step": self.adam.t, "test_elbo": self.model.bounds(dataset.test).elbo}
 
 
-def drawn(run, rows, dataset):
+def draw_sketch(run, rows, dataset):
     figure, (ax,) = plots.new_figure(1)
     ax.plot([row["epoch"] for row in rows], [-row["test_elbo"] for row in rows])
     return {"curves.png": figure}
@@ -79,7 +79,7 @@ class SketchWords(Words):
 def sketch(monkeypatch) -> None:
     monkeypatch.setitem(KINDS, "sketch", Sketch)
     monkeypatch.setitem(words.KINDS, "sketch", SketchWords())
-    monkeypatch.setitem(pictures_of_runs.KINDS, "sketch", drawn)
+    monkeypatch.setitem(pictures_of_runs.KINDS, "sketch", draw_sketch)
 
 
 def test_new_kind_of_run_without_texts_or_pictures_prints_its_metrics(tmp_path, capsys, monkeypatch):
@@ -114,7 +114,7 @@ def test_new_kind_of_run_trains_saves_and_resumes(sketch, tmp_path, capsys, monk
 
 
 def coin(theta, objective, rng, *, tau):
-    """The score function times tau: biased for all tau but 1, and no good, but an estimator."""
+    """Estimate the gradient by the score function times tau, which is biased unless tau is 1."""
     z = sample(theta, rng)
     run = objective.run(z)
     return Estimate(tau * run.f[:, None, None] * (z - 0.5), run)
@@ -122,7 +122,7 @@ def coin(theta, objective, rng, *, tau):
 
 @pytest.fixture
 def registered(monkeypatch) -> Estimator:
-    """An estimator of this file, in the registry for as long as a test takes."""
+    """Register the estimator coin for the duration of a test, and return its entry."""
     entry = Estimator("coin", coin, "a coin", unbiased=False, colour="#123456",
                       hyperparameters={"tau": Setting(float, 0.7, "of the coin", least=0)})
     monkeypatch.setitem(estimators.REGISTRY, "coin", entry)
@@ -135,7 +135,7 @@ def test_registered_estimator_trains_and_is_plotted_in_its_colour(registered, tm
     assert cli.main(["train", *small, "--out", str(tmp_path / "coin")]) == 0
     assert {call["settings"]["tau"] for call in calls} == {0.7} and calls[0]["estimator"] is registered
     calls.clear()
-    assert cli.main(["train", *small, "--tau", "0.25", "--out", str(tmp_path / "other")]) == 0
+    assert cli.main(["train", *small, "--tau", "0.25", "--out", str(tmp_path / "quarter")]) == 0
     assert {call["settings"]["tau"] for call in calls} == {0.25}
     assert cli.main(["semi-supervised", *small[2:], "--labels", "0", "--out", str(tmp_path / "mixture")]) == 0
     with pytest.raises(SystemExit):
@@ -143,7 +143,7 @@ def test_registered_estimator_trains_and_is_plotted_in_its_colour(registered, tm
     assert "coin" in capsys.readouterr().out
 
     saved = spied(monkeypatch, plots, "save")
-    compare.run([tmp_path / "coin", tmp_path / "other"], tmp_path / "c.png")
+    compare.run([tmp_path / "coin", tmp_path / "quarter"], tmp_path / "c.png")
     lines = saved[-1]["figure"].axes[0].lines
     assert [(line.get_color(), line.get_linestyle()) for line in lines] == [("#123456", "-"), ("#123456", "--")]
     monkeypatch.setattr(estimators_table, "WARM_UP", 5)
@@ -162,13 +162,14 @@ def test_colours_of_estimators_are_all_different():
 
 
 def test_initial_weights_depend_on_the_seed_and_not_on_the_estimator():
-    """Weights are drawn from the seed, whatever the estimator, and by one generator that order and noise go on with."""
+    """The run's generator draws the weights, and then continues with the order of the images and the noise."""
     for kind in KINDS.values():
-        one, other, third = (kind.start(kind.SETTINGS(estimator=name, seed=seed).resolved())
-                             for name, seed in (("direct", 3), ("gumbel-softmax", 3), ("direct", 4)))
-        np.testing.assert_array_equal(one.model.parameters.values, other.model.parameters.values)
-        assert (one.model.parameters.values != third.model.parameters.values).any()
-        assert one.rng.bit_generator.state == other.rng.bit_generator.state != np.random.default_rng(
+        run, other_estimator, other_seed = (
+            kind.start(kind.SETTINGS(estimator=name, seed=seed).resolved())
+            for name, seed in (("direct", 3), ("gumbel-softmax", 3), ("direct", 4)))
+        np.testing.assert_array_equal(run.model.parameters.values, other_estimator.model.parameters.values)
+        assert (run.model.parameters.values != other_seed.model.parameters.values).any()
+        assert run.rng.bit_generator.state == other_estimator.rng.bit_generator.state != np.random.default_rng(
             3).bit_generator.state
 
 
@@ -176,7 +177,7 @@ def test_initial_weights_depend_on_the_seed_and_not_on_the_estimator():
 
 @pytest.mark.parametrize("classes", [10, None])
 def test_registered_data_set_trains_the_vae_and_if_labelled_the_mixture(classes, tmp_path, capsys, monkeypatch):
-    """Sixty images of noise; with ten classes the mixture takes them too, without labels it says why not."""
+    """The data set has 60 random images.  Without labels the mixture refuses it and says why."""
     def read(folder):
         rng = np.random.default_rng(7)
         labels = np.arange(60, dtype=np.uint8) % 10 if classes else None
@@ -188,7 +189,7 @@ def test_registered_data_set_trains_the_vae_and_if_labelled_the_mixture(classes,
     assert cli.main(["train", *small, "--hidden", "4", "--out", str(tmp_path / "run")]) == 0
     assert "noise: direct" in capsys.readouterr().out
     images = read(None)[0].images()
-    np.testing.assert_array_equal(np.sort(seen[0]["x"], axis=0), np.sort(images, axis=0))       # its own, in some order
+    np.testing.assert_array_equal(np.sort(seen[0]["x"], axis=0), np.sort(images, axis=0))       # in any order
     mixture = ["semi-supervised", *small, "--labels", "10", "--pretrain", "1", "--gaussian", "2"]
     status = cli.main([*mixture, "--out", str(tmp_path / "mixture")])
     err = capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The loop: runs resumed and repeated, what they learn, and the files they leave."""
+"""The training loop: resumed and repeated runs, progress of training, divergence, and the files of a run."""
 from __future__ import annotations
 
 import csv
@@ -54,7 +54,7 @@ def test_consecutive_training_by_the_same_commit_is_recorded_once(tmp_path, monk
     assert loop.commits_of(tmp_path) == ["a", "b", "a"] and loop.commits_of(tmp_path / "none") == []
 
 
-def test_files_of_a_run(tmp_path):
+def test_run_writes_all_its_files(tmp_path):
     rows = loop.train(small(), 2, tmp_path, draw=of_run)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(set(loop.WRITTEN) - {"switched.png"})
     with open(tmp_path / "metrics.csv", newline="") as stream:
@@ -78,21 +78,21 @@ def test_metrics_of_exact_have_no_epsilon(tmp_path):
 
 @pytest.mark.parametrize("weight", [np.inf, np.nan, 3e38])
 def test_divergence_is_reported_in_one_line_and_keeps_the_last_checkpoint(tmp_path, quick, monkeypatch, weight):
-    right = VAERun.step
+    original_step = VAERun.step
 
     def step(self, x):
-        self.model.parameters.values[...] = weight          # as training with a rate that is too large ends
-        return right(self, x)
+        self.model.parameters.values[...] = weight          # as after steps with a learning rate that is too large
+        return original_step(self, x)
 
     monkeypatch.setattr(VAERun, "step", step)
     with pytest.raises(InputError, match="diverged.*smaller --lr"):
         loop.train(small(), 3, tmp_path)
-    assert len(checkpoint_content(tmp_path)["history"]) == 0                     # the last good checkpoint stands
+    assert len(checkpoint_content(tmp_path)["history"]) == 0                     # the last good checkpoint is kept
 
 
 @pytest.mark.parametrize("name", loop.WRITTEN)
 def test_folder_with_any_file_of_a_run_is_not_overwritten(tmp_path, name):
-    """Only where there is a checkpoint can a run be continued, and only there is it said."""
+    """The message advises --resume only if there is a checkpoint, because only then can the run be continued."""
     (tmp_path / name).write_text("somebody's")
     with pytest.raises(InputError) as problem:
         loop.train(small(), 1, tmp_path)
@@ -116,21 +116,22 @@ def test_divergence_message_names_learning_rate_and_current_temperature():
 
 
 def test_files_are_complete_before_the_first_epoch_and_after_each_epoch(tmp_path, quick, monkeypatch):
-    """Who looks while it trains, or after it was killed, finds settings and all rows so far."""
+    """During training, or after the process is killed, the files contain the settings and all rows so far."""
     seen: list[list[str]] = []
 
-    def look(*rest, **keywords):
+    def record(*rest, **keywords):
         assert json.loads((tmp_path / "config.json").read_text())["dataset"] == "mnist"
         seen.append([line.split(",")[0] for line in (tmp_path / "metrics.csv").read_text().splitlines()])
 
-    made, trained = loop.Progress, loop.train_epoch
+    original_progress, original_epoch = loop.Progress, loop.train_epoch
     totals: list[int] = []
-    monkeypatch.setattr(loop, "Progress", lambda label, total: totals.append((label, total)) or made(label, total))
-    monkeypatch.setattr(loop, "train_epoch", lambda *rest: look() or trained(*rest))
-    loop.train(small(limit=50, batch=20), 2, tmp_path, report=look)
+    monkeypatch.setattr(loop, "Progress",
+                        lambda label, total: totals.append((label, total)) or original_progress(label, total))
+    monkeypatch.setattr(loop, "train_epoch", lambda *rest: record() or original_epoch(*rest))
+    loop.train(small(limit=50, batch=20), 2, tmp_path, report=record)
     assert seen == [["epoch"], ["epoch", "1"], ["epoch", "1"], ["epoch", "1", "2"]]
     (tmp_path / "metrics.csv").unlink()
-    loop.train(small(limit=50, batch=20), 3, tmp_path, resume=True, report=look)
+    loop.train(small(limit=50, batch=20), 3, tmp_path, resume=True, report=record)
     assert seen[4:] == [["epoch", "1", "2"], ["epoch", "1", "2", "3"]]
     assert totals == [("epoch 1 of 2", 3), ("epoch 2 of 2", 3), ("epoch 3 of 3", 3)]
 

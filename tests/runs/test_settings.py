@@ -1,4 +1,4 @@
-"""Settings: presets, defaults, options of the command line, and the way back from settings to options."""
+"""Settings: presets, defaults, ranges, labels, and the conversion to and from options of the command line."""
 from __future__ import annotations
 
 import re
@@ -24,7 +24,7 @@ from refimpl.runs.vae import VAERun, VAESettings
 from tests.runs.arriving import check_released_schedule
 from tests.settings import flat, grouped, mixture, vae
 
-# What --as-released stands for: (schedule, KL gradient, batch's mean signal) of every estimator, in both kinds.
+# What --as-released sets for each estimator, in both kinds of run: (schedule, kl_grad, batch_mean).
 PRESETS = {
     "exact": (None, True, None),
     "direct": ("released", False, None),
@@ -49,24 +49,25 @@ PRESETS = {
     "arm": (None, True, None),
     "disarm": (None, True, None),
 }
-RECIPE = {"labelled_term": "released", "label_eps": 0.05,
-    "label_weight": 0.0, "image_weight": 0.0, "shift": 0, "beta": 1.0}
+# What --as-released sets for a mixture with any estimator.
+RELEASED_MIXTURE = {"labelled_term": "released", "label_eps": 0.05, "label_weight": 0.0, "image_weight": 0.0,
+                    "shift": 0, "beta": 1.0}
 
-# Defaults of an estimator's own setting, without the preset.
-DEFAULTS = {"direct": {"eps": 0.1}, "two-sided": {"eps": 0.1}, "direct-joint": {"eps": 0.1},
-            "tilted": {"eps": 0.1}, "capped": {"eps": 0.1}, "amplified": {"eps": 0.1},
-            "noisy-exact": {"eps": 0.1}, "imle": {"eps": 0.1},
-            "local-tilted": {"eps": 0.1},
-            "gumbel-softmax": {"tau": 0.5},
-            "straight-through-gumbel-softmax": {"tau": 0.5}, "gumbel-rao": {"tau": 0.5},
-            "reinmax": {"tau": 1.0}, "rebar": {"tau": 0.5},
-            "relax": {"tau": 0.5}}
-# Settings that neither the preset nor a schedule moves.
-OTHERS = {"gumbel-rao": {"samples": 10}}
+# The default temperature of each estimator that has one, without the preset.
+TEMPERATURES = {"direct": {"eps": 0.1}, "two-sided": {"eps": 0.1}, "direct-joint": {"eps": 0.1},
+                "tilted": {"eps": 0.1}, "capped": {"eps": 0.1}, "amplified": {"eps": 0.1},
+                "noisy-exact": {"eps": 0.1}, "imle": {"eps": 0.1},
+                "local-tilted": {"eps": 0.1},
+                "gumbel-softmax": {"tau": 0.5},
+                "straight-through-gumbel-softmax": {"tau": 0.5}, "gumbel-rao": {"tau": 0.5},
+                "reinmax": {"tau": 1.0}, "rebar": {"tau": 0.5},
+                "relax": {"tau": 0.5}}
+# Other defaults of hyperparameters, which neither the preset nor a schedule changes.
+OTHER_DEFAULTS = {"gumbel-rao": {"samples": 10}}
 
 
 def changed(settings) -> dict[str, object]:
-    """The fields that are not what the class says, and all hyperparameters."""
+    """Return the fields whose values differ from the defaults of the class, and all hyperparameters."""
     defaults = {each.name: each.default for each in fields(settings)}
     return {name: value for name, value in flat(settings).items() if name not in defaults or value != defaults[name]}
 
@@ -84,47 +85,50 @@ def test_table_of_presets_lists_every_estimator():
 @pytest.mark.parametrize("name", PRESETS)
 def test_as_released_preset_of_train(name):
     schedule, kl_grad, batch_mean = PRESETS[name]
-    made = vae(estimator=name, n=2, k=2, as_released=True).resolved()
+    settings = vae(estimator=name, n=2, k=2, as_released=True).resolved()
     expected = without_none(schedule=schedule or "constant", kl_grad=kl_grad, batch_mean=batch_mean, n=2, k=2)
-    expected |= OTHERS.get(name, {}) | ({} if name == "direct" else {"estimator": name})
-    assert changed(made) == expected and made.as_released is False
-    assert made.released is (schedule is not None)          # without a schedule nothing differs from the defaults
-    assert ("as released" in made.label()) is made.released
+    expected |= OTHER_DEFAULTS.get(name, {}) | ({} if name == "direct" else {"estimator": name})
+    assert changed(settings) == expected and settings.as_released is False
+    assert settings.released is (schedule is not None)          # without a schedule the preset equals the defaults
+    assert ("as released" in settings.label()) is settings.released
     temperature = {} if schedule is None else {estimators.get(name).temperature: 1.0}
-    assert made.temperature(0) == made.temperature(499) == temperature
-    assert made.keywords(0) == temperature | OTHERS.get(name, {}) | ({"batch_mean": True} if batch_mean else {})
+    assert settings.temperature(0) == settings.temperature(499) == temperature
+    others = OTHER_DEFAULTS.get(name, {}) | ({"batch_mean": True} if batch_mean else {})
+    assert settings.keywords(0) == temperature | others
 
 
 @pytest.mark.parametrize("name", [name for name in PRESETS if name not in ("arm", "disarm")])
 def test_as_released_preset_of_semi_supervised(name):
     schedule, kl_grad, batch_mean = PRESETS[name]
-    made = mixture(estimator=name, as_released=True).resolved()
-    expected = RECIPE | without_none(schedule=schedule or "constant", kl_grad=kl_grad, batch_mean=batch_mean)
-    expected |= OTHERS.get(name, {}) | ({} if name == "direct" else {"estimator": name})
-    assert changed(made) == expected and made.as_released is False
-    assert made.released and "as released" in made.label()
+    settings = mixture(estimator=name, as_released=True).resolved()
+    expected = RELEASED_MIXTURE | without_none(schedule=schedule or "constant", kl_grad=kl_grad, batch_mean=batch_mean)
+    expected |= OTHER_DEFAULTS.get(name, {}) | ({} if name == "direct" else {"estimator": name})
+    assert changed(settings) == expected and settings.as_released is False
+    assert settings.released and "as released" in settings.label()
 
 
 @pytest.mark.parametrize("name", ["direct", "two-sided", "direct-joint", "gumbel-softmax"])
 def test_as_released_preset_of_a_structured_encoder_has_no_kl_gradient(name):
-    made = vae(estimator=name, n=4, k=2, family="pairwise", as_released=True).resolved()
-    assert made.schedule == "released" and made.kl_grad is False and made.released
+    settings = vae(estimator=name, n=4, k=2, family="pairwise", as_released=True).resolved()
+    assert settings.schedule == "released" and settings.kl_grad is False and settings.released
     assert vae(estimator=name, n=4, k=2, family="pairwise").resolved().kl_grad is False
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_default_settings_of_every_estimator(name):
-    own = DEFAULTS.get(name, {}) | OTHERS.get(name, {}) | ({"batch_mean": False} if name in ("rebar", "relax") else {})
-    named = {} if name == "direct" else {"estimator": name}
-    made = vae(estimator=name, k=2).resolved()
-    assert changed(made) == {"schedule": "constant", "kl_grad": True, "k": 2} | own | named and not made.released
+    hyperparameters = TEMPERATURES.get(name, {}) | OTHER_DEFAULTS.get(name, {})
+    hyperparameters |= {"batch_mean": False} if name in ("rebar", "relax") else {}
+    estimator = {} if name == "direct" else {"estimator": name}
+    settings = vae(estimator=name, k=2).resolved()
+    assert changed(settings) == {"schedule": "constant", "kl_grad": True, "k": 2} | hyperparameters | estimator
+    assert not settings.released
     for step in (0, 500, 10**6):
-        assert made.temperature(step) == DEFAULTS.get(name, {}) and made.keywords(step) == own
+        assert settings.temperature(step) == TEMPERATURES.get(name, {}) and settings.keywords(step) == hyperparameters
     if name in serving():
         mixed = mixture(estimator=name).resolved()
         assert changed(mixed) == {"schedule": "constant", "kl_grad": True, "labelled_term": "cross-entropy",
                                   "label_eps": 0.05, "label_weight": 50.0, "image_weight": 0.2, "shift": 3,
-                                  "beta": 5.0} | own | named and not mixed.released
+                                  "beta": 5.0} | hyperparameters | estimator and not mixed.released
 
 
 def test_setting_may_repeat_the_preset_but_not_contradict_it():
@@ -157,18 +161,18 @@ def test_beta_decreases_linearly():
     assert mixture(beta=5.0, beta_epochs=0).resolved().beta_at(0) == 1
 
 
-# --- many settings at random ------------------------------------------------------------------------------------------
+# --- random settings --------------------------------------------------------------------------------------------------
 
-def said(kind) -> list:
-    """The fields that a user says one by one; the others are found in the data, or are settings by name."""
+def option_fields(kind) -> list:
+    """Return the fields that have an option of their own; other fields come from the data or hold settings by name."""
     return [each for each in fields(kind) if each.metadata["option"] and not isinstance(each.default, Options)]
 
 
-def drawn(kind, rng: np.random.Generator):
-    """Settings of this kind with random values of random fields; they need not be allowed together."""
+def draw_settings(kind, rng: np.random.Generator):
+    """Return settings with random values of random fields; the combination need not be allowed."""
     chosen: dict[str, object] = {}
-    for each in said(kind):
-        if rng.random() < (0.95 if each.name == "learn_from" else 0.55):                    # it suits few others
+    for each in option_fields(kind):
+        if rng.random() < (0.95 if each.name == "learn_from" else 0.55):              # few other settings allow it
             continue
         allowed = each.metadata
         if allowed["choices"] is not None:
@@ -182,7 +186,7 @@ def drawn(kind, rng: np.random.Generator):
             chosen[each.name] = int(rng.integers(low, min(allowed["most"] or low + 60, low + 60) + 1))
     if "labels" in chosen:
         chosen["labels"] = 10 * (chosen["labels"] // 10)
-    if "k" in chosen and rng.random() < 0.7:                # most of what is special takes few binary variables
+    if "k" in chosen and rng.random() < 0.7:                # many special cases need a few binary variables
         chosen["k"] = 2
     if "n" in chosen and rng.random() < 0.7:
         chosen["n"] = int(rng.integers(1, 13))
@@ -197,64 +201,65 @@ def drawn(kind, rng: np.random.Generator):
 
 
 @pytest.fixture(scope="module", params=[VAESettings, MixtureSettings], ids=["train", "semi-supervised"])
-def many(request):
-    """Random settings of a kind that are allowed, as they were drawn, each with what it comes to."""
-    rng, made = np.random.default_rng(7), []
+def random_settings(request):
+    """Return pairs of allowed random settings: as drawn, and resolved."""
+    rng, pairs = np.random.default_rng(7), []
     for _ in range(4_000):
-        settings = drawn(request.param, rng)
+        settings = draw_settings(request.param, rng)
         try:
-            made.append((settings, settings.resolved()))
+            pairs.append((settings, settings.resolved()))
         except InputError:
             continue
-    return made
+    return pairs
 
 
-def test_random_settings_cover_all_choices(many):
-    assert len(many) > 300
-    kind = type(many[0][0])
-    assert {made.estimator for made, _ in many} == set(estimators.REGISTRY if kind is VAESettings else serving())
-    assert {made.as_released for made, _ in many} == {True, False}
-    assert {resolved.schedule for _, resolved in many} == {"constant", "released"}
+def test_random_settings_cover_all_choices(random_settings):
+    assert len(random_settings) > 300
+    kind = type(random_settings[0][0])
+    names = set(estimators.REGISTRY if kind is VAESettings else serving())
+    assert {settings.estimator for settings, _ in random_settings} == names
+    assert {settings.as_released for settings, _ in random_settings} == {True, False}
+    assert {resolved.schedule for _, resolved in random_settings} == {"constant", "released"}
     if kind is VAESettings:
-        assert {resolved.family_options.get("solver") for _, resolved in many} == {None, *solvers.REGISTRY}
-        assert {resolved.family for _, resolved in many} == set(latent.REGISTRY)
+        assert {resolved.family_options.get("solver") for _, resolved in random_settings} == {None, *solvers.REGISTRY}
+        assert {resolved.family for _, resolved in random_settings} == set(latent.REGISTRY)
     else:
-        assert {resolved.labelled_term for _, resolved in many} == set(label_terms.REGISTRY)
+        assert {resolved.labelled_term for _, resolved in random_settings} == set(label_terms.REGISTRY)
 
 
-def test_resolving_settings_twice_changes_nothing(many):
-    for settings, resolved in many:
+def test_resolving_settings_twice_changes_nothing(random_settings):
+    for settings, resolved in random_settings:
         assert resolved.resolved() == resolved, settings
         assert not resolved.as_released and resolved.schedule and resolved.kl_grad is not None
         entry = estimators.get(resolved.estimator)
-        moved = {entry.temperature} if resolved.schedule == "released" else set()
-        assert set(resolved.hyperparameters) == set(entry.hyperparameters) - moved, settings
-        for each in fields(settings):                       # what somebody said is never changed, but for the preset
-            said, found = getattr(settings, each.name), getattr(resolved, each.name)
-            kept = said.items() <= found.items() if isinstance(said, Options) else said is None or found == said
+        scheduled = {entry.temperature} if resolved.schedule == "released" else set()
+        assert set(resolved.hyperparameters) == set(entry.hyperparameters) - scheduled, settings
+        for each in fields(settings):                       # a given value is never changed, except as_released
+            given, value = getattr(settings, each.name), getattr(resolved, each.name)
+            kept = given.items() <= value.items() if isinstance(given, Options) else given is None or value == given
             assert kept or each.name == "as_released", (settings, each.name)
 
 
-def test_settings_survive_the_round_trip_through_command_line_options(many):
+def test_settings_survive_the_round_trip_through_command_line_options(random_settings):
     parser = make_parser()
-    for settings, resolved in many[:120]:
-        for made in (settings, resolved):
-            kind = kind_of(made)
-            options = parser.parse_args([kind.COMMAND, *command_line(made)])
-            assert read_settings(options, kind.SETTINGS) == resolved, command_line(made)
+    for settings, resolved in random_settings[:120]:
+        for variant in (settings, resolved):
+            kind = kind_of(variant)
+            options = parser.parse_args([kind.COMMAND, *command_line(variant)])
+            assert read_settings(options, kind.SETTINGS) == resolved, command_line(variant)
 
 
-def test_settings_survive_the_round_trip_through_json(many):
+def test_settings_survive_the_round_trip_through_json(random_settings):
     import json
 
-    for _, resolved in many:
+    for _, resolved in random_settings:
         assert type(resolved).from_dict(json.loads(json.dumps(resolved.as_dict()))) == resolved
 
 
 # --- options ----------------------------------------------------------------------------------------------------------
 
-def another(each) -> list[tuple[list[str], object]]:
-    """(options, value) for values of a field that are not its default."""
+def option_examples(each) -> list[tuple[list[str], object]]:
+    """Return pairs of the words of an option and the value that they give the field, which is not its default."""
     name, kind = option(each.name), each.type.split(" | ")[0]
     if each.type == "bool | None":
         return [([name], True), ([name.replace("--", "--no-", 1)], False)]
@@ -271,26 +276,26 @@ def another(each) -> list[tuple[list[str], object]]:
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_every_field_is_a_command_line_option_that_sets_it(kind, monkeypatch, capsys):
-    made, given = [], []
-    monkeypatch.setattr(kind.SETTINGS, "resolved", lambda self: made.append(self) or self)     # as they were read
+    read, given = [], []
+    monkeypatch.setattr(kind.SETTINGS, "resolved", lambda self: read.append(self) or self)     # as parsed
     monkeypatch.setattr(commands, "train_and_print", lambda kind, settings, *rest: given.append(settings))
     from refimpl import cli
 
     with pytest.raises(SystemExit):
         cli.main([kind.COMMAND, "--help"])
     shown = " ".join(capsys.readouterr().out.split())
-    for each in said(kind.SETTINGS):
+    for each in option_fields(kind.SETTINGS):
         assert each.metadata["help"].partition(" (default: ")[0] in shown, each.name
         assert option(each.name) in shown and each.type.split(" | ")[0] in TYPES
-        for words, value in another(each):
+        for words, value in option_examples(each):
             assert cli.main([kind.COMMAND, *words, "--out", "never"]) == 0
             assert given.pop() == replace(kind.SETTINGS(), **{each.name: value}) != kind.SETTINGS(), words
-            assert type(getattr(made.pop(), each.name)) is type(value)
+            assert type(getattr(read.pop(), each.name)) is type(value)
     assert cli.main([kind.COMMAND, "--out", "never"]) == 0
-    assert given.pop() == kind.SETTINGS()                           # the parser's defaults are the settings'
-    found = [each for each in fields(kind.SETTINGS) if not each.metadata["option"]]
-    assert [each.name for each in found] == ["file_sha256", "file_height", "file_width", "file_classes"]
-    for each in found:
+    assert given.pop() == kind.SETTINGS()                           # the parser has the same defaults as the settings
+    without_option = [each for each in fields(kind.SETTINGS) if not each.metadata["option"]]
+    assert [each.name for each in without_option] == ["file_sha256", "file_height", "file_width", "file_classes"]
+    for each in without_option:
         assert option(each.name) not in shown and each.default is None
         with pytest.raises(SystemExit):
             make_parser().parse_args([kind.COMMAND, option(each.name), "3"])
@@ -326,7 +331,7 @@ def test_kinds_of_run_have_different_identifiers():
     assert kind_of(vae()) is VAERun and kind_of(mixture()) is MixtureRun
 
 
-# --- what is refused --------------------------------------------------------------------------------------------------
+# --- invalid settings -------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("settings, problem", [
     ({"labels": 55}, "--labels must be divisible by the 10 classes, got 55"),
@@ -382,7 +387,7 @@ def test_mixture_accepts_the_data_sets_with_labels():
         assert mixture(dataset=name).resolved().dataset == name
 
 
-# --- limits, defaults, words ------------------------------------------------------------------------------------------
+# --- limits, defaults, labels -----------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("kind", [VAESettings, MixtureSettings])
 def test_limits_of_a_range_are_allowed_and_named_in_the_error(kind):
@@ -395,7 +400,7 @@ def test_limits_of_a_range_are_allowed_and_named_in_the_error(kind):
                     check_fields(replace(kind(), **{each.name: allowed[end] + beyond}))
                 assert str(problem.value).startswith(f"{name} must be {words} {allowed[end]}")
                 assert str(problem.value).endswith(f", got {allowed[end] + beyond}")
-        if allowed["check"] is not None:                                # the library's own, with its words
+        if allowed["check"] is not None:                                # a check of the library, with its message
             for value in (0.0, 5e-324, 1e-6, 1.0, 1e3, 1e6, 1e308, float("nan"), float("inf")):
                 try:
                     allowed["check"](name, value)
@@ -407,12 +412,12 @@ def test_limits_of_a_range_are_allowed_and_named_in_the_error(kind):
 
 
 def test_settings_use_the_range_checks_of_the_library():
-    found = {(kind, each.name): each.metadata["check"] for kind in (VAESettings, MixtureSettings)
-             for each in said(kind) if each.type.startswith("float") and each.metadata["least"] is None}
-    both = {"lr": arguments.learning_rate}
-    own = both | dict(kl_weight=arguments.weight)
-    assert found == {(VAESettings, name): check for name, check in own.items()} | {
-        (MixtureSettings, name): check for name, check in (both | dict(
+    checks = {(kind, each.name): each.metadata["check"] for kind in (VAESettings, MixtureSettings)
+              for each in option_fields(kind) if each.type.startswith("float") and each.metadata["least"] is None}
+    common = {"lr": arguments.learning_rate}
+    of_train = common | dict(kl_weight=arguments.weight)
+    assert checks == {(VAESettings, name): check for name, check in of_train.items()} | {
+        (MixtureSettings, name): check for name, check in (common | dict(
             label_eps=arguments.temperature, label_weight=arguments.weight, image_weight=arguments.weight,
             beta=arguments.kl_weight)).items()}
 
@@ -453,7 +458,7 @@ def test_kl_weight_requires_the_kl_gradient():
 
 
 def test_default_settings_of_both_kinds_of_run():
-    """A change of these is a change of every result that was written down."""
+    """If a default changes, the published results no longer describe the default settings."""
     common = dict(dataset="mnist", estimator="direct", batch=100, hyperparameters={"eps": 0.1}, schedule="constant",
                   kl_grad=True, as_released=False, seed=0, limit=None, file_sha256=None, file_height=None,
                   file_width=None, file_classes=None)
@@ -464,10 +469,10 @@ def test_default_settings_of_both_kinds_of_run():
         lr=8e-4, labels=100, labelled_term="cross-entropy", label_eps=0.05, label_weight=50.0, label_batch=50,
         pretrain=1200, image_weight=0.2, shift=3, beta=5.0, beta_epochs=20, gaussian=30)
     assert (VAERun.EPOCHS, MixtureRun.EPOCHS, PRETRAIN_BATCH, WIDEST) == (10, 60, 100, 10_000)
-    ends = {(kind, each.name): each.metadata["most"] for kind in (VAESettings, MixtureSettings) for each in said(kind)
-            if each.metadata["most"] is not None}
-    assert ends == {(VAESettings, "n"): 200, (VAESettings, "k"): 10_000, (VAESettings, "hidden"): 10_000,
-                    (MixtureSettings, "shift"): 27, (MixtureSettings, "gaussian"): 1_000}
+    largest = {(kind, each.name): each.metadata["most"] for kind in (VAESettings, MixtureSettings)
+               for each in option_fields(kind) if each.metadata["most"] is not None}
+    assert largest == {(VAESettings, "n"): 200, (VAESettings, "k"): 10_000, (VAESettings, "hidden"): 10_000,
+                       (MixtureSettings, "shift"): 27, (MixtureSettings, "gaussian"): 1_000}
 
 
 def test_initial_value_of_pair_scores():
@@ -478,8 +483,8 @@ def test_initial_value_of_pair_scores():
     for free in (dict(solver="milp"), dict(solver="enumeration", non_negative=False)):
         assert vae(**free, **pairs).resolved().make_family().pair_start == 0
         assert vae(as_released=True, **free, **pairs).resolved().make_family().pair_start == 0
-        other = vae(pair_start=0.05, **free, **pairs).resolved()
-        assert other.make_family().pair_start == 0.05 and ", any sign, pairs start at 0.05" in other.label()
+        explicit = vae(pair_start=0.05, **free, **pairs).resolved()
+        assert explicit.make_family().pair_start == 0.05 and ", any sign, pairs start at 0.05" in explicit.label()
     with pytest.raises(InputError, match="^pair_start is not a setting of the family independent, which has no"):
         vae(pair_start=0.0).resolved()
 
@@ -516,9 +521,9 @@ def test_label_describes_the_settings(settings, words):
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_only_switches_that_default_to_none_have_a_no_option(kind, capsys):
-    """--no-kl-grad is an option, --no-as-released is none: without the switch it is off already."""
+    """--no-kl-grad is an option, but --no-as-released is not, because as_released is already off by default."""
     parser = make_parser()
-    for each in said(kind.SETTINGS):
+    for each in option_fields(kind.SETTINGS):
         words = [kind.COMMAND, option(each.name).replace("--", "--no-", 1)]
         if each.type == "bool | None":
             assert getattr(parser.parse_args(words), each.name) is False

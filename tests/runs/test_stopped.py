@@ -1,4 +1,4 @@
-"""Runs that are stopped from outside: killed in the middle of a save, Ctrl-C, a pipe; and the memory they take."""
+"""Runs that are killed during a save, interrupted by Ctrl-C or ended with their experiment; and their peak memory."""
 from __future__ import annotations
 
 import json
@@ -27,18 +27,18 @@ def command(out: Path, *more: str) -> list[str]:
     return ["-m", "refimpl", "train", *OPTIONS, "--out", str(out), *more]
 
 
-# One process for all moments.  Each child dies by its own hand.
+# One process forks a child for each case, which is faster than a new process each.  Each child kills itself.
 KILLED_WHILE_SAVING = """
 import json, os, signal, sys
 from refimpl import cli, plots
 
 def die(moment, which, out):
-    saves, right = [], getattr(os, moment)
+    saves, original = [], getattr(os, moment)
     def deadly(*arguments):
         saves.append(1)
         if len(saves) == which:
             os.kill(os.getpid(), signal.SIGKILL)
-        return right(*arguments)
+        return original(*arguments)
     setattr(os, moment, deadly)
     cli.main([*sys.argv[2:], "--epochs", "3", "--out", out])
 
@@ -52,14 +52,15 @@ for moment, which, out in json.loads(sys.argv[1]):
     statuses[out] = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 print(json.dumps(statuses))
 """
-# After the first checkpoint, config.json, metrics.csv and those of epoch 1: checkpoint and metrics of the second epoch,
-# and the checkpoint of the third.
+# Files are written in this order: checkpoint.npz, config.json, metrics.csv, commit.txt and threads.txt at the start;
+# checkpoint.npz and metrics.csv after each epoch.  So writes 4 to 8 are those from commit.txt to the second epoch's
+# checkpoint.
 MOMENTS = [(moment, which) for moment in ("fsync", "replace") for which in (4, 5, 6, 7, 8)]
 
 
 @pytest.fixture(scope="module")
 def killed(tmp_path_factory) -> Path:
-    """A folder with a run for each moment, killed at it."""
+    """Return a folder with one killed run for each of MOMENTS."""
     folder = tmp_path_factory.mktemp("killed")
     cases = [(moment, which, str(folder / f"{moment}-{which}")) for moment, which in MOMENTS]
     done = spawn.python("-c", KILLED_WHILE_SAVING, json.dumps(cases), "train", *OPTIONS)
@@ -70,7 +71,7 @@ def killed(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory) -> Path:
-    """A folder with the run of 3 epochs, never stopped."""
+    """Return a folder with an uninterrupted run of 3 epochs."""
     folder = tmp_path_factory.mktemp("whole")
     loop.train(SETTINGS, 3, folder / "3")
     return folder
@@ -79,7 +80,7 @@ def whole(tmp_path_factory) -> Path:
 @pytest.mark.parametrize("moment, which", MOMENTS)
 def test_run_killed_during_a_save_can_be_resumed(killed, whole, moment, which):
     folder = killed / f"{moment}-{which}"
-    _, history = checkpoint.load(folder / checkpoint.FILE)              # whole, whatever the moment
+    _, history = checkpoint.load(folder / checkpoint.FILE)              # it can be read after every kill
     assert len(history) < 3
     loop.train(SETTINGS, 3, folder, resume=True)
     assert_same_to_the_bit(whole / "3", folder)
@@ -89,8 +90,8 @@ def test_run_killed_during_a_save_can_be_resumed(killed, whole, moment, which):
 
 
 def test_run_stopped_by_ctrl_c_can_be_resumed(tmp_path):
-    """Stopped wherever it is, in a run far too long to end by itself; continued for one epoch more."""
-    # A suite that runs in the background of a script ignores SIGINT, and so would its children: this one may not.
+    """The run is stopped at an arbitrary point after its second epoch, and then continued for one more epoch."""
+    # If the tests run in the background of a script, SIGINT is ignored in their child processes, so it is reset here.
     process = subprocess.Popen([sys.executable, *command(tmp_path / "stopped", "--epochs", "1000000")], cwd=ROOT,
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
@@ -103,7 +104,7 @@ def test_run_stopped_by_ctrl_c_can_be_resumed(tmp_path):
     done = len(checkpoint_content(tmp_path / "stopped")["history"])
     assert done >= 2
     resumed = spawn.python(*command(tmp_path / "stopped", "--epochs", str(done + 1), "--resume"))
-    # a pipe gets no progress line
+    # no progress is printed into a pipe
     assert resumed.returncode == 0 and resumed.stderr == "" and "\r" not in resumed.stdout
     loop.train(SETTINGS, done + 1, tmp_path / "whole")
     assert_same_to_the_bit(tmp_path / "whole", tmp_path / "stopped")
@@ -112,7 +113,10 @@ def test_run_stopped_by_ctrl_c_can_be_resumed(tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGKILL, *(pytest.param(each, marks=pytest.mark.slow)
                                                       for each in (signal.SIGTERM, signal.SIGHUP))])
 def test_killing_an_experiment_also_ends_its_runs(tmp_path, number):
-    """Each run holds its folder: once nobody does, nobody is left.  A run that says much does not wait to be read."""
+    """Each run locks its folder, so when no folder is locked, no run is left.
+
+    PYTHONVERBOSE makes the runs print a lot: a run must also end if nothing reads its output any more.
+    """
     process = subprocess.Popen([sys.executable, "-m", "refimpl", "experiment", "binary", "--only", "arm", "disarm",
                                 "--epochs", "100000", "--jobs", "2", "--out", str(tmp_path)], cwd=ROOT,
                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL if number == signal.SIGKILL else
@@ -134,17 +138,17 @@ def test_killing_an_experiment_also_ends_its_runs(tmp_path, number):
                     pass
             break
         except InputError:
-            assert time.monotonic() < end, "a run goes on"
+            assert time.monotonic() < end, "a run has not ended"
             time.sleep(0.1)
 
 
 @pytest.mark.slow
 def test_peak_memory_of_training_on_mnist(tmp_path):
-    """An epoch of MNIST that ends by printing its peak in MB.  Large batches take more memory, and less time."""
+    """Train for an epoch and print the peak memory in MB.  A large batch needs more memory and less time."""
     code = ("import resource, sys; from refimpl import cli; cli.main(sys.argv[1:]); "
             "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)")
     arguments = ["train", "--k", "50", "--batch", "1000", "--epochs", "1", "--out", str(tmp_path / "run")]
-    # By way of a shell, which is small: a process that this one starts itself begins with this one's own peak.
+    # The shell in between is small; a direct child of this process would start with the peak of this process.
     done = subprocess.run(["sh", "-c", '"$@"; exit $?', "sh", sys.executable, "-c", code, *arguments], cwd=ROOT,
                           capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
