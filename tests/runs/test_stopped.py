@@ -53,9 +53,9 @@ for moment, which, out in json.loads(sys.argv[1]):
 print(json.dumps(statuses))
 """
 # Files are written in this order: checkpoint.npz, config.json, metrics.csv, commit.txt and threads.txt at the start;
-# checkpoint.npz and metrics.csv after each epoch.  So writes 4 to 8 are those from commit.txt to the second epoch's
-# checkpoint.
-MOMENTS = [(moment, which) for moment in ("fsync", "replace") for which in (4, 5, 6, 7, 8)]
+# checkpoint.npz and metrics.csv after each epoch.  So writes 5 to 9 are those from threads.txt to the second epoch's
+# metrics.csv.
+MOMENTS = [(moment, which) for moment in ("fsync", "replace") for which in (5, 6, 7, 8, 9)]
 
 
 @pytest.fixture(scope="module")
