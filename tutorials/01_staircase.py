@@ -11,7 +11,7 @@
 # through arg max for Discrete Variational Auto-Encoder*, NeurIPS 2019 ([arXiv
 # 1806.02867](https://arxiv.org/abs/1806.02867)). "The supplement" is the paper's appendix, which contains the proofs.
 # "The slides" are the slides of the authors' talk at NeurIPS 2019. "The authors' code" is the PyTorch code that they
-# published with the paper. We write "as released" for what that code does.
+# published with the paper. "As released" means: as in that code.
 
 # %%
 import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
@@ -63,8 +63,8 @@ for z in range(3):
 print(f"mean f = {f[z_star].mean():.3f} nats")
 
 # %% [markdown]
-# In this form the noise is an *input* of the program, separate from the scores. If the scores change and the noise
-# stays the same, the choice can change. Writing a random choice in this way is called a *reparameterisation*.
+# In this program the noise is an *input*, separate from the scores. If the scores change and the noise stays the same,
+# the choice can change. To write a random choice with its noise as an input is called a *reparameterisation*.
 #
 # ## The staircase
 #
@@ -97,29 +97,30 @@ print(f"intervals with a change: {jumps_of_one} for one draw, {jumps_of_ten} for
       f"{600 - jumps_of_ten} intervals this mean is exactly flat")
 
 # %% [markdown]
-# What to see. A single draw gives a staircase. Here it has one jump, and it is flat on either side of the jump. The
-# mean of ten draws is a finer staircase with 13 jumps, and it is still flat between them. The black curve is the mean
-# of 100,000 draws. This curve is a staircase too, but its steps are far too small to see. The mean over *all* noise is
-# a smooth curve.
+# What to see. A single draw gives a staircase. Here it has one jump, and is flat on either side of it. The mean of ten
+# draws is a finer staircase with 13 jumps, and it is still flat between them. The black curve is the mean of 100,000
+# draws. This curve is a staircase too, but its steps are far too small to see. The mean over *all* noise is a smooth
+# curve.
 #
 # A program is trained by following the slope of its result. Here the slope of a single run is zero, except at the
 # jumps, where it does not exist. Averaging the slopes of more runs does not help, because the mean of zeros is zero.
-# Yet the mean of $f(z^{\star})$ over all noise has a slope everywhere. (The black curve approximates this mean.) **This
-# series is about estimating that slope from single runs of the program.** The slope is the gradient of $E f(z^{\star})$
-# with respect to the weights of the encoder. ($E$ is the expectation over the noise.)
+# Yet the mean of $f(z^{\star})$ over all noise has a slope everywhere. **This series is about estimating that slope
+# from single runs of the program.** The slope is the gradient of $E f(z^{\star})$ with respect to the weights of the
+# encoder. ($E$ is the expectation over the noise.)
 #
 # ## When you need this, and when you do not
 #
 # With three names there is no problem. We know $f$ of all three. If we also know the probability $q(z)$ of each name,
-# the mean is a sum, $\sum_z q(z) f(z)$, and a sum can be differentiated. This is called *enumeration*. It has no noise,
-# and it is the better method wherever it is feasible. In these chapters it provides the exact result with which
-# everything else is compared.
+# the mean is a sum, $\sum_z q(z) f(z)$, and a sum can be differentiated. This is called *enumeration*. Enumeration has
+# no noise. Where it is feasible, it is better than our method. In these chapters it provides the exact results with
+# which all others are compared.
 #
 # The sum cannot be computed when there are too many values. Here is such a case. Fifty photos and their fifty captions
 # lie on a table, and the captions are out of order. A value of $z$ is a *matching*: it assigns one caption to each
-# photo. There are $50! \approx 3 \cdot 10^{64}$ matchings. Adding up a weight for each of them means computing a
-# *permanent*. With every known exact method the work grows exponentially with the number of photos, and probably no
-# faster method exists (Valiant 1979). But the *best* matching can be found quickly. SciPy provides the algorithm.
+# photo. There are $50! \approx 3 \cdot 10^{64}$ matchings. A sum with one term per matching, a product over its pairs,
+# is called a *permanent*. With every known exact method the work grows exponentially with the number of photos, and
+# probably no faster method exists (Valiant 1979). But the *best* matching can be found quickly. SciPy provides the
+# algorithm.
 #
 # The next cell trains an encoder with 36 weights $W$ on this problem. Each training step uses two arg maxes and no sum.
 # The score of a matching is the sum of the scores of its fifty pairs. $f$ is the number of photos that get their own
@@ -128,9 +129,9 @@ print(f"intervals with a change: {jumps_of_one} for one draw, {jumps_of_ten} for
 # Why is the last line of the training loop right? Chapter 2 gives the reason for the case in which each value has noise
 # of its own. Here the noise belongs to the pairs, and two matchings can share some pairs. Yet any two matchings differ
 # in at least one pair, so the noise of that pair shifts the difference between their sums. Steps 1 to 5 of [appendix
-# D](appendix_d_unary_noise.ipynb) give the proof. These steps hold for any set of 0/1 vectors with noise on each entry.
-# (Here the entries are the 2,500 pairs. The "pair scores" $w_{ij}$ of appendix D are something else, and do not occur
-# here.)
+# D](appendix_d_unary_noise.ipynb) give the proof, for any set of 0/1 vectors with noise on each entry. (A matching is
+# such a vector, with one entry for each of the 2,500 pairs. The "pair scores" $w_{ij}$ of appendix D are something
+# else, and do not occur here.)
 #
 # **Guess first.** On average, a random matching gives one of the fifty photos its own caption. How many photos get
 # their own caption after 300 training steps?
@@ -164,21 +165,20 @@ print(f"right captions, mean of five seeds: {n * right[:, 0].mean():.1f} of 50 a
       f"{n * right[:, -50:].mean():.1f} in the last 50 steps")
 
 # %% [markdown]
-# What to see. Left: the grey curve is the number of terms of the sum, which is $50!$ for 50 photos (dotted line). The
-# usual exact method is Ryser's formula. It needs fewer steps, but for 50 photos it still needs about $6 \cdot 10^{16}$
-# of them. For the arg max, the number of steps grows only like the third power of the number of photos. Right: each
-# thin line is one seed, and the thick line is their mean. Most photos soon get their own caption.
+# What to see. Left: the grey curve is the number of terms of the sum, one for each matching. For 50 photos (dotted
+# line) there are $50!$ of them. The usual exact method, Ryser's formula, still needs about $6 \cdot 10^{16}$ steps. For
+# the arg max, the number of steps grows only like the third power of the number of photos. Right: each thin line is one
+# seed, and the thick line is their mean. Most photos soon get their own caption.
 #
 # The method of these chapters is meant for problems of this kind, in which the arg max can be computed and the sum
-# cannot. Chapters 7, 8 and 11 have more of them. (For some of the problems in those chapters, there is also a clever
-# way to compute the sum. The chapters mention it.) We learn the method on three values, because there every step can be
-# checked.
+# cannot. Chapters 7, 8 and 11 have more of them. (For some of these problems, there is also a clever way to compute the
+# sum.) We learn the method on three values, because there every step can be checked.
 #
 # ## One draw: a maximum of three lines
 #
-# We return to the three names. The key idea is to look at the *height* of the maximum instead of its place. Add the
-# decoder's score to the sum with a small factor $\epsilon$: the name with the largest
-# $\epsilon f(z) + h(z) + \gamma(z)$ is chosen. We call this winner $z(\epsilon)$. ($\epsilon$ has the unit 1/nat, so
+# We return to the three names. The key idea is to look at the *height* of the maximum instead of its place. Add
+# $\epsilon f(z)$ to each sum, where $\epsilon$ is a small factor. The name with the largest
+# $\epsilon f(z) + h(z) + \gamma(z)$ is now the winner, which we call $z(\epsilon)$. ($\epsilon$ has the unit 1/nat, so
 # $\epsilon f$ is a pure number like $h$ and $\gamma$.) Keep the noise fixed. As a function of $\epsilon$, the sum of
 # each name is a straight line. Its slope is $f(z)$, and its height at $\epsilon = 0$ is $h(z) + \gamma(z)$.
 #
@@ -201,8 +201,8 @@ print("winners from left to right:", ", ".join(order))
 # What to see. Left: the maximum bends only upwards, and it has a kink wherever the winner changes. Middle: the slope of
 # the maximum is a staircase, and the height of each step is $f$ of the winner. From left to right the names win in the
 # order of their slopes, because a steeper line lies above a flatter one to the right of the point where they cross.
-# Right: the curve is the same maximum as a function of the shirt's score, with $\epsilon = 0$. The curve is flat as
-# long as another name wins, and it rises with slope 1 where the shirt wins.
+# Right: the curve is the same maximum as a function of the shirt's score, with $\epsilon = 0$. It is flat as long as
+# another name wins, and rises with slope 1 where the shirt wins.
 #
 # **Why it bends only upwards.** A function that bends only upwards is called *convex*. *Proof that the maximum is
 # convex.* Take $\epsilon_1$, $\epsilon_2$ and their midpoint. The height of each line at the midpoint is the mean of
@@ -223,16 +223,16 @@ print("winners from left to right:", ", ".join(order))
 # $\epsilon$. In this interval the maximum *is* that line. $\square$ (The lines need not be straight. For differentiable
 # curves the derivative of the maximum is the derivative of the winning curve.)
 #
-# The same holds for the scores. Raise $h(z)$ by a small amount. If $z$ wins, the maximum rises by the same amount. If
-# $z$ does not win, the maximum does not change. So the gradient of the maximum with respect to $h$ is
-# $\text{onehot}(z(\epsilon))$, the vector with a 1 at the winner and 0 elsewhere.
+# The maximum also has a derivative with respect to each score. Raise $h(z)$ by a small amount. If $z$ wins, the maximum
+# rises by the same amount. If $z$ does not win, the maximum does not change. So the gradient of the maximum with
+# respect to $h$ is $\text{onehot}(z(\epsilon))$, the vector with a 1 at the winner and 0 elsewhere.
 #
 # **At a kink** two values tie, and the maximum has no derivative there. As a function of $\epsilon$, its slope to the
-# right of the kink is the larger of the two values of $f$, and its slope to the left is the smaller one. The scores
-# behave in the same way. If you raise one of the two tied scores, the maximum rises by the same amount. If you lower
-# it, the maximum does not change, because the other value is still at the top. So the slope is 1 to the right and 0 to
-# the left, as in the right panel. If the noise has a density, the probability that there is a kink at a given
-# $\epsilon$ and $h$ is zero.
+# right of the kink is the larger of the two values of $f$, and its slope to the left is the smaller one. There is a
+# similar kink with respect to a score. If you raise one of the two tied scores, the maximum rises by the same amount.
+# If you lower it, the maximum does not change, because the other value is still at the top. So the slope is 1 to the
+# right and 0 to the left, as in the right panel of the last figure. If the noise has a density, the probability that
+# there is a kink at a given $\epsilon$ and $h$ is zero.
 #
 # The next cell checks both derivatives for 1,000 draws. It compares difference quotients of the maximum with the
 # winners.
@@ -306,8 +306,8 @@ plt.show()
 
 # %% [markdown]
 # What to see. One draw gives a bent line (left) and a staircase (right). With a thousand draws the kinks and steps are
-# too small to see, and the curves are close to the black ones. Only the mean over *all* noise, for which we write
-# $E_\gamma$, has no kink at all. This mean is a function of the scores and of $\epsilon$:
+# too small to see, and the curves are close to the black ones (all 100,000 draws). Only the mean over *all* noise,
+# written $E_\gamma$, has no kink at all. This mean is a function of the scores and of $\epsilon$:
 #
 # $$G(h, \epsilon) = E_\gamma \max_z \{\epsilon f(z) + h(z) + \gamma(z)\}$$
 #
@@ -315,8 +315,8 @@ plt.show()
 #
 # **Can we exchange the derivative and the mean?** In other words, is the slope of the mean equal to the mean of the
 # slopes? If $\epsilon$ changes by $\delta$, each line changes by at most $\max |f| \cdot |\delta|$. So the maximum
-# changes by at most that much too, even across a kink. Hence all difference quotients are bounded by $\max |f|$, for
-# any noise. In the same way, if each score changes by at most $\delta$, so does the maximum. For bounded quotients the
+# changes by no more than that, even across a kink. Hence all difference quotients are bounded by $\max |f|$, for any
+# noise. In the same way, if each score changes by at most $\delta$, so does the maximum. For bounded quotients the
 # limit and the mean can be exchanged (dominated convergence), and there is a kink at a given point with probability
 # zero. Hence
 #
@@ -361,8 +361,8 @@ assert np.allclose(value, maximum(h, at, noise)) and (place == won).all()
 # $$L(h) = G(h, 0) - \sum_z \text{observed}(z)\, h(z)$$
 #
 # By Danskin's theorem, the derivative of $L$ with respect to $h(z)$ is the probability that $z$ wins minus the observed
-# share of $z$. The derivative is zero when the probability and the share agree. No arg max is differentiated here: we
-# only count how often each name wins.
+# share of $z$. The derivative is zero when the probability and the share agree. No arg max is differentiated: we only
+# count how often each name wins.
 #
 # **Guess first.** All scores start at 0. Does the score of *coat* end above or below $-0.5$?
 
@@ -395,10 +395,10 @@ print("largest difference from the observed shares, over all ten seeds:",
 # program then chooses each name nearly as often as observed. The sum of the scores stays at zero, because every step
 # adds as much as it subtracts.
 #
-# This worked because the loss contains a mean maximum. But what we want to increase is $E f(z^{\star})$, which is not a
-# mean maximum. It is the *slope* of one, namely $\partial G / \partial \epsilon$ at $\epsilon = 0$. So its gradient is
-# a second derivative of $G$. We cannot get it by averaging over single draws, because in a single draw this slope is a
-# staircase, and the slope of a staircase is zero. Chapter 2 solves this problem.
+# The training worked because its loss contains a mean maximum. But we want to increase $E f(z^{\star})$, which is the
+# *slope* of a mean maximum, namely $\partial G / \partial \epsilon$ at $\epsilon = 0$. So the gradient of
+# $E f(z^{\star})$ is a second derivative of $G$. We cannot get this derivative by averaging over single draws, because
+# in a single draw this slope is a staircase, and the slope of a staircase is zero. Chapter 2 solves this problem.
 #
 # ## Exercises
 #
@@ -417,14 +417,14 @@ print("largest difference from the observed shares, over all ten seeds:",
 # </details>
 #
 # **2 (middling).** Why do we not simply use difference quotients in $w$? Estimate the slope of $E f(z^{\star})$ at
-# $w = 0$ by $(f(z^{\star}_{w + \delta}) - f(z^{\star}_{w - \delta})) / 2\delta$ with $\delta = 0.05$. Do it once with
-# the same noise on both sides, and once with fresh noise. Compare the standard deviations.
+# $w = 0$ by $(f(z^{\star}_{w + \delta}) - f(z^{\star}_{w - \delta})) / 2\delta$ with $\delta = 0.05$. Use the same
+# noise for both terms, and then fresh noise for the second. Compare the standard deviations.
 #
 # <details><summary>Solution</summary>
 #
-# With the same noise the two results rarely differ. With fresh noise they differ most of the time, and every difference
-# is divided by $2\delta$. Even the better of the two ways needs two runs for *every weight*, and a network has hundreds
-# of thousands of weights.
+# With the same noise the two values of $f$ rarely differ. With fresh noise they differ most of the time, and every
+# difference is divided by the small number $2\delta$. Even with the same noise you need two runs for *every weight*,
+# and a network has hundreds of thousands of weights.
 #
 # ```python
 # delta = 0.05

@@ -75,7 +75,8 @@ print(f"the winner changes in {100 * changed:.1f} of 100 draws")
 # many values.
 #
 # For Gumbel noise the coat wins with probability $\sigma(h_1 - h_0)$, where $\sigma$ is the sigmoid function. Then
-# $\rho = q_0 q_1$, the product of the two probabilities. (Chapter 3 proves both statements.) Here is a check:
+# $\rho = q_0 q_1$, the product of the two probabilities. (Chapter 3 proves both statements.) The next cell compares the
+# two results:
 
 # %%
 sigmoid = lambda score: 1 / (1 + np.exp(-score))
@@ -93,8 +94,8 @@ for eps in (0.1, 0.01, 0.001):
 # With three names the arg max depends on two differences, $\Delta_1$ and $\Delta_2 = \gamma_2 - \gamma_0$. So each draw
 # of the noise is a dot in a plane. The shirt wins where $\Delta_1 < h_0 - h_1$ and $\Delta_2 < h_0 - h_2$. The borders
 # between the regions of the three names form a Y, whose centre is the point $(h_0 - h_1,\; h_0 - h_2)$. The three arms
-# of the Y are the walls. On the arm between the names $i$ and $j$, these two names tie at the top. When the scores
-# change, the Y moves. The dots stay where they are. All dots together are called the *cloud*.
+# of the Y are the walls. On the arm between the names $i$ and $j$, these two tie at the top. When the scores change,
+# the Y moves, but the dots stay where they are. All dots together are the *cloud*.
 #
 # **Guess first.** In the next figure $\epsilon$ is ten times smaller in the right panel than in the left one. So the
 # winner changes in fewer draws there. By what factor is the number of these draws smaller?
@@ -111,10 +112,11 @@ print(f"the winner changes in {share[1.0]:.1%} of all draws at eps = 1, in {shar
 # What to see. Each dot is a draw, and its colour is the winner. The solid Y belongs to the scores $h$, and the dashed Y
 # to the scores $h + \epsilon f$. A large dot is a draw whose winner changes: its left half has the colour of the old
 # winner, and its right half the colour of the new one. As $\epsilon$ falls, the strips between the two Ys become
-# narrower, and the winner changes in fewer draws. Over all 100,000 draws the number falls by a factor of about six
-# (from 38 to 5 among the 150 draws shown). The factor is not ten, because at $\epsilon = 1$ the wide strips reach into
-# regions where there are few dots. As $\epsilon$ tends to 0 the number becomes proportional to $\epsilon$. Each draw
-# whose winner changes counts $1/\epsilon$ in the estimate, so the mean of the estimate over all noise tends to a limit.
+# narrower, and the winner changes in fewer draws. Over all 100,000 draws the number of changes falls by a factor of
+# about six (from 38 to 5 among the 150 draws shown). The factor is not ten, because at $\epsilon = 1$ the wide strips
+# reach into regions where there are few dots. As $\epsilon$ tends to 0 the number becomes proportional to $\epsilon$.
+# Each draw whose winner changes counts $1/\epsilon$ in the estimate, so the mean of the estimate over all noise tends
+# to a limit.
 #
 # ![As epsilon falls, the walls move less: the winner changes in fewer draws, and each counts more](figures/walls.gif)
 #
@@ -150,8 +152,8 @@ for i, j in ((0, 1), (0, 2), (1, 2)):
 #
 # The wall between $i$ and $j$ is *one* wall. When $h_j$ rises, $j$ takes from $i$ the same share that $i$ takes from
 # $j$ when $h_i$ rises. So $\partial q_i / \partial h_j = \partial q_j / \partial h_i$. By Danskin's theorem (chapter
-# 1), $q = \partial G / \partial h$. So these are second derivatives of $G$, and their order does not matter. This is
-# Schwarz's theorem, and here you can see why it holds.
+# 1), $q = \partial G / \partial h$. So both are second derivatives of $G$ with respect to $h_i$ and $h_j$, in different
+# orders. By Schwarz's theorem they are equal, and here you can see why.
 
 # %%
 J = jacobian(gumbel_law, h)                                     # by difference quotients of the probabilities
@@ -171,7 +173,7 @@ assert np.allclose(J, np.diag(rho.sum(axis=1)) - rho, rtol=0, atol=1e-8)
 # - (c) the distribution of the noise $\gamma$ depends neither on $w$ nor on $\epsilon$ (so only the walls move, and the
 #   cloud does not);
 # - (d) the $\gamma(z)$ are independent, and each has a bounded density, as Gumbel, Gaussian and uniform noise have (so
-#   the noise has a density along each wall). If values share noise, like the matchings of chapter 1, see [appendix
+#   the noise has a density along each wall). If several values share noise, as matchings do in chapter 1, see [appendix
 #   D](appendix_d_unary_noise.ipynb).
 #
 # Then
@@ -180,8 +182,7 @@ assert np.allclose(J, np.diag(rho.sum(axis=1)) - rho, rtol=0, atol=1e-8)
 #
 # The theorem is also a recipe. Draw the noise once. Find the winner. Find the winner again, with a small multiple of
 # the decoder's scores added. Push the score of the second winner up and the score of the first winner down. (In an
-# auto-encoder $f$ has weights too, those of the decoder. They are trained with the ordinary gradient of $f$ at
-# $z^{\star}$.)
+# auto-encoder the decoder's weights are trained with the ordinary gradient of $f$ at $z^{\star}$.)
 #
 # *Proof.* Let $J$ be the table of all $\partial q_i / \partial h_j$.
 #
@@ -192,8 +193,8 @@ assert np.allclose(J, np.diag(rho.sum(axis=1)) - rho, rtol=0, atol=1e-8)
 # $$\frac{\partial}{\partial h_j} E f(z^{\star}) = \sum_{i \ne j} \rho_{ij} (f_j - f_i)$$
 #
 # *Right side.* The distribution $q_\epsilon$ of $z(\epsilon)$ is $q$ at the scores $h + \epsilon f$. By the chain rule
-# the derivative of $q_\epsilon(j)$ with respect to $\epsilon$ at 0 is $\sum_i f_i\, \partial q_j / \partial h_i$. On
-# the left side, $i$ and $j$ are the other way round. In terms of walls: the wall between $i$ and $j$ moves by
+# the derivative of $q_\epsilon(j)$ with respect to $\epsilon$ at 0 is $\sum_i f_i\, \partial q_j / \partial h_i$. (The
+# left side contains $\partial q_i / \partial h_j$ instead.) In terms of walls: the wall between $i$ and $j$ moves by
 # $\epsilon (f_j - f_i)$, and to first order $j$ gains $\epsilon \rho_{ij} (f_j - f_i)$ from $i$:
 #
 # $$\lim_{\epsilon \to 0} \frac{q_\epsilon(j) - q(j)}{\epsilon} = \sum_{i \ne j} \rho_{ij} (f_j - f_i)$$
@@ -206,14 +207,14 @@ assert np.allclose(J, np.diag(rho.sum(axis=1)) - rho, rtol=0, atol=1e-8)
 # this by $\epsilon$ and let $\epsilon$ go to 0. $\blacksquare$
 #
 # ([Appendix A](appendix_a_walls_and_noise.ipynb) shows that $J$ exists and is continuous if the density is bounded. The
-# appendix also contains the paper's own proof, which uses the mean maximum $G$ of chapter 1.)
+# appendix also contains the paper's own proof.)
 #
 # The proof does not need Gumbel noise. Nor does it need *the same* noise in both arg maxes, because the mean of a
-# difference does not depend on whether its two terms use the same draws. The variance of the difference does depend on
-# this. With Gumbel noise $\rho_{ij} = q_i q_j$, and the sum in the proof becomes $q_j (f_j - \sum_i q_i f_i)$. We write
-# $E_q f$ for $\sum_i q_i f_i$. So **with Gumbel noise the gradient with respect to the scores is $q (f - E_q f)$**: the
-# score of a name is pushed up if its $f$ is above the average, in proportion to how often the name wins. With other
-# noise only the values of $\rho_{ij}$ are different.
+# difference does not depend on whether its two terms use the same draws. (Its variance does.) With Gumbel noise
+# $\rho_{ij} = q_i q_j$, and the sum in the proof becomes $q_j (f_j - \sum_i q_i f_i)$. We write $E_q f$ for
+# $\sum_i q_i f_i$. So **with Gumbel noise the gradient with respect to the scores is $q (f - E_q f)$**: the score of a
+# name is pushed up if its $f$ is above the average, in proportion to how often the name wins. With other noise only the
+# values of $\rho_{ij}$ are different.
 #
 # **Where $h$ has a kink.** Take two values, $h_w = (0, |w|)$ and $f = (0, 1)$. With Gumbel noise
 # $E f(z^{\star}) = \sigma(|w|)$. At $w = 0$ its slope is $\rho = 1/4$ to the right and $-1/4$ to the left, so there is
@@ -258,8 +259,8 @@ assert (direct_gradient_loop(h, f, 0.2, noise[:500]) == direct_gradient(h, f, 0.
 
 # %% [markdown]
 # For an encoder with many weights, $\nabla_w h_w(z)$ is computed by an ordinary backward pass that starts from
-# $\text{onehot}(z)$. The result depends linearly on the starting vector. So a single pass that starts from the
-# *difference* $g$ is enough for both terms.
+# $\text{onehot}(z)$. The result depends linearly on the starting vector. So a single pass is enough for both terms, if
+# it starts from $g$, the *difference* of the two one-hot vectors divided by $\epsilon$.
 #
 # **Guess first.** In the next figure each point is the mean of 4,000 estimates, with fresh draws at each $\epsilon$.
 # Where are the error bars longest, and where are the points away from the black line?
@@ -280,8 +281,8 @@ print(f"at eps = 0.02 {np.mean(several[0] == 0):.1%} of the shirt's components a
 #
 # ## What sharing the noise saves
 #
-# The walls also give the variance. Suppose that both arg maxes use the same noise. Then the winner can change from $i$
-# to $j$ only if $f_j > f_i$. For small $\epsilon$ and Gumbel noise this happens in a share
+# The variance also follows from the walls. Suppose that both arg maxes use the same noise. Then the winner can change
+# from $i$ to $j$ only if $f_j > f_i$. For small $\epsilon$ and Gumbel noise this happens in a share
 # $\epsilon\, q_i q_j (f_j - f_i)$ of the draws. The component $g_i$ of the estimate is $\pm 1/\epsilon$ if the winner
 # changes to $i$ or from $i$, and 0 otherwise. So the mean of its square is $C_i / \epsilon$ to first order, while the
 # square of its mean stays bounded. Hence
@@ -289,8 +290,9 @@ print(f"at eps = 0.02 {np.mean(several[0] == 0):.1%} of the shirt's components a
 # $$\text{Var}\, g_i = \frac{C_i}{\epsilon} + O(1), \qquad C_i = q_i \sum_j q_j |f_j - f_i|$$
 #
 # With *fresh* noise for the second arg max, the two winners are independent, and the probability that they differ does
-# not fall with $\epsilon$. Then $\text{Var}\, g_i = (q_i (1 - q_i) + q_\epsilon(i) (1 - q_\epsilon(i))) / \epsilon^2$,
-# which is about $2 q_i (1 - q_i) / \epsilon^2$. So sharing the noise saves a whole factor of $1/\epsilon$.
+# not tend to 0 with $\epsilon$. Then
+# $\text{Var}\, g_i = (q_i (1 - q_i) + q_\epsilon(i) (1 - q_\epsilon(i))) / \epsilon^2$, which is about
+# $2 q_i (1 - q_i) / \epsilon^2$. So sharing the noise saves a whole factor of $1/\epsilon$.
 
 # %%
 C = q * (np.abs(f[None, :] - f[:, None]) @ q)
@@ -325,10 +327,11 @@ draw.atoms(scores, [mean_f(score) for score in scores], small, [quotient(eps) fo
 plt.show()
 
 # %% [markdown]
-# What to see. Left: $E f$ itself is a staircase. It has no gradient at 0 and at $\pm 2$, and elsewhere its gradient
-# is 0. Right: the quotient at $h = (0, 0)$ is $1/(2\epsilon)$, which does not converge. A wall that moves meets no draw
-# for a while, and then a quarter or a half of all draws at once. The density is needed only near a wall. For example,
-# with the same coins and $h = (0, 1)$ there is no noise at the wall, and both sides of the theorem are 0.
+# What to see. Left: as a function of the score of value 1, $E f$ is a staircase with jumps at 0 and at $\pm 2$.
+# Elsewhere its slope is 0. Right: the quotient at $h = (0, 0)$ is $1/(2\epsilon)$, which does not converge. A wall that
+# moves meets no draw for a while, and then a quarter or a half of all draws at once. The density is needed only near a
+# wall. For example, with the same coins and $h = (0, 1)$ there is no noise at the wall, and both sides of the theorem
+# are 0.
 #
 # ## Train with the estimator: a first attempt that fails
 #
@@ -385,8 +388,8 @@ for name, (_, w) in runs.items():
 # side. With shared noise most runs climb towards $f = 1$, but a few unlucky steps still carry some runs to the other
 # side. Chapter 4 chooses $\epsilon$ better and repeats the experiment.
 #
-# The exact gradient has no noise at all. The estimator of this chapter, which is called the *direct* gradient, also
-# needs $f$ of all values here. So with three values you would use the exact gradient instead.
+# The exact gradient has no noise at all. The estimator of this chapter, called the *direct* gradient, also needs $f$ of
+# all values here. So with three values you would use the exact gradient instead.
 #
 # The package has the same functions:
 

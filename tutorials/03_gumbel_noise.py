@@ -35,7 +35,8 @@ print("softmax of h:", dict(zip(names, q.round(4).tolist())))
 #
 # To draw such a variable, take $U$ uniform on $[0, 1]$ and solve $U = F(\gamma)$ for $\gamma$:
 # $\gamma = -\log(-\log U) - c$. Here $c$ is Euler's constant. The shift by $c$ makes the mean zero, as the next cell
-# confirms by sampling. (The slides print $e^{-e^{-t+c}}$, which would have the mean $2c$.)
+# confirms by sampling. (The slides print $e^{-e^{-t+c}}$. A variable with this distribution function has the mean
+# $2c$.)
 #
 # **Guess first.** Which is more common, a value above 3 or a value below $-3$?
 
@@ -208,7 +209,8 @@ for z in range(3):
 #
 # $$\rho_{ij} = r_i r_j \int e^{-2(t+c)} e^{-S e^{-(t+c)}} dt = r_i r_j \int_0^\infty X e^{-S X} dX = \frac{r_i r_j}{S^2} = q_i q_j$$
 #
-# In terms of clocks, this is the density of the event that $i$ and $j$ ring together, before all others.
+# In terms of clocks, $\rho_{ij}$ is the density, in the logarithm of time, of the event that $i$ and $j$ ring together,
+# before all others.
 
 # %%
 at, width = (0.4, -0.3), 0.4                                            # a square of the plane around this point
@@ -232,9 +234,9 @@ print("q_i q_j            ", np.array([q[i] * q[j] for i in range(3) for j in ra
 #
 # $$G(h, \epsilon) = E_\gamma \max_z \{\epsilon f(z) + h(z) + \gamma(z)\} = \log \sum_z e^{h(z) + \epsilon f(z)}$$
 #
-# There is no additive constant. (If the same constant were added to the noise of every value, no arg max would change,
-# but the maximum would grow by this constant.) This *logsumexp* is an analytic function of $h$ and $\epsilon$, so it
-# has no kinks. In chapter 1 the black curve of the mean maximum is a mean over draws. It approximates this function.
+# There is no additive constant, because the noise has mean zero. (A constant added to the noise of every value would
+# change no arg max, but raise the maximum.) The right side, called *logsumexp*, is an analytic function of $h$ and
+# $\epsilon$, so it has no kinks. The black curve of the mean maximum in chapter 1 approximates it.
 
 # %%
 def G(scores, eps):
@@ -320,9 +322,9 @@ print({name: f"odds from {values.min():.2f} to {values.max():.2f}" for name, val
 #
 # ## The same functions in the package
 #
-# `refimpl/gumbel.py` has the sampler, the quadrature and the distribution of the noise given its winner. The sampler
-# draws the exponential variable directly instead of computing $-\log U$. The reason is given near the end of this
-# chapter.
+# `refimpl/gumbel.py` contains the sampler, the quadrature, and the distribution of the noise when the winner is known.
+# The sampler does not compute $-\log U$, but draws the exponential variable directly (see "Where it goes wrong in
+# practice" below).
 
 # %%
 assert np.allclose(gumbel.choice_probabilities(h), q)
@@ -349,9 +351,9 @@ assert np.isclose(danskin.G(h, f, eps), G(h, eps)) and (gumbel.argmax(h, noise) 
 # </details>
 #
 # **2 (middling).** This exercise has two parts. (i) The two values with the largest $h + \gamma$ are a draw of two
-# values *without replacement*. Check that $P(\text{first} = 2, \text{second} = 0) = q(2)\, q(0) / (1 - q(2))$. (ii) The
-# mean slope $E f(z(\epsilon))$ increases with $\epsilon$. Show that the slope of this function of $\epsilon$ is the
-# variance of $f$ under $q_\epsilon$, so the function can never decrease.
+# values *without replacement*. Check that $P(\text{first} = 2, \text{second} = 0) = q(2)\, q(0) / (1 - q(2))$. (ii)
+# Show that the derivative of $E f(z(\epsilon))$ with respect to $\epsilon$ is the variance of $f$ under $q_\epsilon$,
+# so $E f(z(\epsilon))$ can never decrease.
 #
 # <details><summary>Solution</summary>
 #
@@ -369,7 +371,7 @@ assert np.isclose(danskin.G(h, f, eps), G(h, eps)) and (gumbel.argmax(h, noise) 
 # </details>
 #
 # **3 (hard).** What is the mean of the noise *of the winner*, $E[\gamma(z^{\star})]$? Guess its sign, derive it from
-# $E \max = \log S$, and check it. What does this mean tend to when the probability of one value tends to 1?
+# $E \max = \log S$, and check it. What is its limit when the probability of one value tends to 1?
 #
 # <details><summary>Solution</summary>
 #
@@ -402,9 +404,9 @@ assert np.isclose(danskin.G(h, f, eps), G(h, eps)) and (gumbel.argmax(h, noise) 
 #
 # ## What to read next
 #
-# [Chapter 4](04_finite_epsilon.ipynb) asks which function has the estimate at a finite $\epsilon$ as its exact
-# gradient, and how noisy the estimate is. The last section of [appendix A](appendix_a_walls_and_noise.ipynb) fits a
-# logistic regression by counting winners instead of computing a softmax. In the package, see `refimpl/gumbel.py`.
+# [Chapter 4](04_finite_epsilon.ipynb) finds the function whose gradient is exactly the mean of the estimate at a finite
+# $\epsilon$, and the variance of the estimate. The last section of [appendix A](appendix_a_walls_and_noise.ipynb) fits
+# a logistic regression by counting winners instead of computing a softmax. In the package, see `refimpl/gumbel.py`.
 # Maddison, Tarlow and Minka, *A\* sampling* (NeurIPS 2014), treat maxima over continuous sets.
 #
 # ## Symbols

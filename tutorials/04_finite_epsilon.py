@@ -37,7 +37,7 @@ q = softmax(h)
 gradient = q * (f - q @ f)                      # the true gradient of E f with respect to h (chapter 3)
 
 # %% [markdown]
-# ## Which function has this gradient?
+# ## The function whose gradient is estimated
 #
 # Theorem 2 applies to both arg maxes, so the mean of the estimate $g$ is known exactly at *every* $\epsilon$:
 #
@@ -119,10 +119,10 @@ print(f"problem with five values: the bias is longer than the gradient for eps f
 
 # %% [markdown]
 # What to see. Left: on these logarithmic axes the slopes at the left end are 1 and 2, so the two biases fall by factors
-# of 10 and 100. At the right end the estimates tend to 0, so the length of both biases tends to the length of the
-# gradient. Right: in between, the bias need not rise steadily with $\epsilon$. In this problem with five values it is
-# *longer* than the gradient over a range of $\epsilon$. There the estimate 0 would be closer to the true gradient than
-# the mean of the direct estimate.
+# of 10 and 100. At the right end the estimates tend to 0, so both biases become as long as the gradient. Right: between
+# the two ends the bias need not rise steadily with $\epsilon$. In this problem with five values it is *longer* than the
+# gradient over a range of $\epsilon$. There the estimate 0 would be closer to the true gradient than the mean of the
+# direct estimate.
 #
 # ## Deriving the variance
 #
@@ -138,9 +138,9 @@ print(f"problem with five values: the bias is longer than the gradient for eps f
 # second race is $z(\epsilon)$. The clock $i$ wins both races if for every other $j$ both $X_j > X_i$ and
 # $e^{-\epsilon f_j} X_j > e^{-\epsilon f_i} X_i$. The two conditions together are
 # $X_j > X_i \max(1, e^{\epsilon (f_j - f_i)})$. Given $X_i = t$, these events are independent for different $j$. For
-# the clock $j$ the probability is $e^{-r_j t \max(1, e^{\epsilon (f_j - f_i)})}$. Multiply these probabilities, and
-# integrate over $t$ with the density $r_i e^{-r_i t}$ of $X_i$. (The exponent $-r_i t$ of this density becomes the term
-# $j = i$ of the sum below, in which the maximum is 1.)
+# clock $j$ the event has the probability $e^{-r_j t \max(1, e^{\epsilon (f_j - f_i)})}$. Multiply these probabilities,
+# and integrate over $t$ with the density $r_i e^{-r_i t}$ of $X_i$. (The exponent $-r_i t$ of this density becomes the
+# term $j = i$ of the sum below, in which the maximum is 1.)
 #
 # $$P_{ii} = \int_0^\infty r_i\, e^{-t \sum_j r_j \max(1, e^{\epsilon (f_j - f_i)})}\, dt = \frac{r_i}{\sum_j r_j \max(1, e^{\epsilon (f_j - f_i)})}$$
 #
@@ -171,8 +171,7 @@ assert np.allclose(direct.variance(h, f, 0.5), variance(0.5))
 # As $\epsilon \to 0$, the probability that the winners differ is proportional to $\epsilon$. Where they differ, the
 # estimate has entries of $\pm 1/\epsilon$. So the variance grows like $C_i / \epsilon$, with
 # $C_i = q_i \sum_j q_j |f_j - f_i|$ (chapter 2). ([Appendix B](appendix_b_joint_law.ipynb) derives the joint
-# distribution of the two winners. It uses this distribution to examine what the slides call a "built-in control
-# variate".)
+# distribution of the two winners. It also examines the "built-in control variate" of the slides.)
 #
 # ![One draw as three alarm clocks; in the second race another one overtakes](figures/clocks.gif)
 #
@@ -206,7 +205,7 @@ print(f"from 100 to 10,000 draws the best eps falls by a factor of {factor:.2f};
 # than the estimate 0, at any $\epsilon$. But training averages many estimates (see "What is $M$ in training?" below).
 #
 # At small $\epsilon$ the mean squared error is about $\epsilon^2 |\beta|^2 + C / (\epsilon M)$, where $C = \sum_i C_i$
-# and $\epsilon \beta$ is the leading term of the bias. Set its derivative to zero:
+# and $\epsilon \beta$ is the leading term of the bias. Set the derivative with respect to $\epsilon$ to zero:
 #
 # $$\epsilon = \left( \frac{C}{2 M |\beta|^2} \right)^{1/3}$$
 #
@@ -234,28 +233,27 @@ plt.show()
 #
 # ## Choosing epsilon without the true gradient
 #
-# In practice you have draws, and you know the range of $f$, which is $\max f - \min f$ (`R` in the code). The range
-# gives a bound on the bias. Let $|\ldots|_1$ be the sum of the absolute values. For all $h$ and $f$
+# In practice you have draws, and you know the range of $f$, $\max f - \min f$ (`R` in the code). The range bounds the
+# bias. Let $|\ldots|_1$ be the sum of the absolute values. For all $h$ and $f$
 #
 # $$|\text{bias}|_1 \le \left( \frac{e^{\epsilon\, \text{range}} - 1}{\epsilon\, \text{range}} - 1 \right) |\text{gradient}|_1$$
 #
 # (The proof is in `refimpl/experiments/theory/choosing_eps.py`.) At $\epsilon = 1/\text{range}$ the bracket is
-# $e - 2 = 0.72$. Above about $1.26/\text{range}$ it is greater than 1, so the bias can be longer than the gradient.
-# Therefore $\epsilon$ should be at most $1/\text{range}$. How much smaller it should be depends on the noise. An
-# estimate is noisy if the winner changes in few draws. So count the draws, among all $M$, in which the winner changes
-# at $\epsilon = 1/\text{range}$. The rule is
+# $e - 2 = 0.72$. If $\epsilon$ is above about $1.26/\text{range}$, the bracket is greater than 1, so the bias can be
+# longer than the gradient. Therefore $\epsilon$ should be at most $1/\text{range}$. How much smaller it should be
+# depends on the noise. An estimate is noisy if the winner changes in few draws. So count the draws, among all $M$, in
+# which the winner changes at $\epsilon = 1/\text{range}$. The rule is
 #
 # $$\epsilon = \frac{1}{\text{range}} \min\left( 1, \left( \frac{20}{\text{changed draws}} \right)^{1/3} \right)$$
 #
-# The rule follows both scaling laws, in the range and in $M$. If the winner changes in fewer than 5 draws, these are
-# too few to choose $\epsilon$. Then the rule returns $1/\text{range}$, with a warning that the estimate 0 is perhaps
-# better.
+# By this rule $\epsilon$ is inversely proportional to the range, and for large $M$ it falls like $M^{-1/3}$. If the
+# winner changes in fewer than 5 draws, these are too few to choose $\epsilon$. Then the rule returns $1/\text{range}$,
+# with a warning that the estimate 0 is perhaps better.
 #
-# The $\epsilon$ of the rule is bounded on both sides. For all $h$, $f$ and $M$, its product with the range is at most 1
-# and at least the smaller of 1 and $(20/M)^{1/3}$. There is also a guarantee for the error. Use this $\epsilon$ with
-# $M$ further draws, and use the estimate 0 if the rule warns. Then the mean squared error is at most
-# $1.7\, |\text{gradient}|_1^2$. For $k$ values this is at most $1.7\, k$ times the squared error of the estimate 0, by
-# Schwarz's inequality.
+# For all $h$, $f$ and $M$, the $\epsilon$ of the rule lies between $\min(1, (20/M)^{1/3})/\text{range}$ and
+# $1/\text{range}$. There is also a guarantee for the error. Use this $\epsilon$ with $M$ further draws, and use the
+# estimate 0 if the rule warns. Then the mean squared error is at most $1.7\, |\text{gradient}|_1^2$. For $k$ values
+# this is at most $1.7\, k$ times the squared error of the estimate 0, by Schwarz's inequality.
 #
 # **Guess first.** Take $h = (8, 0, 0)$ and $f = (0, 10, 20)$. Then the first value has nearly all of $q$. In how many
 # of 500 draws does the winner change at $\epsilon = 1/20$?
@@ -295,8 +293,9 @@ print("\n".join(choosing_eps.lines(found, 1_000)))
 #
 # With two values the worst numbers are huge. The reason is that the bias is then a single number. Where $h$ and $f$
 # prefer different values, this number crosses zero at one accidental $\epsilon$, which nobody can find without knowing
-# the true gradient. The row "over best up to 1/R" therefore divides by the error of the best $\epsilon$ up to `1/R`, or
-# by the error of the estimate 0 if that is smaller. In this row all numbers are below 4.
+# the true gradient. In the row "over best up to 1/R", the error of the rule is therefore divided by the error of the
+# best $\epsilon$ up to `1/R`, or by the error of the estimate 0 if that is smaller. All numbers in this row are below
+# 4.
 #
 # ## Which estimator and which epsilon
 #
@@ -306,12 +305,13 @@ print("\n".join(choosing_eps.lines(found, 1_000)))
 # at $z^{\star}$, the two-sided estimate needs $z^{\star}$ as a third arg max.) The next cell compares the two, each at
 # its own best $\epsilon$.
 #
-# It also compares them with REINFORCE with a *baseline*: $(f(z^{\star}) - E_q f) \nabla \log q(z^{\star})$. The mean of
-# REINFORCE is the gradient, because $\sum_z f \nabla q = E_q[f \nabla \log q]$. Subtracting a baseline does not change
-# this mean, because $\nabla \log q$ has the mean 0. But the baseline removes any constant in $f$. (Without a baseline
-# REINFORCE becomes useless if 100 is added to $f$.) The exact baseline $E_q f$ needs $f$ of all values, so in practice
-# a running mean of $f$ is used instead. REINFORCE also needs $\nabla \log q$. For the matchings of chapter 1,
-# neither $\nabla \log q$ nor the sum over all $z$ can be computed.
+# The third estimate in the comparison is REINFORCE with a *baseline*:
+# $(f(z^{\star}) - E_q f) \nabla \log q(z^{\star})$. The mean of REINFORCE is the gradient, because
+# $\sum_z f \nabla q = E_q[f \nabla \log q]$. Subtracting a baseline does not change this mean, because $\nabla \log q$
+# has the mean 0. But the baseline removes any constant in $f$. (Without a baseline REINFORCE becomes useless if 100 is
+# added to $f$.) The exact baseline $E_q f$ needs $f$ of all values, so in practice a running mean of $f$ is used
+# instead. REINFORCE also needs $\nabla \log q$. For the matchings of chapter 1, neither $\nabla \log q$ nor the sum
+# over all $z$ can be computed.
 #
 # **Guess first.** Is the two-sided estimate always better?
 
@@ -350,14 +350,14 @@ for n, ratio in ratios.items():
           f"to {ratio.max():.2f}\n    two-sided is worse on {np.sum(ratio > 1)} of 40 problems")
 
 # %% [markdown]
-# What to see. Left: the error of the two-sided estimate is about half the error of the one-sided estimate, or less. The
-# two-sided bias is so much smaller that a larger $\epsilon$ can be used. The two-sided error falls like $M^{-2/5}$, and
-# the one-sided error falls like $M^{-1/3}$. REINFORCE has no bias, so its error falls like $M^{-1/2}$, and for many
-# draws it is the smallest. Right: the two-sided estimate is worse on only two of the forty problems. In these two the
-# one-sided bias happens to be small at one large $\epsilon$, beyond $1/\text{range}$. So **use the two-sided estimate,
-# unless a third arg max costs too much.** (The rule above is for one-sided estimates. You can also use its $\epsilon$
-# for two-sided estimates. But their best $\epsilon$ is larger, because it falls only like $M^{-1/5}$. The paper, the
-# authors' code and, by default, this package use one-sided estimates.)
+# What to see. Left: the two-sided error is about half the one-sided error, or less. The two-sided bias is so much
+# smaller that a larger $\epsilon$ can be used. The two-sided error falls like $M^{-2/5}$, and the one-sided error falls
+# like $M^{-1/3}$. REINFORCE has no bias, so its error falls like $M^{-1/2}$, and for many draws it is the smallest.
+# Right: the two-sided estimate is worse on only two of the forty problems. In these two the one-sided bias happens to
+# be small at one large $\epsilon$, beyond $1/\text{range}$. So **use the two-sided estimate, unless a third arg max
+# costs too much.** (The rule above is for one-sided estimates. You can use its $\epsilon$ for two-sided ones too, but
+# their best $\epsilon$ is larger, because it falls only like $M^{-1/5}$. The paper, the authors' code and, by default,
+# this package use one-sided estimates.)
 #
 # **What is $M$ in training?** In training there are many images with one draw each, and the weights change. Averaging
 # over images and over steps reduces the noise, as averaging over draws does. But averaging does not reduce the bias.
@@ -403,10 +403,10 @@ plt.show()
 # **Where $q$ is concentrated**, the winner changes in few draws: in a share of at most
 # $1.72\, \epsilon\, |\text{gradient}|_1$ of them, for $\epsilon$ up to $1/\text{range}$. Suppose that the gradient is a
 # thousandth of the range of $f$. Then at most two draws in a thousand give a nonzero estimate. REINFORCE draws the
-# other values just as rarely. If you can enumerate, do so.
+# improbable values just as rarely. If you can enumerate, do so.
 #
-# **The thousand training runs of chapter 2 again.** There, at $\epsilon = 0.1$ and with one draw per step, 6.6 % of the
-# runs ended on the wrong side.
+# **The thousand training runs of chapter 2.** At $\epsilon = 0.1$, with one draw per step, 6.6 % of them ended on the
+# wrong side. The next cell repeats them with three other methods.
 
 # %%
 def direct_with(eps):
@@ -463,7 +463,7 @@ plt.show()
 # </details>
 #
 # **2 (middling).** Two-sided estimation uses $z(\epsilon)$ and $z(-\epsilon)$. Compute its variance with the functions
-# above, without a new derivation. Derive from it that the variance at small $\epsilon$ is $C_i / (2 \epsilon)$.
+# above, without a new derivation. Derive from the result that the variance at small $\epsilon$ is $C_i / (2 \epsilon)$.
 #
 # <details><summary>Solution</summary>
 #

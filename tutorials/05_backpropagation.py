@@ -88,8 +88,8 @@ print(f"loss at the start {loss:.1f} nats; if every pixel had probability 1/2, i
 #
 # - **Elementwise function**, `out = s(v)`: `dv = dout * s'(v)`.
 # - **Matrix product**, `out = v @ W`: `dv = dout @ W.T` and `dW = v.T @ dout`. (To see this, consider a single weight.
-#   `W[i, j]` takes `v[:, i]` to `out[:, j]`, so `dW[i, j]` is the sum of `v[:, i] * dout[:, j]` over the rows. The
-#   shapes also help: the factors fit together only in this order.)
+#   `v[:, i]` enters `out[:, j]` with the factor `W[i, j]`, so `dW[i, j]` is the sum of `v[:, i] * dout[:, j]` over the
+#   rows. The shapes also help: the factors fit together only in this order.)
 # - **A variable that is used several times**, for example a bias, which is used in every row: add up the derivatives
 #   from all uses.
 #
@@ -113,9 +113,10 @@ def backward(weights, z, x, saved):
 # ## Is the gradient right?
 #
 # Never trust a backward pass without a check. Move *all* weights along a random direction, by a small step to either
-# side. The change of the loss, divided by twice the step, must equal the inner product of the gradient and the
-# direction. In float64 with a step of $10^{-6}$ the two numbers agree to seven digits or more. If they do not, there is
-# a mistake. (Fewer digits agree if the number happens to be near 0, or if a ReLU has its kink between the two points.)
+# side. The difference of the two losses, divided by twice the step, must equal the inner product of the gradient and
+# the direction. In float64 with a step of $10^{-6}$ the two numbers agree to seven digits or more. If they do not,
+# there is a mistake. (Fewer digits agree if the inner product happens to be near 0, or if a ReLU has its kink between
+# the two ends.)
 
 # %%
 def along(weights, direction, step):
@@ -140,8 +141,7 @@ for _ in range(3):
     assert error < 1e-6
 
 # %% [markdown]
-# A check is useful only if it can fail. So we insert a mistake on purpose: we make the gradient of the first bias 5 %
-# too large.
+# A check is useful only if it can fail. So we make the gradient of the first bias 5 % too large on purpose.
 
 # %%
 wrong = {**gradient, "bias1": 1.05 * gradient["bias1"]}
@@ -195,8 +195,8 @@ assert min(doubled[0]) <= 1e-6 and min(doubled[2]) <= 0.01 and not [size for siz
 # What to see. In float64 the check detects a mistake of one millionth in one of the four arrays. In float32 the result
 # depends on the step. The loss is some hundreds of nats. With a step of $10^{-6}$ the rounding error of such a number
 # is larger than the change of the loss, so the check does not even detect a mistake of 10 %. With a step of $10^{-3}$
-# the check detects a mistake of one percent. A larger step is not a general solution, because a larger step crosses
-# more kinks of the ReLU. So check in float64 and train in float32.
+# the check detects a mistake of one percent. A larger step is not a general solution, because it crosses more kinks of
+# the ReLU. So check in float64 and train in float32.
 #
 # ## Adam
 #
@@ -260,10 +260,10 @@ assert -best <= final < -best + 1
 
 # %% [markdown]
 # What to see. The black line is the best possible loss on all images. Each point of a curve is the mean over up to 21
-# neighbouring batches (fewer at the two ends), so a curve can touch the line. Adam comes within one nat of the best
-# possible loss in 300 steps. Each method uses the best of a few learning rates that we tried (plain gradient steps:
-# 0.02, 0.05, 0.1, 0.2, 0.5; Adam: 0.001, 0.003, 0.01, 0.03). On a problem as easy as this one, plain gradient steps are
-# only slightly worse.
+# neighbouring batches (fewer at the two ends). Some batches are easier than others, so a curve can touch the line. Adam
+# comes within one nat of the best possible loss in 300 steps. Each method uses the best learning rate that we tried
+# (plain gradient steps: 0.02, 0.05, 0.1, 0.2, 0.5; Adam: 0.001, 0.003, 0.01, 0.03). On so easy a problem, plain
+# gradient steps are only slightly worse.
 #
 # But both learning rates have to be right. To see the effect of a wrong rate, the next cell trains on the ten mean
 # images instead of all images, which makes each step cheap.
@@ -286,7 +286,7 @@ for words, rates in (("plain steps", (0.02, 0.1, 0.5)), ("Adam", (0.001, 0.01, 0
 # %% [markdown]
 # The numbers are nats above the best possible loss. If the rate is too small, both methods are still far from the best
 # loss. If the rate is too large, plain gradient steps become unstable. Adam is less sensitive: without the noise of
-# batches, even a rate ten times larger does no harm. (With batches of images, the rate 0.1 costs some nats.)
+# batches, even the rate 0.1, ten times the rate used above, does no harm. (With batches it costs some nats.)
 #
 # In the next figure each column is a digit. The upper row is what the network has learnt. The lower row is the best
 # possible result, the mean image of that digit.
@@ -380,14 +380,14 @@ print("the layers and the Adam of the package give the same results as ours")
 #
 # **3 (hard).** In this exercise the decoder's scores of all $k$ values are computed at once. Let `a` (k, 784) be the
 # logits of all ten values. The table `f = x @ a.T - softplus(a).sum(axis=1)`, (B, k), contains the score of every image
-# under every value. Take the loss `-(share * f).sum() / B`, where `share` (B, k) may contain any numbers. Write
-# `da` without a loop. What does this cost, compared with running the decoder ten times per image?
+# under every value. Take the loss `-(share * f).sum() / B`, where `share` (B, k) may contain any numbers. Write `da`
+# without a loop. How much cheaper is this than running the decoder ten times per image?
 #
 # <details><summary>Solution</summary>
 #
 # `da = -(share.T @ x - share.sum(axis=0)[:, None] * sigmoid(a)) / B`. The forward and the backward pass are one matrix
-# product each, and the decoder has 10 rows, however large the batch is. Ten decoder runs per image would need $10 B$
-# rows. This is how the package enumerates.
+# product each, and the decoder runs on 10 rows, however large the batch is. Ten decoder runs per image would need
+# $10 B$ rows. This is how the package enumerates.
 #
 # ```python
 # a, share = rng.normal(size=(10, pixels)), rng.random((100, 10))

@@ -42,8 +42,8 @@ def left_side(law, scores, d=1e-4):
 # respect to $h$. Consider $q_i = \int F'(t - h_i) \prod_{z \ne i} F(t - h_z)\, dt$ with a bounded $F'$. The bound
 # limits how fast each $F$ can change. So for $j \ne i$ we can differentiate under the integral, and the result is
 # $-\rho_{ij}$. $\rho_{ij}$ is finite, because the integral of $F'$ is 1 and the other factors are bounded. $\rho_{ij}$
-# is continuous in $h$, because $\int |F'(t + \delta) - F'(t)|\, dt \to 0$ as $\delta \to 0$. For the diagonal, use
-# $\sum_i q_i = 1$.
+# is continuous in $h$, because $\int |F'(t + \delta) - F'(t)|\, dt \to 0$ as $\delta \to 0$. The diagonal entries then
+# follow from $\sum_i q_i = 1$.
 #
 # ## The density along the arms of the Y
 #
@@ -54,8 +54,8 @@ def left_side(law, scores, d=1e-4):
 # by $\delta$, the wall moves by $\delta$ *along a coordinate axis*. So the length must be measured along the other
 # coordinate axis. For the two arms that are parallel to an axis this is the arc length. The third arm, between 1 and 2,
 # is diagonal. When $h_2$ rises by $\delta$, this arm moves down by $\delta$, so its length is measured along
-# $\Delta_1$. The arc length of this arm is $\sqrt 2$ times as large. But at a right angle to the arm, the width of the
-# strip is smaller by the same factor.
+# $\Delta_1$. The arc length of this arm is $\sqrt 2$ times as large. But the width of the strip, at a right angle to
+# the arm, is smaller by the same factor.
 
 # %%
 def plane(a, b):                                                # density of the two differences of Gumbel noise
@@ -104,7 +104,7 @@ assert (np.abs(g.mean(axis=0) - mean) < 4 * g.std(axis=0) / np.sqrt(M)).all()
 # ## Many weights
 #
 # Consider a linear encoder $h = W x$. Its gradient $\nabla_W h(z)$ is $x$ in row $z$ and 0 in the other rows. So the
-# estimate for the weights is the outer product of $g$ and $x$. A single backward pass that starts from $g$ computes it.
+# estimate for the weights is the outer product of $g$ and $x$. One backward pass from $g$ computes it.
 
 # %%
 rng = np.random.default_rng(4)
@@ -144,8 +144,8 @@ assert np.isclose(slope, left_side(gumbel_law, W @ x)[1] * x[2], rtol=0, atol=1e
 #    2 and 3 are equal. $\blacksquare$
 #
 # The next cell checks the steps numerically, with one weight, $h_w = h + w \cdot (1, 0, -1)$. For Gumbel noise
-# $G = \log \sum_z e^{h_w(z) + \epsilon f(z)}$ (chapter 3). The probabilities of the winners come from their own
-# integrals, so each check compares two quantities that were computed separately.
+# $G = \log \sum_z e^{h_w(z) + \epsilon f(z)}$ (chapter 3). The probabilities of the winners are computed by quadrature,
+# without $G$, so each check compares two separate computations.
 
 # %%
 direction, d = np.array([1.0, 0.0, -1.0]), 1e-4
@@ -212,9 +212,9 @@ print(f"cross-entropy, exact: {exact[0]:.2f} before training, {exact[-1]:.3f} af
 assert np.abs(sampled[:, -1] - exact[-1]).max() < 0.01 and exact[-1] < 0.5 * exact[0]
 
 # %% [markdown]
-# What to see. Both versions learn. The ten seeds follow the closed form, and end within 0.01 nats of it. If the sum $S$
-# can be computed, use the closed form. The sampled version needs only an arg max. Appendix E uses it
-# for paths.
+# What to see. Both versions learn. The ten seeds end within 0.01 nats of the closed form. If the sum $S$ can be
+# computed, use the closed form. If not, use the sampled version, which needs only an arg max. Appendix E does so for
+# paths.
 #
 # ## What to read next
 #

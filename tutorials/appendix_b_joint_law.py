@@ -37,17 +37,17 @@ def both(h, f, eps):                            # P_ii, as in chapter 4
 # the second race. Write the time of $j$ in the second race as a multiple $\lambda$ of $t$:
 # $e^{-\epsilon f_j} X_j = \lambda\, t$. Clock $j$ loses the first race and wins the second one if $\lambda$ lies
 # between $e^{-\epsilon f_j}$ and $e^{-\epsilon f_i}$. Every other clock must ring after $t$ in the first race and after
-# $\lambda\, t$ in the second one. Multiply the probability of this by the exponential factors of the densities of $i$
-# and $j$. The product is $e^{-t S(\lambda)}$, where
+# $\lambda\, t$ in the second one. Multiply the probability of this event by the exponential factors of the densities of
+# $X_i$ and $X_j$. The product is $e^{-t S(\lambda)}$, where
 #
 # $$S(\lambda) = \sum_z r_z \max(1, \lambda\, e^{\epsilon f_z})$$
 #
-# The density of $i$ at $t$ and the density of $j$ at $\lambda$ give the factors $r_i$ and $r_j e^{\epsilon f_j} t$. The
-# integral over $t$ is $\int t\, e^{-t S(\lambda)} dt = 1/S(\lambda)^2$. So
+# The remaining factors of the densities, that of $X_i$ at $t$ and that of $\lambda$, are $r_i$ and
+# $r_j e^{\epsilon f_j} t$. The integral over $t$ is $\int t\, e^{-t S(\lambda)} dt = 1/S(\lambda)^2$. So
 #
 # $$P_{ij} = r_i r_j e^{\epsilon f_j} \int_{e^{-\epsilon f_j}}^{e^{-\epsilon f_i}} \frac{d\lambda}{S(\lambda)^2} \quad \text{if } f_j > f_i, \text{ else } 0$$
 #
-# The second case holds because $f$ never falls from the first winner to the second, as chapter 1 proved. The sums of
+# $P_{ij} = 0$ in the second case, because $f$ never falls from the first winner to the second (chapter 1). The sums of
 # $P_{ij}$ over $j$ are $q$, and the sums over $i$ are $q_\epsilon$.
 
 # %%
@@ -126,9 +126,9 @@ assert np.allclose([with_over_without(crossing[i])[i] for i in range(3)], 1)    
 # small $\epsilon$ the two winners nearly always agree, and the control variate reduces the variance by more than a
 # factor of ten. At large $\epsilon$ the control variate increases the variance, first for the coat. Because $f$ of the
 # coat is the lowest, the coat wins the second race only if it has won the first one. So for the coat
-# $P_{ii} = q_\epsilon(i)$, and this probability soon becomes small. We conclude that the second term is a useful
-# control variate for small $\epsilon$ only. (If you multiply the second term by Cov / Var before you subtract it, the
-# variance never increases.)
+# $P_{ii} = q_\epsilon(i)$, and this probability soon becomes small. So the second term is a useful control variate for
+# small $\epsilon$ only. (If you multiply the second term by Cov / Var before you subtract it, the variance never
+# increases.)
 #
 # ## What to read next
 #
