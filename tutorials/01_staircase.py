@@ -398,7 +398,8 @@ print("largest difference from the observed shares, over all ten seeds:",
 # The training worked because its loss contains a mean maximum. But we want to increase $E f(z^{\star})$, which is the
 # *slope* of a mean maximum, namely $\partial G / \partial \epsilon$ at $\epsilon = 0$. So the gradient of
 # $E f(z^{\star})$ is a second derivative of $G$. We cannot get this derivative by averaging over single draws, because
-# in a single draw this slope is a staircase, and the slope of a staircase is zero. Chapter 2 solves this problem.
+# in a single draw the slope of the maximum is a staircase, and the slope of a staircase is zero. Chapter 2 solves this
+# problem.
 #
 # ## Exercises
 #

@@ -152,8 +152,8 @@ for i, j in ((0, 1), (0, 2), (1, 2)):
 #
 # The wall between $i$ and $j$ is *one* wall. When $h_j$ rises, $j$ takes from $i$ the same share that $i$ takes from
 # $j$ when $h_i$ rises. So $\partial q_i / \partial h_j = \partial q_j / \partial h_i$. By Danskin's theorem (chapter
-# 1), $q = \partial G / \partial h$. So both are second derivatives of $G$ with respect to $h_i$ and $h_j$, in different
-# orders. By Schwarz's theorem they are equal, and here you can see why.
+# 1), $q = \partial G / \partial h$. So these two are second derivatives of $G$ with respect to $h_i$ and $h_j$, in
+# different orders. By Schwarz's theorem they are equal, and here you can see why.
 
 # %%
 J = jacobian(gumbel_law, h)                                     # by difference quotients of the probabilities
@@ -210,11 +210,11 @@ assert np.allclose(J, np.diag(rho.sum(axis=1)) - rho, rtol=0, atol=1e-8)
 # appendix also contains the paper's own proof.)
 #
 # The proof does not need Gumbel noise. Nor does it need *the same* noise in both arg maxes, because the mean of a
-# difference does not depend on whether its two terms use the same draws. (Its variance does.) With Gumbel noise
-# $\rho_{ij} = q_i q_j$, and the sum in the proof becomes $q_j (f_j - \sum_i q_i f_i)$. We write $E_q f$ for
-# $\sum_i q_i f_i$. So **with Gumbel noise the gradient with respect to the scores is $q (f - E_q f)$**: the score of a
-# name is pushed up if its $f$ is above the average, in proportion to how often the name wins. With other noise only the
-# values of $\rho_{ij}$ are different.
+# difference does not depend on whether its two terms use the same draws. (The variance of the difference does.) With
+# Gumbel noise $\rho_{ij} = q_i q_j$, and the sum in the proof becomes $q_j (f_j - \sum_i q_i f_i)$. We write $E_q f$
+# for $\sum_i q_i f_i$. So **with Gumbel noise the gradient with respect to the scores is $q (f - E_q f)$**: the score
+# of a name is pushed up if its $f$ is above the average, in proportion to how often the name wins. With other noise
+# only the values of $\rho_{ij}$ are different.
 #
 # **Where $h$ has a kink.** Take two values, $h_w = (0, |w|)$ and $f = (0, 1)$. With Gumbel noise
 # $E f(z^{\star}) = \sigma(|w|)$. At $w = 0$ its slope is $\rho = 1/4$ to the right and $-1/4$ to the left, so there is
@@ -389,7 +389,7 @@ for name, (_, w) in runs.items():
 # side. Chapter 4 chooses $\epsilon$ better and repeats the experiment.
 #
 # The exact gradient has no noise at all. The estimator of this chapter, called the *direct* gradient, also needs $f$ of
-# all values here. So with three values you would use the exact gradient instead.
+# all values here. So with three values, use the exact gradient instead.
 #
 # The package has the same functions:
 

@@ -233,8 +233,8 @@ plt.show()
 #
 # ## Choosing epsilon without the true gradient
 #
-# In practice you have draws, and you know the range of $f$, $\max f - \min f$ (`R` in the code). The range bounds the
-# bias. Let $|\ldots|_1$ be the sum of the absolute values. For all $h$ and $f$
+# In practice you have draws, and you know the range of $f$, which is $\max f - \min f$ (`R` in the code). The range
+# bounds the bias. Let $|\ldots|_1$ be the sum of the absolute values. For all $h$ and $f$
 #
 # $$|\text{bias}|_1 \le \left( \frac{e^{\epsilon\, \text{range}} - 1}{\epsilon\, \text{range}} - 1 \right) |\text{gradient}|_1$$
 #
