@@ -1,7 +1,7 @@
 """Direct optimisation through arg max in NumPy, with handwritten gradients and an exact value beside every estimate.
 
-Read one_page.py first.  It contains the whole method, from noise to Adam, in 130 lines, and imports nothing else from
-this package except the images.
+Read one_page.py first.  It contains the whole method, from noise to Adam, in 130 lines.  From this package, it imports
+only the folder `data`, which loads the images.
 
 These modules contain the mathematics of the paper (Lorberbom, Gane, Jaakkola and Hazan, NeurIPS 2019; arXiv 1806.02867)
 as pure functions:
@@ -13,7 +13,7 @@ as pure functions:
     error     the bias, and the best eps
     exact     exact values by enumeration
     joint     all joint values of several variables
-    check     whether your implementation computes the direct gradient
+    check     functions that test whether your implementation computes the direct gradient
 
 The folders below build on them.  Each folder imports only from the modules above and from the folders listed after it:
 

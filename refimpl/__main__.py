@@ -33,7 +33,7 @@ def stop(number, frame):
 
 
 def end_with_the_parent():
-    """Wait until the parent process closes its end of standard input, which it also does if it dies.  Then stop."""
+    """Stop this process when the parent process ends, or closes its end of the standard input."""
     os.read(0, 1)
     os.kill(os.getpid(), signal.SIGTERM)
 

@@ -32,9 +32,9 @@ def checked(h, f, eps, positive: bool = True) -> tuple[np.ndarray, np.ndarray, n
 
 
 def as_one_sided(h, f, eps, two_sided: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return scores, f and eps of a one-sided problem with the same pair of arg maxes and the same gradient.
+    """Convert a two-sided problem to a one-sided problem with the same pair of arg maxes and the same gradient.
 
-    If `two_sided` is False, the problem is one-sided already, and h, f and eps are returned unchanged.
+    Return the h, f and eps of the one-sided problem.  If `two_sided` is False, these are the arguments, unchanged.
     """
     h, f, eps = checked(h, f, eps)
     return (tilted(h, f, -eps)[0], f, 2 * eps) if arguments.flag("two_sided", two_sided) else (h, f, eps)
@@ -77,7 +77,7 @@ class Tilt(NamedTuple):
     qu: np.ndarray          # (..., k)    q u,  u = (e^x - 1) / eps
     mean_u: np.ndarray      # (..., 1)    E_q u
     Z: np.ndarray           # (..., 1)    E_q e^x = 1 + eps E_q u
-    moved: np.ndarray       # (..., 1)    Z > 2: b has lost more than half of its mass.  Then qu may be cut off.
+    moved: np.ndarray       # (..., 1)    whether Z > 2: b has lost more than half of its mass, and qu may be cut off
 
 
 def tilt(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> Tilt:
@@ -103,7 +103,7 @@ def mean_change(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> np.ndarray:
     For the likeliest value b, u_b = 0.  So the small q of the other values keep their digits.
     """
     change = tilt(h, f, eps)
-    # Where b has lost half of its mass, which is at least 1/(2k), the plain difference loses no digits.
+    # b has at least the mass 1/k.  Where b has lost more than half of it, the plain difference loses no digits.
     difference = (softmax(tilted(h, f, eps)[0], axis=-1) - change.q) / eps
     return np.where(change.moved, difference, (change.qu - change.q * change.mean_u) / change.Z)
 
@@ -123,7 +123,7 @@ def even_and_odd(log_q: np.ndarray, c: np.ndarray, eps: np.ndarray, two_sided: b
     y = np.clip(x, -1, 1)
     sinhc = ratio(np.sinh(y / 2), y / 2)
     series = np.zeros(y.shape)
-    for n in range(19, 1, -2):                                      # 1/21! is 10^-19 of the first term
+    for n in range(19, 1, -2):                                      # the next term has 1/21!, 10^-19 of 1/3!
         series = 1 / factorial(n) + y**2 * series
     # Where |x| > 1, the series is not used.  The limit 2 on the logs changes no result that is used.
     rising = np.exp(np.minimum(log_q + x, 2)) / 2

@@ -36,8 +36,8 @@ def stay_probability(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool =
 def joint_law(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
     """Return the exact P(z* = i, z*(eps) = j), (..., k, k), where i is the row and j the column.
 
-    If `two_sided` is True, i is the value of z*(-eps).  Off the diagonal, P(i, j) is positive only if a_j < a_i, that
-    is if f_j > f_i:
+    If `two_sided` is True, i is the value of z*(-eps).  Otherwise, with w = exp(h), a = exp(-eps f) and
+    C(s) = sum_z w_z max(1, s / a_z), an entry off the diagonal is positive only if a_j < a_i, that is if f_j > f_i:
 
         P(i, j) = (w_i w_j / a_j) (I(a_i) - I(a_j)),     I(t) = integral^t ds / C(s)^2
 
@@ -176,8 +176,8 @@ class Clocks(NamedTuple):
 
     def _log_piece(self) -> np.ndarray:
         """Return the log of (1 / eps) times the integral of dt / C(t)^2 between neighbouring a's, (..., k-1)."""
-        # Piece m lies between a_m and a_{m+1}.  As C(a) = a D, the integral, before the division by eps, is
-        # (a_{m+1} - a_m) / (C C') = (e^{s_m} - e^{s_{m+1}}) / (D D')
+        # Piece m lies between a_m, where C(a_m) = a_m D, and a_{m+1}, where C(a_{m+1}) = a_{m+1} D'.  Its integral is
+        # (a_{m+1} - a_m) / (C(a_m) C(a_{m+1})) = (e^{s_m} - e^{s_{m+1}}) / (D D')
         return self.log_fall - self.log_D[..., :-1] - self.log_D[..., 1:]
 
     def arrive_rate(self) -> np.ndarray:

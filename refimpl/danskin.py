@@ -8,13 +8,15 @@ is an average, over the noise, of maxima of linear functions.  Each maximum has 
 derivative is the slope of the highest line (Danskin).  The average has no kinks, and the two orders of the mixed
 derivative agree:
 
-    d/dh d/deps G = d/dh  E f(z*(eps))          at eps = 0 the gradient of E f(z*)                         (equation 3)
-    d/deps d/dh G = d/deps E onehot(z*(eps))    at eps = 0 the limit of a difference of two arg maxes      (equation 4)
+    d/dh d/deps G = d/dh  E f(z*(eps))          (equation 3)
+    d/deps d/dh G = d/deps E onehot(z*(eps))    (equation 4)
+
+At eps = 0, equation 3 is the gradient of E f(z*), and equation 4 is the limit of a difference of two arg maxes.
 
 In this file derivatives are taken with respect to the scores h themselves, so grad h(z) = onehot(z).  The chain rule
-from h to the weights of an encoder is linear.  h, f and noise have shape (..., k), where the last axis runs over the
-values of z.  eps is a number or an array over the batch axes.  It may be 0 or negative, because G is smooth at eps = 0,
-where the theorem takes the derivative.  Scores, noise and eps f may be as large as 1e300 in absolute value.
+gives the derivatives with respect to the weights of an encoder.  h, f and noise have shape (..., k), where the last
+axis runs over the values of z.  eps is a number or an array over the batch axes.  It may be 0 or negative, because G is
+smooth at eps = 0, where the theorem takes the derivative.  Scores, noise and eps f may be as large as +-1e300.
 """
 from __future__ import annotations
 
@@ -32,7 +34,7 @@ COMPLEX_STEP = 1e-25
 
 
 class PerturbedMax(NamedTuple):
-    """Holds the maximum for each draw of the noise: its `value`, (...), and the index of the highest line, (...)."""
+    """Holds, for each draw of the noise, the maximum `value`, (...), and `z_eps`, (...), the z that attains it."""
 
     value: np.ndarray
     z_eps: np.ndarray
@@ -43,9 +45,9 @@ def perturbed_max(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -
 
     As a function of eps, the maximum is the upper envelope of k lines, where line z has the slope f(z).  Suppose that a
     single line z_eps attains the maximum.  By Danskin's theorem the derivative of the maximum with respect to eps is
-    then f(z_eps), and its gradient with respect to h is onehot(z_eps).  At a kink two lines attain the maximum,
-    which has probability 0.  Then the function returns the lower index.  Every slope between the slopes of these two
-    lines is a subgradient.
+    then f(z_eps), and its gradient with respect to h is onehot(z_eps).  At a kink, two lines attain the maximum, and
+    every slope between the slopes of these two lines is a subgradient.  A kink has probability 0.  There, the function
+    returns the lower of the two indices.
     """
     h, f, noise = arguments.scores(h=h, f=f, noise=noise)
     eps = arguments.epsilon(eps, np.broadcast_shapes(h.shape, f.shape, noise.shape)[:-1], positive=False)

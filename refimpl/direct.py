@@ -1,4 +1,4 @@
-"""Compute the direct gradient: a difference of two arg maxes replaces the derivative of one (Theorem 1, equation 1).
+"""Compute the direct gradient: a difference of two arg maxes replaces the derivative of an arg max (Theorem 1).
 
     z*      = argmax(h + gamma)                        z*(eps) = argmax(eps f + h + gamma), the same gamma
     g       = (onehot(z*(eps)) - onehot(z*)) / eps     one sample of the estimator of grad_h E f(z*)

@@ -70,10 +70,10 @@ def best_eps(h: np.ndarray, f: np.ndarray, samples: int = 1, two_sided: bool = F
     """Return the eps, (...), for which the mean squared error of the average of `samples` gradients is smallest.
 
     If eps is too small, the variance dominates the error; if eps is too large, the bias dominates it.  The error is
-    computed exactly, and it can have several valleys.  A grid over 38 decades, in units of 1 / (max f - min f), finds
-    the lowest valley.  Nine finer grids then find the minimum in this valley, as precisely as the rounding of the error
-    allows.  If q is almost certain, the best eps is proportional to 1 over the length of the gradient, so the first
-    grid is longer: it covers at most 150 decades.
+    computed exactly.  As a function of eps, it can have several local minima.  A grid over 38 decades, in units of
+    1 / (max f - min f), finds the neighbourhood of the lowest one.  Nine finer grids then find this minimum, as
+    precisely as the rounding of the error allows.  If q is almost certain, the best eps is proportional to 1 over the
+    length of the gradient.  The first grid is then longer and covers up to 156 decades.
 
     As eps grows, the estimate tends to 0, and its error tends to |grad_h E_q f|^2.  The function returns infinity if no
     eps has a smaller error than this, which can happen for a single noisy sample.  If f is constant or k = 1, every eps

@@ -36,7 +36,7 @@ def _listable(n: int, k: int, name: str) -> tuple[int, int, int]:
 def require(n: int, k: int, most: int, what: str, instead: str) -> None:
     """Raise InputError if the number of joint values, k^n, exceeds `most`.
 
-    The message says that `what` enumerates all joint values, and ends with `instead`, which says what to use instead.
+    The message is "`what` enumerates all k^n joint values, and at most `most` are allowed; `instead`".
     """
     most = arguments.integer("most", most, 1)
     if count(n, k) > most:

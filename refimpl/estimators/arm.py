@@ -1,4 +1,4 @@
-"""Estimate the gradient for binary variables by ARM or DisARM, from pairs of samples that are as opposed as possible.
+"""Estimate the gradient for binary variables by ARM or DisARM, from pairs of samples that differ as often as possible.
 
 The estimators are those of Yin and Zhou (ICLR 2019) and of Dong, Mnih and Tucker (NeurIPS 2020).  One uniform variable
 u per coordinate gives two samples b1 and b2 of Bernoulli(sigmoid(l)), where l = h_1 - h_0:

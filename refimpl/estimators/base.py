@@ -78,8 +78,8 @@ class Objective(Protocol):
     def run(self, z: np.ndarray, counted: bool = True) -> Pass:
         """Evaluate f at one joint value z per image, (B, n, k), one-hot or relaxed.
 
-        `counted` says whether this counts as an evaluation.  It is False if f is already known at z and the pass is
-        needed only because the decoder learns from it.
+        `counted` says whether this counts as an evaluation.  It is False if f is already known at z, and the
+        pass is needed only so that the decoder can learn from z.
         """
 
     def table(self, z: np.ndarray) -> Table:
@@ -144,8 +144,8 @@ class Estimator:
     hyperparameters: Mapping[str, Setting] = field(default_factory=dict)
     """The hyperparameters by name, which are passed to estimate() as keywords."""
     serves: Callable[[Family], bool] = independent
-    """A function that says whether the estimator can be used for a family of latent variables, such as those above.  An
-    estimator that serves more than independent variables gets the family as the keyword `family`."""
+    """A function, such as binary or every_family, that says whether the estimator can be used for a family of latent
+    variables.  An estimator that serves more than independent variables gets the family as the keyword `family`."""
     memory: Callable[[int, int], Memory] | None = None
     """A function that makes the initial memory for n variables of k values.  The memory is passed to estimate() as the
     keyword `memory`.  None if the estimator has no memory."""

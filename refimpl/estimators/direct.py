@@ -17,14 +17,14 @@ from refimpl.latent.independent import Independent
 
 def estimate(theta: np.ndarray, objective: Objective, rng: np.random.Generator, *, eps: float,
              family: Family | None = None) -> Estimate:
-    """Return the estimate of Theorem 1, equation (1), from a table of f at all single changes of z* (slides 18 and 30).
+    """Return the estimate (1) of Theorem 1, from f at every z that differs from z* in one variable (slides 18, 30).
 
     If there is one variable, the table holds f at every value, and z*(eps) is the arg max of the theorem.  If there are
     several variables, the arg max of the theorem is approximated by
 
         z*(eps) = argmax of  eps sum_i f(z*_1 ... z_i ... z*_n) + h(z) + gamma
 
-    In this sum f is evaluated as if each coordinate changed alone, while the others stay at z*.
+    Each term of this sum changes one coordinate of z* and leaves the others as they are.
     """
     family, eps = family or Independent(*theta.shape[1:]), temperature("eps", eps)
     noisy = family.perturb(theta, rng)                                      # h + gamma

@@ -1,13 +1,15 @@
 """Two estimators without noise, each of which has one half of the bias of `tilted`.  Both enumerate all joint values.
 
 Let w be the likeliest value of z and d(z) = f(z) - f(w).  The exact gradient is q (u - E_q u) with u = d.  The tilted
-gradient has the same form with u = (exp(eps d) - 1) / (eps E_q exp(eps d)).  This u differs from d in two ways:
+gradient has the same form with u = (exp(eps d) - 1) / (eps N), where N = E_q exp(eps d).  Here u differs from d in two
+ways:
 
-    d < 0   the value explains the image worse than w: u is capped, since it never falls below -1/eps
+    d < 0   the value explains the image worse than w: u is capped, since it never falls below -1 / (eps N)
     d > 0   the value explains the image better than w: u is amplified, since it grows exponentially in d
 
-`capped` has the first difference, and u = d for d > 0.  `amplified` has the second difference, and u = d for d < 0.
-Training with one of them shows the effect of one half of the bias.  As eps -> 0, both tend to the exact gradient.
+`capped` has the first difference, with N = 1, and u = d for d > 0.  `amplified` has the second difference, with N at
+least 1, and u = d for d < 0.  Training with one of the two estimators shows the effect of one half of the bias.  As
+eps -> 0, both estimators tend to the exact gradient.
 """
 from __future__ import annotations
 

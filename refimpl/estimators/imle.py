@@ -19,6 +19,7 @@ from refimpl.latent.independent import Independent
 
 def estimate(theta: np.ndarray, objective: Objective, rng: np.random.Generator, *, eps: float,
              family: Family | None = None) -> Estimate:
+    """Return the estimate, from one decoder evaluation and its backward pass.  The decoder learns from z*."""
     family = family or Independent(*theta.shape[1:])
     eps = temperature("eps", eps)
     noisy = family.perturb(theta, rng)                                      # h + gamma

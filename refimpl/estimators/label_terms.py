@@ -1,4 +1,4 @@
-"""Three ways to train the encoder's class scores h from a label y.  Each is an ascent direction, one row per image.
+"""Train the encoder's class scores h from a label y, in one of three ascent directions.  There is one row per image.
 
     released         (onehot(y) - onehot(z*)) / eps            direct, with the label in place of z*(eps)
     direct-loss      (onehot(z*(eps)) - onehot(z*)) / eps      z*(eps) = argmax(h + gamma - eps l), l(z) = [z != y]

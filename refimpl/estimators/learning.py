@@ -18,12 +18,12 @@ SIGNALS = ("z_star", "q")
 
 
 def learning_from(entry: Estimator, signal: str) -> Estimator:
-    """Return an estimator with the same `grad`, but with this `signal` for the decoder, for independent variables.
+    """Return an estimator that has the `grad` of `entry`, but whose decoder learns from `signal`.
 
         z_star      the decoder learns from one sample of q per image, drawn after the estimate
         q           the decoder learns from all joint values, weighted by q, if there are few enough of them
 
-    Raises ValueError for any other signal.
+    It can be used for independent variables only.  Raises ValueError for any other signal.
     """
     if signal not in SIGNALS:
         raise ValueError(f"signal must be one of {', '.join(SIGNALS)}, got {signal!r}")

@@ -68,12 +68,12 @@ def relaxed_score(z: np.ndarray, objective: Objective, tau: float) -> tuple[np.n
 
 
 def memory(n: int, k: int) -> Memory:
-    """Return the initial moving averages of a . d and d . d over past batches; eta is their ratio."""
+    """Return the moving averages of a . d and d . d before the first batch, which are 0.  Later, eta is their ratio."""
     return {"a_dot_d": np.zeros(1), "d_dot_d": np.zeros(1)}
 
 
 def eta(memory: Memory) -> float:
-    """Return the eta with the smallest variance, estimated from past batches.  Before the first batch, return 1."""
+    """Return the eta that makes the variance smallest, estimated from past batches.  For the first batch, return 1."""
     return float(memory["a_dot_d"][0] / memory["d_dot_d"][0]) if memory["d_dot_d"][0] > 0 else 1.0
 
 
@@ -81,10 +81,10 @@ def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, t
              batch_mean: bool = False) -> Estimate:
     """Return the unbiased estimate, from three decoder evaluations.
 
-    If `batch_mean` is True, the learning signal of each image is the sum of the scores of all images.  The paper's
-    released code does this for its baselines: it differentiates the log q of the whole batch times the batch's mean
-    score.  The estimate stays unbiased, because the scores of the other images do not depend on the b of this image.
-    They only add noise.
+    If `batch_mean` is True, the learning signal of each image is the sum of the scores of all images.  The released
+    code of Lorberbom et al. does this for REBAR and RELAX, because it differentiates the product of two numbers: log q
+    of the whole batch, and the mean score of the batch.  The estimate stays unbiased, because the scores of the other
+    images do not depend on the b of this image.  These scores only add noise.
     """
     tau, batch_mean = temperature("tau", tau), flag("batch_mean", batch_mean)
     samples = coupled_samples(h, rng)

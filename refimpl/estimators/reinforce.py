@@ -17,14 +17,14 @@ DECAY = 0.99
 
 
 def memory(n: int, k: int) -> Memory:
-    """Return the initial moving average of f over past batches; `steps` counts the batches."""
+    """Return the memory before the first batch: the moving average of f (baseline) and the count of batches (steps)."""
     return {"baseline": np.zeros(1), "steps": np.zeros(1)}
 
 
 def centred(run: Pass, memory: Memory, another: Callable[[], float]) -> np.ndarray:
     """Return f minus the baseline, (B,), and update the baseline afterwards.
 
-    Before the first batch, the baseline is another(), the mean f of samples that are independent of `run`.
+    For the first batch, the baseline is another(), which must be the mean f of samples that are independent of `run`.
     """
     if memory["steps"][0] == 0:
         memory["baseline"][0] = another()

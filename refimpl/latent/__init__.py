@@ -13,7 +13,7 @@ REGISTRY: dict[str, type[Family]] = {"independent": Independent, "pairwise": Pai
 
 
 def get(name: str) -> type[Family]:
-    """Return the family with this name.  Raise an InputError that lists all names if there is none."""
+    """Return the family with this name.  If there is none, raise an InputError that lists all names."""
     if name not in REGISTRY:
         raise InputError(unknown("family", name, REGISTRY))
     return REGISTRY[name]

@@ -59,15 +59,15 @@ class Family(ABC):
     def complete(cls, n: int, k: int, options: Mapping[str, Value]) -> dict[str, Value]:
         """Return the values of all options by name, with a default for each option that the user did not give.
 
-        The value is None if the option has no effect.  Raises an InputError that names the option if an option is not
-        allowed or does not fit n and k.
+        The value None means that the option has no effect.  If an option is not allowed, or if it does not fit n and k,
+        an InputError names this option.
         """
         defaults = {name: setting.default for name, setting in cls.options.items()}
         return defaults | {name: cls.options[name].check(name, value) for name, value in options.items()}
 
     @classmethod
     def create(cls, n: int, k: int, **options: Value) -> Family:
-        """Return a family of n variables of k values.  `options` holds those of complete() that are not None."""
+        """Return a family of n variables of k values.  `options` are the values of complete() that are not None."""
         return cls(n, k, **options)
 
     def label(self) -> str:

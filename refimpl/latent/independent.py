@@ -1,4 +1,4 @@
-"""The family of independent variables: q(z) = prod_i softmax(h_i)(z_i), with one arg max each (slides 8 to 31)."""
+"""The family of independent variables, each with its own arg max: q(z) = prod_i softmax(h_i)(z_i) (slides 8 to 31)."""
 from __future__ import annotations
 
 import numpy as np

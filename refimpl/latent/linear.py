@@ -3,7 +3,7 @@
     h(z) = theta . z        z in Z, a finite set of arrays of 0 and 1 in the shape of theta;  grad_theta h(z) = z
     z*     = argmax (theta + gamma) . z                     gamma: a Gumbel variable for each entry of theta
     z(eps) = argmax (theta + gamma + eps c) . z             f(z) = c . z, the same gamma, and the same solver
-    E (z(eps) - z*) / eps = (mu_eps - mu) / eps,  mu = E z*                                     Theorem 1
+    E (z(eps) - z*) / eps = (mu_eps - mu) / eps,  mu = E z*,  mu_eps = E z(eps)                 Theorem 1
 
 This mean is exactly the gradient of (G(theta + eps c) - G(theta)) / eps, where G(theta) = E max (theta + gamma) . z.
 As eps -> 0, the mean tends to grad_theta E f(z*).  The bias is O(eps), or O(eps^2) if both signs of eps are used.  Only
@@ -132,7 +132,7 @@ class Linear:
         return (second - first) / (self._width(eps, first.shape) * (2 if two_sided else 1))
 
     def _width(self, eps: float, shape: tuple[int, ...]) -> np.ndarray:
-        """Return eps as an array that has an axis of length 1 for each axis of z after its batch axes."""
+        """Return eps with an axis of length 1 for each axis of `self.shape`, so it broadcasts with arrays of many z."""
         width = arguments.epsilon(eps, shape[:len(shape) - len(self.shape)])[..., 0]
         return width.reshape(width.shape + (1,) * len(self.shape))
 

@@ -32,8 +32,8 @@ class Pairwise(Family):
 
     non_negative  if it is True, w = softplus(v), where v is the encoder's output, because max-flow needs w >= 0.
                   Otherwise w = v
-    pair_start    the initial value of v.  With the softplus, 0 makes every w 0.7 at the start.  Then the pair scores
-                  are so large that they set each variable to 1, whatever the image is
+    pair_start    the initial value of v.  If it is 0 and the softplus is used, every w is 0.7 at the start.  Such pair
+                  scores are so large that they set each variable to 1, whatever the image is
 
     Raises ValueError if the solver does not accept this n, or if it needs w >= 0 and non_negative is False.
     """
@@ -112,7 +112,7 @@ class Pairwise(Family):
         return np.concatenate([ones, products(ones)], axis=-1)
 
     def tilt(self, theta: np.ndarray, table: np.ndarray) -> np.ndarray:
-        """Return theta after adding the difference of the two scores of each variable to u.
+        """Return theta after adding table[..., 1] - table[..., 0], (B, n), to u.
 
         Only this difference matters for the arg max.
         """

@@ -1,6 +1,7 @@
 """Sets whose linear arg max can be found by a known algorithm: subsets, matchings, spanning trees and paths.
 
-Each function returns a Linear.  The table shows how the arg max is found, and how the sum over all z can be computed:
+Each function returns a Linear.  The table shows how the arg max is found.  The last column is for comparison: it
+shows how the sum of exp(theta . z) over all z, which is not needed here, can be computed.
 
     set                   one z                           arg max                sum over all z
     subsets(n, k)         (n,), k ones                    sorting                polynomial in n and k

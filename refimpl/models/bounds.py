@@ -36,8 +36,8 @@ def bounds(logits: np.ndarray, images, encode: Callable[[np.ndarray], np.ndarray
     """Return the exact ELBO, log-likelihood and gap, averaged over `images`, a data.Part.
 
     logits   the decoder's output for every joint value, (K, pixels), in the order of joint.values
-    encode   a function that maps images x to h, (B, n, k), the scores of a factorised q.  If q has no closed form, it
-             is None, and elbo and gap are NaN
+    encode   a function that maps images x to h, (B, n, k), the scores of a factorised q; or None if q has no closed
+             form.  Then elbo and gap are NaN
 
     Raises arguments.NotFinite if a score is not finite.
     """

@@ -61,7 +61,7 @@ class ClassRow:
         """Return the first layer's output for each image with each class, (B k, H).
 
         Only one row of the k x d input matrix is not zero.  So the output for a class is the product of g with the d
-        rows of weights that belong to this class.  All classes together cost as much as one full input.
+        rows of weights that belong to this class.  All these products together cost as much as one with a full input.
         """
         y = (self.g @ self._by_class(first.W)).reshape(-1, first.n_out)
         y += first.b

@@ -164,9 +164,9 @@ class MixtureVAE:
 
             1/B sum_b  image_weight [ -f(x_b, y_b, g) + beta KL(q(g) || N(0, 1)) ] - weight * (objective of `term`)
 
-        `term` is a function from estimators/label_terms.py, and `eps` is its argument.  The function returns an ascent
-        direction for the scores of each variable, computed from the value of this variable in the label.  The KL term
-        of the discrete variables is constant, because the label is certain.  The decoder is run only for the label.
+        `term` is a function from estimators/label_terms.py.  From h, `eps` and the value that the label gives to each
+        variable, it computes a direction for h in which its objective rises.  The KL term of the discrete variables is
+        constant, because the label is certain.  The decoder is run only for the label.
         """
         weight, image_weight = arguments.weight("weight", weight), arguments.weight("image_weight", image_weight)
         beta = arguments.kl_weight("beta", beta)

@@ -27,8 +27,8 @@ def gradcheck(loss: Callable[[], float], values: np.ndarray, grads: np.ndarray, 
     values   any float64 array, such as the flat parameters of a network or its input.  It is changed in place, and
              restored at the end
     grads    the gradient at `values` that the backward pass has computed.  It is copied first
-    step     the length of the step to either side.  The error of the difference falls as step^2, and its rounding error
-             grows as 1/step
+    step     the length of the step to either side.  The error of the difference formula grows as step^2, and the
+             rounding error grows as 1/step
 
     An error is divided by the larger of the two derivatives.  As both may by chance be near 0, the divisor is at least
     the length of the gradient divided by sqrt(size), which is the typical size of a derivative along a random

@@ -17,9 +17,9 @@ class StalePass(RuntimeError):
 class Parameters:
     """Holds two flat vectors of the same length: `values`, the parameters, and `grads`, their gradients.
 
-    So an optimiser needs only a few passes over one array, a model is saved as one array, and gradcheck() changes one
-    vector.  The gradients accumulate: a training step calls zero_grads() once, every term of the loss adds its
-    gradient, and then Adam reads the sum.
+    So an optimiser updates one array, a model is saved as one array, and gradcheck() changes one array.  The gradients
+    accumulate: a training step calls zero_grads() once, every term of the loss adds its gradient, and then Adam reads
+    the sum.
 
     `version` counts how often an optimiser has updated `values`.  A forward pass with an older version is stale.
     """

@@ -3,7 +3,7 @@
 The value with the largest perturbed score is called z*.  We write it as a one-hot vector, which is 1 at z* and 0
 elsewhere.
 If the noise is Gumbel noise, z* has the law q = softmax(h): this is the Gumbel-max trick (Theorem 2).
-We also need log q, and it must be right even if q is so small that it is rounded to 0.
+We also need log q.  It must be right even where q itself is so small that it is rounded to 0.
 
     z*     = argmax_z  h(z) + gamma(z)
     q(z)   = e^h(z) / sum_z' e^h(z')

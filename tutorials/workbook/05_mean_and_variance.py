@@ -1,6 +1,6 @@
 """5. Mean, bias and variance of the difference, exactly.
 
-Theorem 2 gives the law of each of the two arg maxes.  So the mean of g can be computed exactly for every eps.
+Theorem 2 gives the law of each of the two arg maxes.  So the mean of the estimate g of file 4 is known for every eps.
 The bias is this mean minus the gradient of E f(z*).  As eps goes to 0, the bias goes to 0, but the variance grows.
 For the variance we need P_ii, the probability that both arg maxes are i.
 

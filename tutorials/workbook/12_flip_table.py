@@ -2,7 +2,7 @@
 
 With n binary variables z has 2^n values.  These are too many for an arg max that needs f at every value.
 So each variable is chosen as if the others stayed as in z*.  For this we need f after a change of a single variable.
-The table contains f with variable i set to 0, and f with variable i set to 1.  The second minus the first is the gain.
+For each variable i, the table contains f with z_i = 0 and f with z_i = 1.  The second minus the first is the gain.
 
     table_i(c)  = f(z_1, ..., z_i = c, ..., z_n)        the other variables are as in z
     gain_i      = table_i(1) - table_i(0)               from the table at z = z*

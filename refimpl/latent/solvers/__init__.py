@@ -1,4 +1,4 @@
-"""Solvers for the arg max of pairwise scores, by name.  Each has one file and the signature described in base.py."""
+"""Solvers for the arg max of pairwise scores, by name.  Each has one file.  base.py describes their signature."""
 from __future__ import annotations
 
 from refimpl.arguments import InputError, unknown
@@ -18,7 +18,7 @@ REGISTRY: dict[str, Solver] = {entry.name: entry for entry in (
 
 
 def get(name: str) -> Solver:
-    """Return the solver with this name.  Raise an InputError that lists all names if there is none."""
+    """Return the solver with this name.  If there is none, raise an InputError that lists all names."""
     if name not in REGISTRY:
         raise InputError(unknown("solver", name, REGISTRY))
     return REGISTRY[name]

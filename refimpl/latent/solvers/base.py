@@ -24,8 +24,8 @@ class Solver:
     argmax: Callable[[np.ndarray, np.ndarray], np.ndarray]
     summary: str
     exact: bool
-    """Whether the solver returns a maximiser of S.  Enumeration finds one exactly, the other solvers up to rounding
-    errors (see their files)."""
+    """Whether the solver returns a maximiser of S.  Enumeration finds one exactly.  The other solvers have small
+    numerical errors, which their files describe."""
     non_negative: bool
     """Whether the solver needs w >= 0."""
     most: int

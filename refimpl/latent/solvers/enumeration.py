@@ -55,8 +55,8 @@ def _exact(terms: np.ndarray) -> bool:
 def _first_best(scores: np.ndarray, u: np.ndarray, w: np.ndarray) -> np.ndarray:
     """Return the index of the first exact maximiser for each image, (B,).
 
-    `scores`, (B, 2^n), contains rounding errors.  Scores so close to the largest one that rounding errors could decide
-    are summed again without rounding.
+    `scores`, (B, 2^n), contains rounding errors.  If several scores are so close together that these errors could
+    decide which one is the largest, the close scores are summed again without rounding.
     """
     best = scores.argmax(axis=1)
     size = np.abs(u).sum(axis=1) + np.abs(w).sum(axis=1)

@@ -20,7 +20,7 @@ from refimpl.latent.solvers.base import check, matrix, pairs
 
 
 def fix_certain(u: np.ndarray, W: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return two arrays, (B, n) bool: whether each variable is not certain, and whether it is certainly 1.
+    """Return two arrays, (B, n) bool: whether each variable is still free, and whether it is fixed at 1.
 
     u has shape (B, n), and W, (B, n, n), holds the pair scores as symmetric matrices.
     """
