@@ -27,8 +27,8 @@ from refimpl._digits import as_one_sided, others, ratio, tilted
 def stay_probability(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
     """Return P(z* = z*(eps) = i), (..., k), the diagonal of joint_law, in O(k log k) and without a k x k array.
 
-    P(i, i) = w_i / C(a_i) = 1 / sum_j exp(max(h_j - h_i, h_j - h_i + eps (f_j - f_i))), because i must beat every j
-    both with and without eps f.  The sum over all i is the probability that the sampled gradient is zero.
+    P(i, i) = 1 / sum_j exp(max(h_j - h_i, h_j - h_i + eps (f_j - f_i))), because i must beat every other value j, both
+    with and without eps f.  The sum over all i is the probability that the sampled gradient is zero.
     """
     return Clocks.of(*as_one_sided(h, f, eps, two_sided)).stay()
 

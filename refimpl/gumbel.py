@@ -85,9 +85,9 @@ def choice_probabilities_by_quadrature(h: np.ndarray) -> np.ndarray:
 def sample_given_argmax(h: np.ndarray, index: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Draw Gumbel noise, given that argmax(h, noise) is `index`.
 
-    In terms of alarm clocks, the time until the first clock rings is exponential with rate sum w, whichever clock it
-    is.  After that, each other clock z takes another exponential time with rate w(z), because exponential variables
-    have no memory.
+    Think of alarm clocks, where clock z has the rate w(z) = exp(h(z)).  The time until the first clock rings is
+    exponential with rate sum w, whichever clock is the first.  After that, each other clock z takes another exponential
+    time with rate w(z), because exponential variables have no memory.
 
     h has shape (..., k).  `index` has shape (...), and its axes broadcast with the batch axes of h.  The noise has the
     broadcast shape (..., k).  Raises ValueError if an index is outside 0 ... k-1.

@@ -108,7 +108,7 @@ class MixtureVAE:
             network.initialise(rng)
 
     def encode(self, x: np.ndarray, rng: np.random.Generator) -> Draw:
-        """Run the encoder on the images x, (B, pixels), and draw a Gaussian for each of them."""
+        """Run the encoder on the images x, (B, pixels), and draw a sample g of the Gaussian for each image."""
         trunk = self.trunk.run(x)
         class_head, gaussian_head = self.class_head.run(trunk.y), self.gaussian_head.run(trunk.y)
         mu, log_var = np.split(gaussian_head.y, 2, axis=1)

@@ -117,8 +117,8 @@ class VAE:
         """Return the mean of f(x, z*) - KL(unary scores || uniform) over the images, with one sampled z* per image.
 
         For independent variables this is an unbiased estimate of the ELBO.  For pair scores it is minus the loss that
-        the released code reports, and it is NOT a bound on log p(x), because z* depends on all scores, but the KL term
-        depends only on the unary scores.
+        the released code reports.  This loss is NOT a bound on -log p(x): z* depends on all scores, but the KL term of
+        the loss depends only on the unary scores.
         """
         total = 0.0
         for x in images.blocks(block, self.dtype):

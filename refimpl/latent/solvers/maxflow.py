@@ -106,7 +106,7 @@ def _minimum_cut(excess: np.ndarray, room: np.ndarray) -> np.ndarray:
 def argmax(u: np.ndarray, w: np.ndarray) -> np.ndarray:
     """Return a maximiser z, (B, n) int8, up to the rounding of float64.
 
-    S(z) is at most about 1e-15 times the sum of the image's |u| and w below the maximum.  Raises ValueError if u or w
+    The maximum exceeds S(z) by at most about 1e-15 times the sum of the image's |u| and w.  Raises ValueError if u or w
     has the wrong shape, if a score is not finite, or if a pair score is negative.
     """
     u, w = (scores.astype(np.float64) for scores in check(u, w))
