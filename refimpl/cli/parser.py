@@ -149,7 +149,7 @@ def _add_measurements(measure: Commands, datasets: list[str], any_images: str) -
     _add_out(relaxation, "runs/relaxation", "the picture and the rows")
 
     yardsticks = command("yardsticks", measurements.yardsticks,
-                         "the bound of one model: exact, from 1 sample, from 100 samples, and from relaxed samples",
+                         "the bound of one model: exact, from 1 or 100 samples, and from relaxed samples",
                          example="runs/mnist-direct-k10-seed0")
     yardsticks.add_argument("runs", nargs="+", type=Path, metavar="DIR", help="folder of a run of `train`")
     _add_out(yardsticks, "runs/yardsticks", "the rows")
@@ -167,7 +167,7 @@ def _add_measurements(measure: Commands, datasets: list[str], any_images: str) -
                      "seconds per step of structured encoders against n (slide 32)", example="--largest 20")
     _add_out(timing, "runs/structured-timing", "the picture and its numbers")
     benchmark = command("benchmark", measurements.benchmark,
-                        "milliseconds per step, compared with the matrix products of the step alone",
+                        "milliseconds per step, compared with the step's matrix products alone",
                         example="--rounds 3")
     _add_out(benchmark, "runs/benchmark", "the rows")
 

@@ -5,8 +5,8 @@
 The winner w of an image is its likeliest value, and all other values are its losing values.  Two forces act on the
 score of a losing value i.  They are given per unit of its probability q_i, in nats:
 
-    push      g_i / q_i, the force of the gradient g of E f.  For the exact gradient it is f_i - E f.  For a capped
-              gradient it is never below -1/eps
+    push      g_i / q_i, the force of the gradient g of E f.  For the exact gradient it is f_i - E f.  For `capped`
+              it is u_i - E u, where u_i is never below -1/eps (estimators/halves.py)
     pull      log q_w - log q_i, the force of the KL term, up to a term that is the same for all values
 
 None of the estimators that are compared here has noise.  Every few steps, these values are computed exactly on the
