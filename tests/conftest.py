@@ -31,7 +31,6 @@ from tests.two_processes import pytest_runtestloop         # noqa: E402, F401  (
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="also run the tests that are marked slow")
-    parser.addoption("--helper", help="for two_processes.py: the folder that this process shares with the session")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -1,17 +1,16 @@
 """Split a long pytest session between two processes, because one pytest uses only one of two cores.
 
-The session starts a second pytest, the helper, with the same arguments, so that both collect the same test files.  A
-process claims a test file by creating an empty file in a shared folder, and then runs it: the session from the front of
-the list, the helper from the back.  The helper writes its reports as lines of JSON.  The session reads them as they
-arrive and passes them on as its own.  Finally the session runs the tests that the helper claimed but did not report.
+After the collection, the session forks a second process, the helper, which has all collected tests.  A process claims a
+test file by creating an empty file in a shared folder, and then runs it: the session from the front of the list, the
+helper from the back.  The helper writes its reports as lines of JSON.  The session reads them as they arrive and passes
+them on as its own.  Finally the session runs the tests that the helper claimed but did not report.
 """
 from __future__ import annotations
 
 import itertools
 import json
 import os
-import subprocess
-import sys
+import signal
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,28 +18,22 @@ from pathlib import Path
 
 import pytest
 
-MANY = 300                      # tests; fewer would end before a helper has finished its imports
+MANY = 300                      # tests; with fewer, a second process saves less than a few seconds
 REPORTS = "reports.jsonl"
 
 
 def pytest_runtestloop(session: pytest.Session) -> bool | None:
     """Return True if all tests have been run here, or None to leave them to pytest's own loop."""
-    config = session.config
-    if config.getoption("--helper"):
-        folder = Path(config.getoption("--helper"))
-        config.pluginmanager.register(_Writer(config, folder / REPORTS))
-        for items in _claimed(reversed(_by_file(session.items)), folder):
-            _run(session, items)
-        return True
-    option = config.option
+    option = session.config.option
     if (session.testsfailed or option.collectonly or option.usepdb or option.capture == "no" or option.basetemp
-            or len(session.items) < MANY or (os.cpu_count() or 1) < 2):
+            or len(session.items) < MANY or (os.cpu_count() or 1) < 2 or not hasattr(os, "fork")):
         return None
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        command = [sys.executable, "-m", "pytest", *config.invocation_params.args, f"--helper={folder}"]
-        helper = subprocess.Popen([*command, "-p", "no:cacheprovider"], cwd=config.invocation_params.dir,
-                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        helper = os.fork()
+        if not helper:
+            _help(session, folder)
+        ended = False
         try:
             reader = _Reader(session, folder / REPORTS)
             own = []
@@ -48,16 +41,35 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
                 own += items
                 _run(session, items)
                 reader.read()
-            while helper.poll() is None:
+            while not ended:
                 time.sleep(0.1)
+                ended = os.waitpid(helper, os.WNOHANG)[0] == helper
                 reader.read()
-            reader.read()
             done = {item.nodeid for item in own} | reader.done
             _run(session, [item for item in session.items if item.nodeid not in done])
         finally:
-            helper.kill()
-            helper.wait()
+            if not ended:
+                os.kill(helper, signal.SIGKILL)
+                os.waitpid(helper, 0)
     return True
+
+
+def _help(session: pytest.Session, folder: Path) -> None:
+    """In the helper: run test files from the back of the list, and end the process without any output."""
+    try:
+        plugins = session.config.pluginmanager
+        capture = plugins.getplugin("capturemanager")
+        capture.stop_global_capturing()                         # its files are those of the session
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
+        capture.start_global_capturing()
+        plugins.unregister(name="terminalreporter")
+        plugins.register(_Writer(session.config, folder / REPORTS))
+        for items in _claimed(reversed(_by_file(session.items)), folder):
+            _run(session, items)
+    finally:
+        os._exit(0)                                             # what is still to be done is done by the session
 
 
 def _by_file(items: Sequence[pytest.Item]) -> list[list[pytest.Item]]:
