@@ -18,8 +18,8 @@ from refimpl.system.commit import ROOT
 from refimpl.system.files import folder_name
 
 EXPERIMENTS = ("binary", "joint", "structured", "latent-sizes", "convergence", "plateau", "plateau-exits",
-               "plateau-tests", "tuning", "semi-supervised", "labelled-terms", "label-steps", "faces", "jigsaw",
-               "jigsaw-tuning")
+               "plateau-tests", "tuning", "semi-supervised", "labelled-terms", "label-weights", "label-steps", "faces",
+               "jigsaw", "jigsaw-tuning")
 SEE, TRAIN, COMPARE, PAPER, KEEP = ("See it", "Train it", "Compare it", "Make the paper's figures again",
                                     "For maintainers")
 SAVED = "file for the picture, whose suffix chooses the format: .png, .pdf or .svg"

@@ -89,6 +89,10 @@ REGISTRY = {entry.name: entry for entry in (
                semi_supervised.by_labels, semi_supervised.draw, semi_supervised.lines, semi_supervised.grids),
     Experiment("labelled-terms", "slide 33: 100 labels, with different terms for them in the objective", ("mnist",),
                "test_elbo", semi_supervised.by_term, semi_supervised.draw_terms, semi_supervised.lines),
+    Experiment("label-weights", "slide 33: weights of the terms for labels, to choose them on the validation part",
+               ("mnist",), "valid_accuracy", semi_supervised.by_weight, functools.partial(
+                   panels.ranked, merit="valid_accuracy", words="validation accuracy, %", sign=100.0),
+               semi_supervised.lines),
     Experiment("label-steps", "slide 33: different numbers of labels, with the same number of pretraining steps",
                ("mnist",), "test_elbo", semi_supervised.by_steps, semi_supervised.draw, semi_supervised.lines),
     Experiment("faces", "slides 2 and 25: faces, with one binary variable for each attribute", ("faces",), "test_elbo",

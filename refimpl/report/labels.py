@@ -5,7 +5,7 @@ from functools import partial
 
 from refimpl.experiments.paper import LABEL_EPOCHS, LABELLED, LABELS
 from refimpl.experiments.pictures import by_label
-from refimpl.experiments.training.semi_supervised import ESTIMATORS
+from refimpl.experiments.training.semi_supervised import ESTIMATORS, IMAGE_WEIGHTS, LABEL_WEIGHTS, weights_label
 from refimpl.report.markdown import table
 from refimpl.report.store import Store, lengths, paired, spread
 from refimpl.report.tables import NO_ROWS, plural, commits_line
@@ -56,5 +56,22 @@ def labelled_terms(store: Store) -> str:
             + commits_line(store.select("labelled-terms")))
 
 
-BLOCKS = {"semi-supervised": semi_supervised, "labelled-terms": labelled_terms,
+def label_weights(store: Store) -> str:
+    groups = by_label(store.select("label-weights", "mnist"))
+    epochs = lengths(list(groups.values()), "valid_accuracy")
+    if len(groups) < len(LABEL_WEIGHTS) * len(IMAGE_WEIGHTS) or not epochs:
+        return NO_ROWS.format("label-weights")
+    reached = {label: {part: spread(group, epochs[0], part, 100) for part in ("valid_accuracy", "accuracy")}
+               for label, group in groups.items()}
+    best = max(reached, key=lambda label: reached[label]["valid_accuracy"].mean)
+    head = ["validation accuracy", *(f"image weight {of_image:g}" for of_image in IMAGE_WEIGHTS)]
+    lines = [[f"label weight {of_label:g}",
+              *(reached[weights_label(of_label, of_image)]["valid_accuracy"].text(2, " %")
+                for of_image in IMAGE_WEIGHTS)] for of_label in LABEL_WEIGHTS]
+    return (table(head, lines) + f"\n\nMNIST, 100 labels, after {plural(epochs[0], 'epoch')} on all images, "
+            f"{plural(len(groups[best]), 'seed')}. The best pair is {best}; its test accuracy is "
+            f"{reached[best]['accuracy'].text(2, ' %')}. " + commits_line(store.select("label-weights")))
+
+
+BLOCKS = {"semi-supervised": semi_supervised, "labelled-terms": labelled_terms, "label-weights": label_weights,
           "label-steps": partial(semi_supervised, experiment="label-steps", words=", 1,200 steps")}

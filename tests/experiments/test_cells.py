@@ -115,6 +115,8 @@ LABELS: dict[str, dict[str, dict[str, object]]] = {
         "ours, no shifts": dict(shift=0), "ours, beta 1": dict(beta=1.0),
         "ours, label weight 1": dict(label_weight=1.0),
         "ours, image weight 1": dict(image_weight=1.0)},
+    "label-weights": {f"label weight {label:g}, image weight {image:g}": dict(label_weight=label, image_weight=image)
+                      for label in (1.0, 5.0, 50.0) for image in (0.05, 0.2, 1.0)},
     "faces": {f"{name}, {labels} labels": of(name, labels=labels, pretrain=epochs, gaussian=10, shift=1)
               for labels, epochs in ((0, 300), (20, 300), (50, 300), (200, 150), (1000, 30))
               for name in ("direct", "gumbel-softmax", "local-expectation", "exact")},
@@ -123,10 +125,11 @@ DATASETS = {"binary": ("fashion-mnist", "mnist"), "joint": ("mnist",), "structur
             "latent-sizes": ("mnist", "fashion-mnist", "omniglot"),
             "convergence": ("mnist", "fashion-mnist", "omniglot"),
             "semi-supervised": ("mnist", "fashion-mnist"), "labelled-terms": ("mnist",), "label-steps": ("mnist",),
-            "faces": ("faces",),
+            "label-weights": ("mnist",), "faces": ("faces",),
             "plateau": ("mnist", "fashion-mnist"), "plateau-exits": ("mnist", "fashion-mnist"),
             "plateau-tests": ("mnist",), "tuning": ("mnist",)}
-MERIT = {name: {"structured": "test_log_likelihood", "tuning": "valid_elbo"}.get(name, "test_elbo") for name in LABELS}
+MERIT = {name: {"structured": "test_log_likelihood", "tuning": "valid_elbo", "label-weights": "valid_accuracy"}.get(
+    name, "test_elbo") for name in LABELS}
 
 
 @pytest.mark.parametrize("name", LABELS)

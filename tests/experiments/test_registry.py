@@ -32,7 +32,7 @@ def small(monkeypatch, quick):
 
 
 @pytest.mark.parametrize("name", first(4, [name for name in registry.REGISTRY if name not in (
-    "semi-supervised", "labelled-terms", "label-steps", "faces", "jigsaw", "jigsaw-tuning")]))
+    "semi-supervised", "labelled-terms", "label-weights", "label-steps", "faces", "jigsaw", "jigsaw-tuning")]))
 def test_experiment_runs_and_writes_its_rows(tmp_path, name):
     lines = []
     seeds = 2 if name == "structured" else 1

@@ -6,7 +6,7 @@ import math
 import pytest
 from scipy import stats
 
-from refimpl.experiments.training import comparisons
+from refimpl.experiments.training import comparisons, semi_supervised
 from refimpl.experiments.records import Record
 from refimpl.report import causes, choice, claims, labels, measurements, training, verdicts
 from refimpl.report.store import Spread, Store, evaluations_an_epoch, lengths, paired, spread
@@ -154,6 +154,18 @@ def test_table_of_tuning_chooses_settings_on_the_validation_part():
         record.rows[0]["valid_elbo"] = -180.0
     assert "| 10 | direct | 2 | eps 0.1, lr 0.001 | 167.00 (167.00 … 167.00) | 166.00 (166.00 … 166.00) |" in \
         causes.tuning(store)
+
+
+def test_table_of_label_weights_chooses_a_pair_on_the_validation_part():
+    """The pair with the best test accuracy has a worse validation accuracy, and is not chosen."""
+    cells = semi_supervised.by_weight("mnist", 0)
+    store = Store([run(cell.label, 0, ((1, -130.0),), "label-weights", "mnist") for cell in cells])
+    for place, record in enumerate(store.records):
+        record.rows[-1].update(accuracy=0.9 if place == 3 else 0.5, valid_accuracy=0.7 if place == 5 else 0.6)
+    text = labels.label_weights(store)
+    assert "| label weight 5 | 60.00 % | 60.00 % | 70.00 % |" in text
+    assert "The best pair is label weight 5, image weight 1; its test accuracy is 50.00 %." in text
+    assert labels.label_weights(Store(store.records[1:])).startswith("*No rows yet")
 
 
 def test_table_of_semi_supervised_runs_has_values_of_the_paper():

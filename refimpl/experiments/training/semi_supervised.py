@@ -4,6 +4,7 @@
     label-steps       the same numbers of labels, but always with 1,200 steps on the labelled images alone
     labelled-terms    100 labels with cross-entropy, with the released term, with direct loss minimisation, with all
                       settings of the authors, and with our settings, one of which is the authors' instead
+    label-weights     100 labels with several weights of the two terms for labelled images
 """
 from __future__ import annotations
 
@@ -24,6 +25,7 @@ from refimpl.runs import checkpoint
 from refimpl.runs.mixture import PRETRAIN_BATCH, MixtureSettings
 
 ESTIMATORS = ("direct", "gumbel-softmax")
+LABEL_WEIGHTS, IMAGE_WEIGHTS = (1.0, 5.0, 50.0), (0.05, 0.2, 1.0)
 
 
 def _cell(label: str, dataset: str, seed: int, **settings) -> Cell:
@@ -64,6 +66,16 @@ def by_term(dataset: str, seed: int) -> list[Cell]:
             _cell("ours, beta 1", dataset, seed, beta=1.0),
             _cell("ours, label weight 1", dataset, seed, label_weight=1.0),
             _cell("ours, image weight 1", dataset, seed, image_weight=1.0)]
+
+
+def by_weight(dataset: str, seed: int) -> list[Cell]:
+    """Return runs with every pair of weights, from which a pair is chosen by the accuracy on the validation images."""
+    return [_cell(weights_label(of_label, of_image), dataset, seed, label_weight=of_label, image_weight=of_image)
+            for of_label in LABEL_WEIGHTS for of_image in IMAGE_WEIGHTS]
+
+
+def weights_label(of_label: float, of_image: float) -> str:
+    return f"label weight {of_label:g}, image weight {of_image:g}"
 
 
 def lines(runs: dict[Cell, list[dict[str, float]]], epoch: int) -> list[str]:
