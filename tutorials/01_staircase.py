@@ -38,7 +38,7 @@ M = len(noise)
 # - The *encoder* gives each of the three names $z$ a score $h(z)$, which says how much the photo looks like that
 #   garment. Then one name $z$ is chosen.
 # - The *decoder* receives only the chosen name. It paints a picture of such a garment, and compares the picture with
-#   the photo. The better the picture fits the photo, the higher is the decoder's score $f(z)$. This score is the
+#   the photo. The better the picture fits the photo, the higher the decoder's score $f(z)$. This score is the
 #   log-probability of the photo given the name, here up to a constant. The score is measured in *nats*, the unit of
 #   natural logarithms of probabilities.
 #
@@ -64,7 +64,8 @@ print(f"mean f = {f[z_star].mean():.3f} nats")
 
 # %% [markdown]
 # In this program the noise is an *input*, separate from the scores. If the scores change and the noise stays the same,
-# the choice can change. To write a random choice with its noise as an input is called a *reparameterisation*.
+# the choice can change. Writing a random choice in this way, with its noise as an input, is called
+# *reparameterisation*.
 #
 # ## The staircase
 #
@@ -97,10 +98,10 @@ print(f"intervals with a change: {jumps_of_one} for one draw, {jumps_of_ten} for
       f"{600 - jumps_of_ten} intervals this mean is exactly flat")
 
 # %% [markdown]
-# What to see. A single draw gives a staircase. Here it has one jump, and is flat on either side of it. The mean of ten
-# draws is a finer staircase with 13 jumps, and it is still flat between them. The black curve is the mean of 100,000
-# draws. This curve is a staircase too, but its steps are far too small to see. The mean over *all* noise is a smooth
-# curve.
+# What to see. A single draw gives a staircase. Here the staircase has one jump, and is flat on either side of the jump.
+# The mean of ten draws is a finer staircase with 13 jumps, and it is still flat between them. The black curve is the
+# mean of 100,000 draws. It is a staircase too, but its steps are far too small to see. The mean over *all* noise is a
+# smooth curve.
 #
 # A program is trained by following the slope of its result. Here the slope of a single run is zero, except at the
 # jumps, where it does not exist. Averaging the slopes of more runs does not help, because the mean of zeros is zero.
@@ -117,14 +118,14 @@ print(f"intervals with a change: {jumps_of_one} for one draw, {jumps_of_ten} for
 #
 # The sum cannot be computed when there are too many values. Here is such a case. Fifty photos and their fifty captions
 # lie on a table, and the captions are out of order. A value of $z$ is a *matching*: it assigns one caption to each
-# photo. There are $50! \approx 3 \cdot 10^{64}$ matchings. A sum with one term per matching, a product over its pairs,
-# is called a *permanent*. With every known exact method the work grows exponentially with the number of photos, and
-# probably no faster method exists (Valiant 1979). But the *best* matching can be found quickly. SciPy provides the
-# algorithm.
+# photo. There are $50! \approx 3 \cdot 10^{64}$ matchings. A sum over all matchings, in which each term is a product
+# over the pairs of one matching, is called a *permanent*. With every known exact method the work grows exponentially
+# with the number of photos, and probably no faster method exists (Valiant 1979). But the *best* matching can be found
+# quickly. SciPy provides the algorithm.
 #
 # The next cell trains an encoder with 36 weights $W$ on this problem. Each training step uses two arg maxes and no sum.
-# The score of a matching is the sum of the scores of its fifty pairs. $f$ is the number of photos that get their own
-# caption. Each step has new photos.
+# The score of a matching is the sum of the scores of its fifty pairs. Here $f$ is the number of photos that get their
+# own caption. Each step uses new photos.
 #
 # Why is the last line of the training loop right? Chapter 2 gives the reason for the case in which each value has noise
 # of its own. Here the noise belongs to the pairs, and two matchings can share some pairs. Yet any two matchings differ
@@ -165,7 +166,7 @@ print(f"right captions, mean of five seeds: {n * right[:, 0].mean():.1f} of 50 a
       f"{n * right[:, -50:].mean():.1f} in the last 50 steps")
 
 # %% [markdown]
-# What to see. Left: the grey curve is the number of terms of the sum, one for each matching. For 50 photos (dotted
+# What to see. Left: the grey curve shows the number of terms of the sum, one for each matching. For 50 photos (dotted
 # line) there are $50!$ of them. The usual exact method, Ryser's formula, still needs about $6 \cdot 10^{16}$ steps. For
 # the arg max, the number of steps grows only like the third power of the number of photos. Right: each thin line is one
 # seed, and the thick line is their mean. Most photos soon get their own caption.
@@ -177,10 +178,10 @@ print(f"right captions, mean of five seeds: {n * right[:, 0].mean():.1f} of 50 a
 # ## One draw: a maximum of three lines
 #
 # We return to the three names. The key idea is to look at the *height* of the maximum instead of its place. Add
-# $\epsilon f(z)$ to each sum, where $\epsilon$ is a small factor. The name with the largest
-# $\epsilon f(z) + h(z) + \gamma(z)$ is now the winner, which we call $z(\epsilon)$. ($\epsilon$ has the unit 1/nat, so
-# $\epsilon f$ is a pure number like $h$ and $\gamma$.) Keep the noise fixed. As a function of $\epsilon$, the sum of
-# each name is a straight line. Its slope is $f(z)$, and its height at $\epsilon = 0$ is $h(z) + \gamma(z)$.
+# $\epsilon f(z)$ to the sum $h(z) + \gamma(z)$ of each name, where $\epsilon$ is a small factor. The name with the
+# largest $\epsilon f(z) + h(z) + \gamma(z)$ is now the winner, which we call $z(\epsilon)$. ($\epsilon$ has the unit
+# 1/nat, so $\epsilon f$ is a pure number like $h$ and $\gamma$.) Keep the noise fixed. As a function of $\epsilon$, the
+# sum of each name is a straight line. Its slope is $f(z)$, and its height at $\epsilon = 0$ is $h(z) + \gamma(z)$.
 #
 # **Guess first.** The maximum follows the uppermost line. In which order, from left to right, do the three names win?
 
@@ -200,15 +201,15 @@ print("winners from left to right:", ", ".join(order))
 # %% [markdown]
 # What to see. Left: the maximum bends only upwards, and it has a kink wherever the winner changes. Middle: the slope of
 # the maximum is a staircase, and the height of each step is $f$ of the winner. From left to right the names win in the
-# order of their slopes, because a steeper line lies above a flatter one to the right of the point where they cross.
-# Right: the curve is the same maximum as a function of the shirt's score, with $\epsilon = 0$. It is flat as long as
-# another name wins, and rises with slope 1 where the shirt wins.
+# order of their slopes, because to the right of the point where two lines cross, the line with the larger slope is the
+# higher one. Right: the curve is the same maximum as a function of the shirt's score, with $\epsilon = 0$. It is flat
+# as long as another name wins, and rises with slope 1 where the shirt wins.
 #
 # **Why it bends only upwards.** A function that bends only upwards is called *convex*. *Proof that the maximum is
 # convex.* Take $\epsilon_1$, $\epsilon_2$ and their midpoint. The height of each line at the midpoint is the mean of
-# its heights at the two ends. This mean is at most the mean of the two maxima. So the maximum at the midpoint is also
-# at most the mean of the two maxima. $\square$ The same proof works for the scores instead of $\epsilon$, and for a
-# mean of many maxima.
+# its heights at the two ends. This mean is at most the mean of the two maxima. So the maximum at the midpoint, which is
+# the height of one of the lines, is at most the mean of the two maxima. $\square$ The same proof works for the scores
+# instead of $\epsilon$, and for a mean of many maxima.
 #
 # ## Danskin's theorem
 #
@@ -284,7 +285,7 @@ for value in (0.1, 1.0, 10.0):
 #
 # The kinks are at different places for different draws of the noise. Now average the maxima of more and more draws.
 #
-# **Guess first.** How many draws are needed until you can see no more kinks: 10, 1,000 or 100,000?
+# **Guess first.** How many draws does it take until no kinks are visible any more: 10, 1,000 or 100,000?
 
 # %%
 grid = np.linspace(-2, 2, 161)
@@ -317,8 +318,8 @@ plt.show()
 # slopes? If $\epsilon$ changes by $\delta$, each line changes by at most $\max |f| \cdot |\delta|$. So the maximum
 # changes by no more than that, even across a kink. Hence all difference quotients are bounded by $\max |f|$, for any
 # noise. In the same way, if each score changes by at most $\delta$, so does the maximum. For bounded quotients the
-# limit and the mean can be exchanged (dominated convergence), and there is a kink at a given point with probability
-# zero. Hence
+# limit and the mean can be exchanged (dominated convergence), and the probability of a kink at any given point is zero.
+# Hence
 #
 # $$\frac{\partial G}{\partial \epsilon} = E_\gamma f(z(\epsilon)), \qquad \frac{\partial G}{\partial h} = E_\gamma \, \text{onehot}(z(\epsilon))$$
 #
@@ -356,7 +357,7 @@ assert np.allclose(value, maximum(h, at, noise)) and (place == won).all()
 #
 # Danskin's theorem alone is enough to train a program that contains an arg max. Suppose that somebody has labelled
 # 1,000 photos like ours: 600 as *shirt*, 100 as *coat* and 300 as *dress*. For which scores $h$ does our program choose
-# the names with the same frequencies? Take the loss
+# the names with these frequencies? Take the loss
 #
 # $$L(h) = G(h, 0) - \sum_z \text{observed}(z)\, h(z)$$
 #
@@ -418,8 +419,8 @@ print("largest difference from the observed shares, over all ten seeds:",
 # </details>
 #
 # **2 (middling).** Why do we not simply use difference quotients in $w$? Estimate the slope of $E f(z^{\star})$ at
-# $w = 0$ by $(f(z^{\star}_{w + \delta}) - f(z^{\star}_{w - \delta})) / 2\delta$ with $\delta = 0.05$. Use the same
-# noise for both terms, and then fresh noise for the second. Compare the standard deviations.
+# $w = 0$ by $(f(z^{\star}_{w + \delta}) - f(z^{\star}_{w - \delta})) / 2\delta$ with $\delta = 0.05$. First use the
+# same noise for both terms, and then fresh noise for the second term. Compare the standard deviations.
 #
 # <details><summary>Solution</summary>
 #
@@ -464,8 +465,8 @@ print("largest difference from the observed shares, over all ten seeds:",
 # - If you differentiate *through the arg max*, you get zero almost everywhere, and no error message. The training then
 #   makes no progress.
 # - The slope of the maximum in one draw is an unbiased estimate of the mean slope. But if you differentiate this slope
-#   once more, draw by draw, you get zero, because each staircase is flat. Only the *mean* has a useful second
-#   derivative.
+#   again, draw by draw, you get zero, because the slope is a staircase, which is flat between its jumps. Only the
+#   *mean* has a useful second derivative.
 # - The noise must not depend on $h$ or $\epsilon$. Draw it first, and then keep it fixed.
 #
 # ## Now write it yourself

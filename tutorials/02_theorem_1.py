@@ -115,8 +115,8 @@ print(f"the winner changes in {share[1.0]:.1%} of all draws at eps = 1, in {shar
 # narrower, and the winner changes in fewer draws. Over all 100,000 draws the number of changes falls by a factor of
 # about six (from 38 to 5 among the 150 draws shown). The factor is not ten, because at $\epsilon = 1$ the wide strips
 # reach into regions where there are few dots. As $\epsilon$ tends to 0 the number becomes proportional to $\epsilon$.
-# Each draw whose winner changes counts $1/\epsilon$ in the estimate, so the mean of the estimate over all noise tends
-# to a limit.
+# In the estimate, each draw whose winner changes has the weight $1/\epsilon$. So the mean of the estimate over all
+# noise tends to a limit.
 #
 # ![As epsilon falls, the walls move less: the winner changes in fewer draws, and each counts more](figures/walls.gif)
 #
@@ -132,9 +132,9 @@ print(f"the winner changes in {share[1.0]:.1%} of all draws at eps = 1, in {shar
 # $$\rho_{ij} = \int F'(t - h_i)\, F'(t - h_j) \prod_{z \ne i, j} F(t - h_z) \, dt$$
 #
 # This is the density of the noise along the wall between $i$ and $j$: the share of the draws that the wall sweeps over,
-# per unit by which $h_j$ rises. $\rho_{ij}$ stays the same when $i$ and $j$ are exchanged. The next cell computes the
-# integral numerically, by *quadrature* (`tutorials/quadrature.py`). For Gumbel noise the result is $q_i q_j$, as
-# chapter 3 proves.
+# per unit of increase in $h_j$. The density $\rho_{ij}$ stays the same when $i$ and $j$ are exchanged. The next cell
+# computes the integral numerically, by *quadrature* (`tutorials/quadrature.py`). For Gumbel noise the result is
+# $q_i q_j$, as chapter 3 proves.
 
 # %%
 gumbel_law = stats.gumbel_r(loc=-np.euler_gamma)
@@ -146,14 +146,14 @@ for i, j in ((0, 1), (0, 2), (1, 2)):
 # ## One wall, two sides
 #
 # Raise $h_j$ by a small amount. The region of $j$ grows, and every wall of $j$ moves into the region of a neighbour.
-# Per unit by which $h_j$ rises, the region of $j$ takes the share $\rho_{ij}$ of the draws from the neighbour $i$:
+# Per unit of increase in $h_j$, the region of $j$ takes the share $\rho_{ij}$ of the draws from the neighbour $i$:
 #
 # $$\frac{\partial q_i}{\partial h_j} = -\rho_{ij} \quad (i \ne j), \qquad \frac{\partial q_j}{\partial h_j} = \sum_{i \ne j} \rho_{ij}$$
 #
 # The wall between $i$ and $j$ is *one* wall. When $h_j$ rises, $j$ takes from $i$ the same share that $i$ takes from
 # $j$ when $h_i$ rises. So $\partial q_i / \partial h_j = \partial q_j / \partial h_i$. By Danskin's theorem (chapter
-# 1), $q = \partial G / \partial h$. So these two are second derivatives of $G$ with respect to $h_i$ and $h_j$, in
-# different orders. By Schwarz's theorem they are equal, and here you can see why.
+# 1), $q = \partial G / \partial h$. So both are second derivatives of $G$ with respect to $h_i$ and $h_j$, taken in
+# different orders. By Schwarz's theorem the two are equal, and here you can see why.
 
 # %%
 J = jacobian(gumbel_law, h)                                     # by difference quotients of the probabilities
@@ -217,10 +217,11 @@ assert np.allclose(J, np.diag(rho.sum(axis=1)) - rho, rtol=0, atol=1e-8)
 # only the values of $\rho_{ij}$ are different.
 #
 # **Where $h$ has a kink.** Take two values, $h_w = (0, |w|)$ and $f = (0, 1)$. With Gumbel noise
-# $E f(z^{\star}) = \sigma(|w|)$. At $w = 0$ its slope is $\rho = 1/4$ to the right and $-1/4$ to the left, so there is
-# no gradient. The recipe still returns a number: $1/4$ times the slope that the program uses for $|w|$ at 0. In most
-# libraries this slope is 0. At every other $w$ the theorem holds. For a network with ReLUs the theorem holds at almost
-# all weights, because the weights at which such a network has a kink form a set of measure zero.
+# $E f(z^{\star}) = \sigma(|w|)$. At $w = 0$ its slope is $\rho = 1/4$ to the right and $-1/4$ to the left, so the
+# gradient does not exist there. The recipe still returns a number: $1/4$ times the slope that the program uses for
+# $|w|$ at 0. Most libraries use 0 as this slope. At every other $w$ the theorem holds. For a network with ReLUs the
+# theorem holds at almost all weights, because the weights at which such a network has a kink form a set of measure
+# zero.
 
 # %%
 truth = np.array([(chances(gumbel_law, h + 1e-4 * unit) - chances(gumbel_law, h - 1e-4 * unit)) @ f / 2e-4
@@ -237,7 +238,7 @@ assert np.allclose(truth, q * (f - q @ f), rtol=0, atol=1e-8)
 # ## The estimator
 #
 # To get an estimator, drop the limit and the expectation: draw the noise once, take two arg maxes, subtract, and divide
-# by $\epsilon$. The next cell does it first draw by draw, and then for all draws at once. The parameter here is $h$
+# by $\epsilon$. The next cell does this first draw by draw, and then for all draws at once. The parameter here is $h$
 # itself instead of $w$, so $\nabla_h h(z)$ is $\text{onehot}(z)$.
 
 # %%
@@ -262,8 +263,8 @@ assert (direct_gradient_loop(h, f, 0.2, noise[:500]) == direct_gradient(h, f, 0.
 # $\text{onehot}(z)$. The result depends linearly on the starting vector. So a single pass is enough for both terms, if
 # it starts from $g$, the *difference* of the two one-hot vectors divided by $\epsilon$.
 #
-# **Guess first.** In the next figure each point is the mean of 4,000 estimates, with fresh draws at each $\epsilon$.
-# Where are the error bars longest, and where are the points away from the black line?
+# **Guess first.** In the next figure each point is the mean of 4,000 estimates, with fresh draws at each $\epsilon$. At
+# which $\epsilon$ are the error bars longest, and at which are the points far from the black line, the true gradient?
 
 # %%
 grid, fine = np.geomspace(0.02, 4, 16), np.geomspace(0.02, 4, 30)
@@ -314,8 +315,8 @@ for eps in (0.1, 0.01):
 # **half of the draws lie exactly on the wall**. Any $\epsilon > 0$, however small, changes the winner of all these
 # draws to value 1.
 #
-# **Guess first.** Take the probability that value 1 wins at $\epsilon$, subtract the probability that it wins at 0, and
-# divide by $\epsilon$. What happens to this quotient as $\epsilon$ falls?
+# **Guess first.** Take the probability that value 1 wins at $\epsilon$, subtract the probability that it wins at
+# $\epsilon = 0$, and divide by $\epsilon$. What happens to this quotient as $\epsilon$ falls?
 
 # %%
 coins = np.array([[s, t] for s in (-1.0, 1.0) for t in (-1.0, 1.0)])        # all four cases, each with probability 1/4
@@ -328,19 +329,20 @@ plt.show()
 
 # %% [markdown]
 # What to see. Left: as a function of the score of value 1, $E f$ is a staircase with jumps at 0 and at $\pm 2$.
-# Elsewhere its slope is 0. Right: the quotient at $h = (0, 0)$ is $1/(2\epsilon)$, which does not converge. A wall that
-# moves meets no draw for a while, and then a quarter or a half of all draws at once. The density is needed only near a
-# wall. For example, with the same coins and $h = (0, 1)$ there is no noise at the wall, and both sides of the theorem
-# are 0.
+# Elsewhere its slope is 0. Right: the quotient at $h = (0, 0)$ is $1/(2\epsilon)$, which does not converge. A moving
+# wall meets no draw for a while, and then meets a quarter or a half of all draws at once. The density is needed only
+# near a wall. For example, with the same coins and $h = (0, 1)$ there is no noise at the wall, and both sides of the
+# theorem are 0.
 #
 # ## Train with the estimator: a first attempt that fails
 #
 # Now train the single weight of chapter 1, with one draw per step. The start, $w = 0$, lies near the bottom of the
 # valley in the first figure of chapter 1. To the right the curve rises towards $f = 1$ (the shirt), and to the left
 # towards $f = 0.5$ (the dress). At the start the gradient points to the right. How many of a thousand runs end on the
-# wrong side? (The training loop of six lines is in `tutorials/race.py`. Each step adds 0.01 times the estimate to $w$.)
+# wrong side of the valley? (The six-line training loop is in `tutorials/race.py`. Each step adds 0.01 times the
+# estimate to $w$.)
 #
-# Write the estimate in the most obvious way, in which each arg max draws its own noise.
+# First write the estimate in the most obvious way: each arg max draws its own noise.
 
 # %%
 from race import gumbel_noise, softmax
@@ -408,8 +410,8 @@ assert np.allclose(danskin.d2G_dh_deps(h, f, 0), danskin.d2G_deps_dh(h, f, 0), r
 #
 # <details><summary>Solution</summary>
 #
-# In each draw $1/\epsilon$ is added once and subtracted once. If all scores change by the same number, no wall moves.
-# So the derivative of $E f(z^{\star})$ in that direction is 0.
+# In each draw $1/\epsilon$ is added to one entry and subtracted from one entry. If all scores change by the same
+# number, no wall moves. So the derivative of $E f(z^{\star})$ in that direction is 0.
 #
 # ```python
 # assert (direct_gradient(h, f, 0.1, noise).sum(axis=1) == 0).all() and abs(truth.sum()) < 1e-8
@@ -422,7 +424,7 @@ assert np.allclose(danskin.d2G_dh_deps(h, f, 0), danskin.d2G_deps_dh(h, f, 0), r
 #
 # <details><summary>Solution</summary>
 #
-# $\epsilon \cdot 10 f = 10 \epsilon \cdot f$, so both sides have the same winners, and only the division differs. The
+# $\epsilon \cdot 10 f = 10 \epsilon \cdot f$, so both sides have the same winners, and only the divisor differs. The
 # true gradient is ten times as long too. So, relative to the gradient, $10 f$ at $\epsilon$ has the same bias and noise
 # as $f$ at $10 \epsilon$. Hence the best $\epsilon$ for $10 f$ is a tenth of the best $\epsilon$ for $f$.
 #

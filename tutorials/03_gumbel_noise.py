@@ -74,7 +74,7 @@ print(f"above 3: {np.mean(flat > 3):.2%} (exactly {1 - F(3):.2%});  below -3: {n
 # **Theorem 2** (Fisher and Tippett 1928, Gumbel 1954, McFadden 1973). With Gumbel noise $P(z^{\star} = z) = q(z)$,
 # where $q$ is the softmax of the scores.
 #
-# So it is possible to draw from a softmax without computing it: no score is exponentiated, and nothing is divided by a
+# So you can draw from a softmax without computing the softmax: no score is exponentiated, and nothing is divided by a
 # sum. The next cell shows this first draw by draw, which is easier to read, and then for all draws at once:
 
 # %%
@@ -106,7 +106,7 @@ for name, drawn in (("loop", slow), ("all at once", z_star)):
 #
 # $$P(z^{\star} = z) = \int F'(t - h(z)) \prod_{z' \ne z} F(t - h(z')) \, dt$$
 #
-# Before we solve this integral, we add it up numerically on a fine grid.
+# Before we solve this integral, we compute it numerically on a fine grid.
 #
 # **Guess first.** The dress wins more often than the shirt. Is the height at which it wins also greater, on average?
 
@@ -124,8 +124,8 @@ heights = [integrand[z] @ t / integrand[z].sum() for z in range(3)]
 print("mean height at which each name wins:", np.round(heights, 6))
 
 # %% [markdown]
-# What to see. The three curves have *the same* shape, at different scales. So the height at which the winner wins has
-# the same distribution, whichever name wins. It remains to show that the scale of each curve is proportional to
+# What to see. The three curves have *the same* shape, and differ only in scale. So the height at which the winner wins
+# has the same distribution, whichever name wins. It remains to show that the scale of each curve is proportional to
 # $e^{h(z)}$.
 #
 # ## First proof: the algebra
@@ -154,16 +154,16 @@ print("each line of the proof holds on the grid")
 # %% [markdown]
 # ## Second proof: alarm clocks
 #
-# There is a second way to prove Theorem 2. Let $X_z = e^{-(h(z) + \gamma(z) + c)}$. This number falls as the perturbed
-# score $h(z) + \gamma(z)$ rises. So the largest perturbed score belongs to the smallest $X_z$. What is the distribution
-# of $X_z$? Insert $\gamma(z) = -\log(-\log U) - c$:
+# There is a second way to prove Theorem 2. Let $X_z = e^{-(h(z) + \gamma(z) + c)}$. It falls as the perturbed score
+# $h(z) + \gamma(z)$ rises. So the largest perturbed score belongs to the smallest $X_z$. What is the distribution of
+# $X_z$? Insert $\gamma(z) = -\log(-\log U) - c$:
 #
 # $$X_z = e^{-h(z)} \cdot e^{\log(-\log U)} = \frac{-\log U}{r_z}, \qquad r_z = e^{h(z)}$$
 #
-# $-\log U$ is an exponential variable of rate 1, since $P(-\log U > t) = P(U < e^{-t}) = e^{-t}$. So $X_z$ exceeds $t$
-# with probability $P(-\log U > r_z t) = e^{-r_z t}$, which means that $X_z$ is an exponential variable of *rate* $r_z$.
-# Thus the three scores have become three alarm clocks. Each of them rings at a random time, and a clock with a larger
-# rate rings earlier on average. **The first clock to ring is $z^{\star}$.**
+# The number $-\log U$ is an exponential variable of rate 1, since $P(-\log U > t) = P(U < e^{-t}) = e^{-t}$. So $X_z$
+# exceeds $t$ with probability $P(-\log U > r_z t) = e^{-r_z t}$, which means that $X_z$ is an exponential variable of
+# *rate* $r_z$. Thus the three scores have become three alarm clocks. Each of them rings at a random time, and a clock
+# with a larger rate rings earlier on average. **The first clock to ring is $z^{\star}$.**
 #
 # The density of the event that clock $z$ rings first, at time $t$, is the density $r_z e^{-r_z t}$ of this clock times
 # the probabilities $e^{-r_{z'} t}$ that the other clocks are still silent. The product is $r_z e^{-S t}$. Its integral
@@ -185,10 +185,10 @@ for z in range(3):
     assert abs(mean_time - 1 / S) < 4 * error
 
 # %% [markdown]
-# What to see. Left: the picture shows eight draws. Each draw has three rings, and the dot is the first of them. Right:
-# the histograms show the time of the first ring, with one panel for each winner. All three histograms follow the same
-# black curve, whose mean is $1/S$, about 0.26. In chapter 4 the same clocks run a second race, which gives the
-# probability that two arg maxes agree.
+# What to see. Left: the picture shows eight draws. In each draw the three clocks ring once, and the dot marks the first
+# ring. Right: the histograms show the time of the first ring, with one panel for each winner. All three histograms
+# follow the same black curve, whose mean is $1/S$, about 0.26. In chapter 4 the same clocks run a second race, which
+# gives the probability that two arg maxes agree.
 #
 # ## The walls of chapter 2 in closed form
 #
@@ -204,8 +204,8 @@ for z in range(3):
 # with respect to $t_2$. The result is the density of the cloud, $2 e^{-t_1 - t_2} / (1 + e^{-t_1} + e^{-t_2})^3$.
 #
 # *Along the walls.* In chapter 2, $\rho_{ij} = \int F'(t - h_i)\, F'(t - h_j) \prod_{z \ne i, j} F(t - h_z)\, dt$. As
-# in the algebra above, each $F'$ is a factor $r\, e^{-(t+c)}$ times $F$. Substitute $X = e^{-(t+c)}$, so that
-# $dt = -dX / X$:
+# in the algebra above, $F'(t - h_i) = r_i\, e^{-(t+c)} F(t - h_i)$, and likewise for $j$. Substitute $X = e^{-(t+c)}$,
+# so that $dt = -dX / X$:
 #
 # $$\rho_{ij} = r_i r_j \int e^{-2(t+c)} e^{-S e^{-(t+c)}} dt = r_i r_j \int_0^\infty X e^{-S X} dX = \frac{r_i r_j}{S^2} = q_i q_j$$
 #
@@ -235,8 +235,8 @@ print("q_i q_j            ", np.array([q[i] * q[j] for i in range(3) for j in ra
 # $$G(h, \epsilon) = E_\gamma \max_z \{\epsilon f(z) + h(z) + \gamma(z)\} = \log \sum_z e^{h(z) + \epsilon f(z)}$$
 #
 # There is no additive constant, because the noise has mean zero. (A constant added to the noise of every value would
-# change no arg max, but raise the maximum.) The right side, called *logsumexp*, is an analytic function of $h$ and
-# $\epsilon$, so it has no kinks. The black curve of the mean maximum in chapter 1 approximates it.
+# change no arg max, but it would raise the maximum.) The right side, called *logsumexp*, is an analytic function of $h$
+# and $\epsilon$, so it has no kinks. The black curve of the mean maximum in chapter 1 approximates it.
 
 # %%
 def G(scores, eps):
@@ -262,8 +262,8 @@ for eps in (-1.0, 0.0, 0.5):
 # ($[z = z']$ is 1 if the two values are the same, and 0 otherwise.) Off the diagonal the first formula is minus the
 # density along the wall between the two values. At $\epsilon = 0$ it is $-q_i q_j$ for the values $i$ and $j$.
 #
-# Multiply the first formula by $f(z)$ and add over $z$. The result is $\partial E_{q_\epsilon} f / \partial h(z')$. Now
-# multiply it by $f(z')$ instead and add over $z'$. The result is $\partial q_\epsilon(z) / \partial \epsilon$. The
+# Multiply the first formula by $f(z)$ and sum over $z$. The result is $\partial E_{q_\epsilon} f / \partial h(z')$. Now
+# multiply it by $f(z')$ instead and sum over $z'$. The result is $\partial q_\epsilon(z) / \partial \epsilon$. The
 # table of all $\partial q_\epsilon(z) / \partial h(z')$ is symmetric, so both results are the same,
 # $q_\epsilon (f - E_{q_\epsilon} f)$, at every $\epsilon$. At $\epsilon = 0$ this is Theorem 1: $q (f - E_q f)$.
 
@@ -322,9 +322,9 @@ print({name: f"odds from {values.min():.2f} to {values.max():.2f}" for name, val
 #
 # ## The same functions in the package
 #
-# `refimpl/gumbel.py` contains the sampler, the quadrature, and the distribution of the noise when the winner is known.
-# The sampler does not compute $-\log U$, but draws the exponential variable directly (see "Where it goes wrong in
-# practice" below).
+# `refimpl/gumbel.py` contains the sampler, the quadrature, and the distribution of the noise given the winner. The
+# sampler does not compute $-\log U$, but draws the exponential variable directly (see "Where it goes wrong in practice"
+# below).
 
 # %%
 assert np.allclose(gumbel.choice_probabilities(h), q)
@@ -371,7 +371,7 @@ assert np.isclose(danskin.G(h, f, eps), G(h, eps)) and (gumbel.argmax(h, noise) 
 # </details>
 #
 # **3 (hard).** What is the mean of the noise *of the winner*, $E[\gamma(z^{\star})]$? Guess its sign, derive it from
-# $E \max = \log S$, and check it. What is the limit of the mean when the probability of one value tends to 1?
+# $E \max = \log S$, and check it. What does this mean tend to as the probability of one value tends to 1?
 #
 # <details><summary>Solution</summary>
 #
