@@ -111,7 +111,7 @@ print(f"intervals with a change: {jumps_of_one} for one draw, {jumps_of_ten} for
 #
 # ## When you need this, and when you do not
 #
-# With three names there is no problem. We know $f$ of all three. If we also know the probability $q(z)$ of each name,
+# With three names there is no problem. We know $f$ for all three. If we also know the probability $q(z)$ of each name,
 # the mean is a sum, $\sum_z q(z) f(z)$, and a sum can be differentiated. This is called *enumeration*. Enumeration has
 # no noise. Where it is feasible, it is better than our method. In these chapters it provides the exact results with
 # which all others are compared.
@@ -172,8 +172,8 @@ print(f"right captions, mean of five seeds: {n * right[:, 0].mean():.1f} of 50 a
 # seed, and the thick line is their mean. Most photos soon get their own caption.
 #
 # The method of these chapters is meant for problems of this kind, in which the arg max can be computed and the sum
-# cannot. Chapters 7, 8 and 11 have more of them. (For some of these problems, there is also a clever way to compute the
-# sum.) We learn the method on three values, because there every step can be checked.
+# cannot. Chapters 7, 8 and 11 contain more such problems. (For some of these problems, there is also a clever way to
+# compute the sum.) We learn the method on three values, because there every step can be checked.
 #
 # ## One draw: a maximum of three lines
 #

@@ -152,8 +152,8 @@ for i, j in ((0, 1), (0, 2), (1, 2)):
 #
 # The wall between $i$ and $j$ is *one* wall. When $h_j$ rises, $j$ takes from $i$ the same share that $i$ takes from
 # $j$ when $h_i$ rises. So $\partial q_i / \partial h_j = \partial q_j / \partial h_i$. By Danskin's theorem (chapter
-# 1), $q = \partial G / \partial h$. So both are second derivatives of $G$ with respect to $h_i$ and $h_j$, taken in
-# different orders. By Schwarz's theorem the two are equal, and here you can see why.
+# 1), $q = \partial G / \partial h$. So these two derivatives of $q$ are second derivatives of $G$ with respect to $h_i$
+# and $h_j$, taken in different orders. By Schwarz's theorem the two are equal, and here you can see why.
 
 # %%
 J = jacobian(gumbel_law, h)                                     # by difference quotients of the probabilities
@@ -169,7 +169,8 @@ assert np.allclose(J, np.diag(rho.sum(axis=1)) - rho, rtol=0, atol=1e-8)
 #
 # - (a) $h_w(z)$ is differentiable at $w$, for each $z$ (and continuously differentiable, if the gradient is to be
 #   continuous);
-# - (b) $f(z)$ does not depend on $w$ (otherwise the left side has one more term, $E \nabla_w f(z^{\star})$);
+# - (b) $f(z)$ does not depend on $w$ (otherwise the left side of the equation below has one more term,
+#   $E \nabla_w f(z^{\star})$);
 # - (c) the distribution of the noise $\gamma$ depends neither on $w$ nor on $\epsilon$ (so only the walls move, and the
 #   cloud does not);
 # - (d) the $\gamma(z)$ are independent, and each has a bounded density, as Gumbel, Gaussian and uniform noise have (so
@@ -216,7 +217,7 @@ assert np.allclose(J, np.diag(rho.sum(axis=1)) - rho, rtol=0, atol=1e-8)
 # of a name is pushed up if its $f$ is above the average, in proportion to how often the name wins. With other noise
 # only the values of $\rho_{ij}$ are different.
 #
-# **Where $h$ has a kink.** Take two values, $h_w = (0, |w|)$ and $f = (0, 1)$. With Gumbel noise
+# **Where $h$ has a kink.** Take two values of $z$, with $h_w = (0, |w|)$ and $f = (0, 1)$. With Gumbel noise
 # $E f(z^{\star}) = \sigma(|w|)$. At $w = 0$ its slope is $\rho = 1/4$ to the right and $-1/4$ to the left, so the
 # gradient does not exist there. The recipe still returns a number: $1/4$ times the slope that the program uses for
 # $|w|$ at 0. Most libraries use 0 as this slope. At every other $w$ the theorem holds. For a network with ReLUs the

@@ -154,9 +154,9 @@ print("each line of the proof holds on the grid")
 # %% [markdown]
 # ## Second proof: alarm clocks
 #
-# There is a second way to prove Theorem 2. Let $X_z = e^{-(h(z) + \gamma(z) + c)}$. It falls as the perturbed score
-# $h(z) + \gamma(z)$ rises. So the largest perturbed score belongs to the smallest $X_z$. What is the distribution of
-# $X_z$? Insert $\gamma(z) = -\log(-\log U) - c$:
+# There is a second way to prove Theorem 2. Let $X_z = e^{-(h(z) + \gamma(z) + c)}$. This number falls as the perturbed
+# score $h(z) + \gamma(z)$ rises. So the largest perturbed score belongs to the smallest $X_z$. What is the distribution
+# of $X_z$? Insert $\gamma(z) = -\log(-\log U) - c$:
 #
 # $$X_z = e^{-h(z)} \cdot e^{\log(-\log U)} = \frac{-\log U}{r_z}, \qquad r_z = e^{h(z)}$$
 #

@@ -75,11 +75,11 @@ plt.show()
 # $q$ under which the best value has positive probability. At $\epsilon = 1$, with $f = \log p(x \mid z)$, $T$ is
 # $\log E_q\, p(x \mid z)$, the log-likelihood of a mixture.
 #
-# $T$ hardly punishes a $q$ that is spread over several values. To see this, halve the probability of the best value,
-# and distribute the other half over the remaining values in proportion to their probabilities. In $E_q e^{\epsilon f}$
-# the term of the best value is halved, and all other terms grow. So the sum is at least half of what it was, and $T$
-# falls by at most $(\log 2) / \epsilon$ nats, however bad the other values are. In contrast, $E_q f$ can fall by any
-# amount.
+# The objective $T$ hardly punishes a $q$ that is spread over several values. To see this, halve the probability of the
+# best value, and distribute the other half over the remaining values in proportion to their probabilities. In
+# $E_q e^{\epsilon f}$ the term of the best value is halved, and all other terms grow. So the sum is at least half of
+# what it was, and $T$ falls by at most $(\log 2) / \epsilon$ nats, however bad the other values are. In contrast,
+# $E_q f$ can fall by any amount.
 #
 # ## The bias and its order
 #
@@ -95,7 +95,7 @@ plt.show()
 # bias is an odd function of $\epsilon$, so it cancels in this sum. What remains is of second order.
 #
 # **Guess first.** $\epsilon$ falls to a tenth. By what factor does the bias of the one-sided estimate fall, and by what
-# factor the bias of the two-sided one?
+# factor does that of the two-sided estimate fall?
 
 # %%
 def two_sided_mean(eps):
@@ -134,8 +134,8 @@ print(f"problem with five values: the bias is longer than the gradient for eps f
 #
 # The alarm clocks of chapter 3 give $P_{ii}$. The times $X_z$ are independent exponential variables of rates
 # $r_z = e^{h_z}$, and the first clock to ring is $z^{\star}$. When $\epsilon f$ is added to the scores, the time $X_z$
-# becomes $e^{-\epsilon f_z} X_z$, so each clock runs faster or slower by a factor. The first clock to ring in this
-# second race is $z(\epsilon)$. The clock $i$ wins both races if for every other $j$ both $X_j > X_i$ and
+# becomes $e^{-\epsilon f_z} X_z$, so each clock runs faster or slower by a factor of its own. The first clock to ring
+# in this second race is $z(\epsilon)$. The clock $i$ wins both races if for every other $j$ both $X_j > X_i$ and
 # $e^{-\epsilon f_j} X_j > e^{-\epsilon f_i} X_i$. The two conditions together are
 # $X_j > X_i \max(1, e^{\epsilon (f_j - f_i)})$. Given $X_i = t$, these events are independent for different $j$. For
 # clock $j$ the event has the probability $e^{-r_j t \max(1, e^{\epsilon (f_j - f_i)})}$. Multiply these probabilities,
@@ -175,9 +175,9 @@ assert np.allclose(direct.variance(h, f, 0.5), variance(0.5))
 #
 # ![One draw as three alarm clocks; in the second race another one overtakes](figures/clocks.gif)
 #
-# What to see. This is one draw of the noise. In the first race the coat rings first. Then $\epsilon$ grows from 0. The
-# open circles are the times of the first race. The full dots are the same times multiplied by $e^{-\epsilon f_z}$. The
-# stars mark the winners. At some $\epsilon$ the shirt overtakes the coat.
+# What to see. The animation shows one draw of the noise. In the first race the coat rings first. Then $\epsilon$ grows
+# from 0. The open circles are the times of the first race. The full dots are the same times multiplied by
+# $e^{-\epsilon f_z}$. The stars mark the winners. At some $\epsilon$ the shirt overtakes the coat.
 #
 # ## The best epsilon if the true gradient is known
 #
@@ -201,8 +201,9 @@ print(f"from 100 to 10,000 draws the best eps falls by a factor of {factor:.2f};
 # %% [markdown]
 # What to see. The dots mark the best $\epsilon$. Far to the left of them the error comes mostly from the noise, and far
 # to the right mostly from the bias. With more draws a smaller $\epsilon$ is better. From 100 to 10,000 draws, the best
-# $\epsilon$ falls by slightly more than 4.6, the factor that the law below gives. A *single* estimate is hardly better
-# than the estimate 0, at any $\epsilon$. But training averages many estimates (see "What is $M$ in training?" below).
+# $\epsilon$ falls by a factor of slightly more than 4.6, the factor given by the law below. A *single* estimate is
+# hardly better than the estimate 0, at any $\epsilon$. But training averages over many estimates (see "What is $M$ in
+# training?" below).
 #
 # At small $\epsilon$ the mean squared error is about $\epsilon^2 |\beta|^2 + C / (\epsilon M)$, where $C = \sum_i C_i$
 # and $\epsilon \beta$ is the leading term of the bias. Set the derivative with respect to $\epsilon$ to zero:
@@ -238,17 +239,17 @@ plt.show()
 #
 # $$|\text{bias}|_1 \le \left( \frac{e^{\epsilon\, \text{range}} - 1}{\epsilon\, \text{range}} - 1 \right) |\text{gradient}|_1$$
 #
-# (The proof is in `refimpl/experiments/theory/choosing_eps.py`.) At $\epsilon = 1/\text{range}$ the bracket is
-# $e - 2 = 0.72$. If $\epsilon$ is above about $1.26/\text{range}$, the bracket is greater than 1, so the bias can be
+# (The proof is in `refimpl/experiments/theory/choosing_eps.py`.) At $\epsilon = 1/\text{range}$ the factor in brackets
+# is $e - 2 = 0.72$. If $\epsilon$ is above about $1.26/\text{range}$, this factor is greater than 1, so the bias can be
 # longer than the gradient. Therefore $\epsilon$ should be at most $1/\text{range}$. How much smaller it should be
-# depends on the noise. An estimate is noisy if the winner changes in few draws. So count the draws, among all $M$, in
-# which the winner changes at $\epsilon = 1/\text{range}$. The rule is
+# depends on the noise. An estimate is noisy if the winner changes in few draws. So count in how many of the $M$ draws
+# the winner changes at $\epsilon = 1/\text{range}$. The rule is
 #
 # $$\epsilon = \frac{1}{\text{range}} \min\left( 1, \left( \frac{20}{\text{changed draws}} \right)^{1/3} \right)$$
 #
 # By this rule $\epsilon$ is inversely proportional to the range, and for large $M$ it falls like $M^{-1/3}$. If the
-# winner changes in fewer than 5 draws, these are too few to choose $\epsilon$. Then the rule returns $1/\text{range}$,
-# with a warning that the estimate 0 is perhaps better.
+# winner changes in fewer than 5 draws, these are too few to choose $\epsilon$. Then the rule returns $1/\text{range}$
+# and warns that the estimate 0 may be better.
 #
 # For all $h$, $f$ and $M$, the $\epsilon$ of the rule lies between $\min(1, (20/M)^{1/3})/\text{range}$ and
 # $1/\text{range}$. There is also a guarantee for the error. Use this $\epsilon$ with $M$ further draws, and use the
@@ -276,7 +277,7 @@ for h_sure in (np.array([8.0, 0, 0]), np.array([12.0, 0, 0])):
 # %% [markdown]
 # (The answer to the guess is 0.) The next table tests the rule on twelve random problems of each of four kinds, with
 # $f$ on scales from small to large. In the kinds called "concentrated" a single value has most of $q$. The errors are
-# means over all draws, computed exactly.
+# expected values over the noise, computed exactly.
 
 # %%
 found = choosing_eps.table(1_000, count=12)
@@ -284,7 +285,7 @@ print("\n".join(choosing_eps.lines(found, 1_000)))
 
 # %% [markdown]
 # What to see. The first four rows show mean squared errors, divided by the least possible error. So 1 is the optimum.
-# (The row `answering 0` belongs to the estimate that is always 0.) With three to ten values the rule is close to the
+# (The row `answering 0` is for the estimate that is always 0.) With three to ten values the rule is close to the
 # optimum. The choice `1/R always` is close to it too (median 1.07, worst 1.93). The rule is useful where $q$ is
 # concentrated: its worst result is 7, and the worst result of `1/R always` is 417. With a fixed $\epsilon = 0.1$ the
 # median error is several times the least error, because this choice does not take the scale of $f$ into account. On
@@ -352,18 +353,18 @@ for n, ratio in ratios.items():
 # %% [markdown]
 # What to see. Left: the two-sided error is about half the one-sided error, or less. The two-sided bias is so much
 # smaller that a larger $\epsilon$ can be used. The two-sided error falls like $M^{-2/5}$, and the one-sided error falls
-# like $M^{-1/3}$. REINFORCE has no bias, so its error falls like $M^{-1/2}$, and for many draws it is the smallest.
-# Right: the two-sided estimate is worse on only two of the forty problems. In these two the one-sided bias happens to
-# be small at one large $\epsilon$, beyond $1/\text{range}$. So **use the two-sided estimate, unless a third arg max
-# costs too much.** (The rule above is for one-sided estimates. You can use its $\epsilon$ for two-sided ones too, but
-# their best $\epsilon$ is larger, because it falls only like $M^{-1/5}$. The paper, the authors' code and, by default,
-# this package use one-sided estimates.)
+# like $M^{-1/3}$. REINFORCE has no bias, so its error falls like $M^{-1/2}$, and for many draws it is the smallest of
+# the three. Right: the two-sided estimate is worse on only two of the forty problems. In these two the one-sided bias
+# happens to be small at one large $\epsilon$, beyond $1/\text{range}$. So **use the two-sided estimate, unless a third
+# arg max costs too much.** (The rule above is for one-sided estimates. You can use its $\epsilon$ for two-sided ones
+# too, but their best $\epsilon$ is larger, because it falls only like $M^{-1/5}$. The paper, the authors' code and, by
+# default, this package use one-sided estimates.)
 #
 # **What is $M$ in training?** In training there are many images with one draw each, and the weights change. Averaging
 # over images and over steps reduces the noise, as averaging over draws does. But averaging does not reduce the bias.
 # The next cell shows two experiments. In the first one, many images share the weight $w$. Each image has its own scores
 # $h$ and $f$ and one draw, and all images together estimate the slope with respect to $w$. In the second one, $w$ is
-# trained to maximise $E f - w^2/20$, which has a maximum, with one draw per step.
+# trained, with one draw per step, to maximise $E f - w^2/20$. (The term $-w^2/20$ makes sure that there is a maximum.)
 #
 # **Guess first.** With $\epsilon = 3$, does $w$ settle above or below the true maximum?
 
@@ -442,8 +443,8 @@ plt.show()
 #
 # How is the arg max of $\epsilon f + h + \gamma$ computed if $f$ is a neural network? With one variable, $f$ is a table
 # of $k$ values, and each entry takes one run of the decoder. With several variables the arg max is approximated. Either
-# each variable is chosen as if the others stayed as in $z^{\star}$ (chapter 7), or $f$ is replaced by the linear
-# function that has the same slope at $z^{\star}$ (implicit MLE, chapter 10).
+# each variable is chosen as if the others kept their values in $z^{\star}$ (chapter 7), or $f$ is replaced by the
+# linear function that has the same slope at $z^{\star}$ (implicit MLE, chapter 10).
 #
 # ## Exercises
 #
@@ -462,8 +463,9 @@ plt.show()
 #
 # </details>
 #
-# **2 (middling).** Two-sided estimation uses $z(\epsilon)$ and $z(-\epsilon)$. Compute its variance with the functions
-# above, without a new derivation. Derive from the result that the variance at small $\epsilon$ is $C_i / (2 \epsilon)$.
+# **2 (middling).** The two-sided estimate uses $z(\epsilon)$ and $z(-\epsilon)$. Compute its variance with the
+# functions above, without a new derivation. Derive from the result that the variance at small $\epsilon$ is
+# $C_i / (2 \epsilon)$.
 #
 # <details><summary>Solution</summary>
 #
@@ -488,8 +490,8 @@ plt.show()
 # <details><summary>Solution</summary>
 #
 # Suppose that clock $i$ rings first, at time $t$, and that $f_j > f_i$. In the second race clock $j$ overtakes clock
-# $i$ if its time is at most $e^{\epsilon(f_j - f_i)}\, t$, which has probability about $r_j t\, \epsilon (f_j - f_i)$.
-# Let $S$ be the sum of the rates. Then $\int r_i e^{-S t} r_j t\, dt = q_i q_j$, so
+# $i$ if its time in the first race is at most $e^{\epsilon(f_j - f_i)}\, t$, which has probability about
+# $r_j t\, \epsilon (f_j - f_i)$. Let $S$ be the sum of the rates. Then $\int r_i e^{-S t} r_j t\, dt = q_i q_j$, so
 # $P_{ij} \approx \epsilon\, q_i q_j \max(0, f_j - f_i)$. The component $g_i$ is not 0 if the winner changes to $i$ or
 # from $i$, and $(E g_i)^2$ stays bounded as $\epsilon$ falls. So $C_i = q_i \sum_j q_j |f_j - f_i|$.
 #

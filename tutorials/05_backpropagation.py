@@ -46,8 +46,8 @@ print(f"the best possible mean f on these images: {best:.2f} nats")
 # The score of binary pixels with logits $a$ is $f = \sum_i [x_i a_i - \log(1 + e^{a_i})]$, a sum over the pixels. For
 # $x_i = 1$ the term of the sum is $\log \sigma(a_i)$. For $x_i = 0$ it is $\log(1 - \sigma(a_i))$.
 #
-# The activation function of the hidden layer is an argument. It is the ReLU here, and a different function in
-# exercise 1.
+# The activation function of the hidden layer is an argument of `forward`. It is the ReLU here, and a different function
+# in exercise 1.
 
 # %%
 k, hidden, pixels = 10, 40, 784
@@ -83,8 +83,8 @@ print(f"loss at the start {loss:.1f} nats; if every pixel had probability 1/2, i
 # ## The backward pass, line by line
 #
 # Go through the forward pass from its last line to its first. Write `dv` for the derivative of the loss $L$ with
-# respect to the variable `v`. Each line `out = function(v)` becomes a line that computes `dv` from `dout`. Three rules
-# are enough:
+# respect to the variable `v`. Each line `out = function(v)` of the forward pass becomes a line that computes `dv` from
+# `dout`. Three rules are enough:
 #
 # - **Elementwise function**, `out = s(v)`: `dv = dout * s'(v)`.
 # - **Matrix product**, `out = v @ W`: `dv = dout @ W.T` and `dW = v.T @ dout`. (To see this, consider a single weight.
@@ -154,9 +154,9 @@ for _ in range(3):
 
 # %% [markdown]
 # Why is the relative error hardly ever 5 %? The mistake is 5 % of *one* of four parts, and it is divided by the sum of
-# all four parts, which have different signs. If the part of `bias1` is a small part of the sum, the relative error is
-# far below 5 %. If the four parts nearly cancel, the sum is small, and the relative error is far above 5 %. So only the
-# order of magnitude of the relative error means anything.
+# all four parts, which have different signs. If `bias1` contributes little to the sum, the relative error is far below
+# 5 %. If the four parts nearly cancel, the sum is small, and the relative error is far above 5 %. So only the order of
+# magnitude of the relative error means anything.
 #
 # How small a mistake can the check detect? The next cell inserts smaller and smaller mistakes, and prints the median
 # relative error over twenty directions. A mistake is detected if this number is clearly larger than the number for a
@@ -193,10 +193,10 @@ assert min(doubled[0]) <= 1e-6 and min(doubled[2]) <= 0.01 and not [size for siz
 
 # %% [markdown]
 # What to see. In float64 the check detects a mistake of one millionth in one of the four arrays. In float32 the result
-# depends on the step. The loss is some hundreds of nats. With a step of $10^{-6}$ the rounding error of such a number
-# is larger than the change of the loss, so the check does not even detect a mistake of 10 %. With a step of $10^{-3}$
-# the check detects a mistake of one percent. A larger step is not a general solution, because it crosses more kinks of
-# the ReLU. So check in float64 and train in float32.
+# depends on the step. The loss is several hundred nats. With a step of $10^{-6}$ the rounding error of such a number is
+# larger than the change of the loss, so the check does not even detect a mistake of 10 %. With a step of $10^{-3}$ the
+# check detects a mistake of one percent. A larger step is not a general solution, because it crosses more kinks of the
+# ReLU. So check in float64 and train in float32.
 #
 # ## Adam
 #
@@ -261,9 +261,9 @@ assert -best <= final < -best + 1
 # %% [markdown]
 # What to see. The black line is the best possible loss on all images. Each point of a curve is the mean over up to 21
 # neighbouring batches (fewer at the two ends). Some batches are easier than others, so a curve can touch the line. Adam
-# comes within one nat of the best possible loss in 300 steps. Each method uses the best learning rate that we tried
-# (plain gradient steps: 0.02, 0.05, 0.1, 0.2, 0.5; Adam: 0.001, 0.003, 0.01, 0.03). On so easy a problem, plain
-# gradient steps are only slightly worse.
+# comes within one nat of the best possible loss in 300 steps. Each method uses the best of the learning rates that we
+# tried (plain gradient steps: 0.02, 0.05, 0.1, 0.2, 0.5; Adam: 0.001, 0.003, 0.01, 0.03). On such an easy problem,
+# plain gradient steps are only slightly worse.
 #
 # But both learning rates have to be right. To see the effect of a wrong rate, the next cell trains on the ten mean
 # images instead of all images, which makes each step cheap.
@@ -284,9 +284,10 @@ for words, rates in (("plain steps", (0.02, 0.1, 0.5)), ("Adam", (0.001, 0.01, 0
     assert words == "Adam" or late[2] > late[1] + 5
 
 # %% [markdown]
-# The numbers are nats above the best possible loss. If the rate is too small, both methods are still far from the best
-# loss. If the rate is too large, plain gradient steps become unstable. Adam is less sensitive: without the noise of
-# batches, even the rate 0.1, ten times the rate used above, does no harm. (With batches it costs some nats.)
+# The numbers tell how far the loss is above the best possible one, in nats. If the rate is too small, both methods are
+# still far from the best loss. If the rate is too large, plain gradient steps become unstable. Adam is less sensitive:
+# without the noise of batches, even the rate 0.1, ten times the rate used above, does no harm. (With batches it costs
+# some nats.)
 #
 # In the next figure each column is a digit. The upper row is what the network has learnt. The lower row is the best
 # possible result, the mean image of that digit.
@@ -378,10 +379,11 @@ print("the layers and the Adam of the package give the same results as ours")
 #
 # </details>
 #
-# **3 (hard).** In this exercise the decoder's scores of all $k$ values are computed at once. Let `a` (k, 784) be the
-# logits of all ten values. The table `f = x @ a.T - softplus(a).sum(axis=1)`, (B, k), contains the score of every image
-# under every value. Take the loss `-(share * f).sum() / B`, where `share` (B, k) may contain any numbers. Write `da`
-# without a loop. How much cheaper is this than running the decoder ten times per image?
+# **3 (hard).** In this exercise the decoder's scores of all $k$ values are computed at once. Let `a`, of shape (k,
+# 784), be the logits of all ten values. The table `f = x @ a.T - softplus(a).sum(axis=1)`, of shape (B, k), contains
+# the score of every image for every value. Take the loss `-(share * f).sum() / B`, where `share`, also of shape (B, k),
+# may contain any numbers. Write `da` without a loop. How much cheaper is this than running the decoder ten times per
+# image?
 #
 # <details><summary>Solution</summary>
 #
@@ -408,8 +410,8 @@ print("the layers and the Adam of the package give the same results as ours")
 #   gradient are zero there. Use random weights.
 # - $\log(1 + e^a)$ is coded exactly as it is written. Then it overflows at $a = 89$ in float32.
 # - The gradient of a weight stays zero, so Adam's running means for this weight become smaller and smaller. In the end
-#   they are *denormal* numbers, with which a processor computes many times more slowly. `refimpl/nn/adam.py` sets them
-#   to 0.
+#   the means are *denormal* numbers, with which a processor computes many times more slowly. `refimpl/nn/adam.py` sets
+#   such numbers to 0.
 #
 # ## Now write it yourself
 #

@@ -249,9 +249,9 @@ plt.show()
 
 # %% [markdown]
 # What to see. Two curves start on a *plateau* near 208 nats. There all images get the same value, whose picture is the
-# mean of all digits. Enumeration stops again near 184 and near 179. These numbers are close to the dotted lines for
-# four and five values. Each plateau ends when more values come into use. (The lines are $-\log p(x)$ of a fit to 4,000
-# images, and the curves are $-\text{ELBO}$. With 20,000 images the lines fall by about one nat. For enumeration
+# mean of all digits. Later, enumeration levels off near 184 and then 179. These numbers are close to the dotted lines
+# for four and five values. Each plateau ends when more values come into use. (The lines are $-\log p(x)$ of a fit to
+# 4,000 images, and the curves are $-\text{ELBO}$. With 20,000 images the lines fall by about one nat. For enumeration
 # $-\text{ELBO}$ is about one nat above $-\log p(x)$.) In the first figure the plateau is near 202, because that figure
 # uses fewer test images. Exercise 1 computes the 202.
 #
@@ -261,7 +261,7 @@ plt.show()
 # $\log p(x)$ and the ELBO is $\text{KL}(q \| p(z \mid x))$. This divergence measures how far the encoder is from the
 # posterior of its own decoder. So $\log p(x)$ and the gap tell us about the two networks separately. A method with a
 # good $\log p(x)$ and a large gap has trained a good decoder and a poor encoder. Read the printed lines above in this
-# way. Each line is a single seed:
+# way. Each line describes one run:
 #
 # - *Direct and Gumbel-softmax* differ by 2.4 nats of ELBO, but by only 0.4 nats of $\log p(x)$. So their decoders are
 #   nearly equally good. The rest of the difference comes from the encoder, which Gumbel-softmax trained for relaxed
@@ -404,16 +404,16 @@ later_rows.show_plateau(five)
 #   explained above.
 # - *Noise alone* (`noisy-exact`). At $\epsilon = 1$ with the KL gradient, training leaves 208 nats sooner than
 #   enumeration: after one epoch it is at 199, and enumeration at 209. At 0.1 without the KL gradient, noise does not
-#   help. In these two cases training ends where enumeration ends. At 1 without the KL gradient, training leaves 208
-#   nats after the third epoch. At 0.1 with the KL gradient, noise helps: in the second table all five seeds leave 208
-#   nats by the third epoch, but all end behind direct's median.
+#   help. In these two cases training ends where enumeration ends. At $\epsilon = 1$ without the KL gradient, training
+#   leaves 208 nats after the third epoch. At 0.1 with the KL gradient, noise helps: in the second table all five seeds
+#   leave 208 nats by the third epoch, but all end behind direct's median.
 #
-# The second table also shows three further results. Training with the mean of the direct gradient, and a decoder that
-# learns from $q$, leaves the plateau with every seed. A decoder that learns from $z^{\star}$ does not help enumeration.
+# The second table also shows three further results. Training with the mean of the direct gradient and a decoder that
+# learns from $q$ leaves the plateau with every seed. A decoder that learns from $z^{\star}$ does not help enumeration.
 # And after ten epochs the median of enumeration on MNIST is as good as the median of direct. So a single seed does not
 # show which method is best in the end: by then, the seed in the figure above is the worst of enumeration's five seeds.
-# Fashion-MNIST has no such plateau. There, by the medians, direct's mean together with its noise is better than either
-# of the two alone ([plateau.md](plateau.md)).
+# Fashion-MNIST has no such plateau. There, by the medians, direct's mean gradient plus its noise is better than either
+# alone ([plateau.md](plateau.md)).
 #
 # ## What the published comparison compared
 #
@@ -438,12 +438,13 @@ later_rows.show_yardsticks(yardsticks)
 # at 210 nats without the KL gradient, and near 196.5 with a falling $\epsilon$. With both changes it is at 142.7. So
 # neither change alone explains the result: [results.md](results.md#convergence).)
 #
-# - The objective does not explain *the plateau*: direct with the KL gradient has the same objective, and still leaves
-#   the plateau within the first epoch.
-# - The objective does not explain *the end at* $k = 10$: direct ends at nearly the same bound with both recipes.
-# - The objective explains *the end at* $k = 50$ in part: the authors' recipe is some nats ahead of direct with the KL
-#   gradient. With the same objective for all, the best seed of enumeration is ahead of direct, and its worst seed is
-#   far behind.
+# - The objective does not explain *the plateau*: direct with the KL gradient shares enumeration's objective, and still
+#   leaves the plateau within the first epoch.
+# - The objective does not explain *the final bound at* $k = 10$: for direct this bound is nearly the same with both
+#   recipes.
+# - The objective partly explains *the final bounds at* $k = 50$: the authors' recipe is some nats ahead of direct with
+#   the KL gradient. With the same objective for all, the best seed of enumeration is ahead of direct, and its worst
+#   seed is far behind.
 #
 # **The way of measuring.** On the slides direct is measured with one sample per image, Gumbel-softmax with a hundred,
 # and enumeration exactly. The last lines above show three trained models, each measured in all three ways. (They use
@@ -460,11 +461,11 @@ later_rows.show_yardsticks(yardsticks)
 #
 # ## What the second arg max is good for
 #
-# The mean $E\,\text{onehot}(z^{\star}) = q$ is known. So we could leave the second arg max out and use the estimate
-# $(\text{onehot}(z(\epsilon)) - q)/\epsilon$, which has the same mean. The slides call the second term a *built-in
-# control variate*. When does it reduce the variance? Both variances are known exactly: without the second arg max the
-# variance is $q_\epsilon (1-q_\epsilon)/\epsilon^2$, and with it the variance is given by the formula of chapter 4. The
-# next cell compares them on 200 test images, for the model before and after training.
+# The mean $E\,\text{onehot}(z^{\star}) = q$ is known. So we could drop the second arg max, $z^{\star}$, and use the
+# estimate $(\text{onehot}(z(\epsilon)) - q)/\epsilon$, which has the same mean. The slides call the second term a
+# *built-in control variate*. When does it reduce the variance? Both variances are known exactly: without the second arg
+# max the variance is $q_\epsilon (1-q_\epsilon)/\epsilon^2$, and with it the variance is given by the formula of
+# chapter 4. The next cell compares them on 200 test images, for the model before and after training.
 
 # %%
 panels, eps_line = {}, np.geomspace(0.01, 1, 25)
@@ -539,7 +540,7 @@ plt.show()
 #
 # <details><summary>Solution</summary>
 #
-# The relaxed objective scores mixtures of pictures, which the discrete model never produces for any $z$. From this
+# The relaxed objective scores mixtures of pictures, which the discrete model does not produce for any $z$. From this
 # score it subtracts the KL term of the discrete $q$. The result is *above* $\log p(x)$, so it is not a lower bound.
 #
 # ```python

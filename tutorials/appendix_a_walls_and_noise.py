@@ -41,21 +41,21 @@ def left_side(law, scores, d=1e-4):
 # The proof of Theorem 1 uses the chain rule twice. The chain rule requires that $q$ is continuously differentiable with
 # respect to $h$. Consider $q_i = \int F'(t - h_i) \prod_{z \ne i} F(t - h_z)\, dt$ with a bounded $F'$. The bound
 # limits how fast each $F$ can change. So for $j \ne i$ we can differentiate under the integral, and the result is
-# $-\rho_{ij}$. $\rho_{ij}$ is finite, because the integral of $F'$ is 1 and the other factors are bounded. $\rho_{ij}$
-# is continuous in $h$, because $\int |F'(t + \delta) - F'(t)|\, dt \to 0$ as $\delta \to 0$. The diagonal entries then
-# follow from $\sum_i q_i = 1$.
+# $-\rho_{ij}$. The density $\rho_{ij}$ is finite, because the integral of $F'$ is 1 and the other factors are bounded.
+# It is continuous in $h$, because $\int |F'(t + \delta) - F'(t)|\, dt \to 0$ as $\delta \to 0$. The diagonal entries
+# then follow from $\sum_i q_i = 1$.
 #
 # ## The density along the arms of the Y
 #
 # Chapter 2 computes $\rho_{ij}$ as an integral over heights $t$. In the plane of $(\Delta_1, \Delta_2)$ it is an
 # integral along one arm of the Y. The integrand is the density of the cloud,
-# $2 e^{-\Delta_1-\Delta_2} / (1 + e^{-\Delta_1} + e^{-\Delta_2})^3$ (chapter 3). In which unit must the length of the
-# arm be measured? The area of a strip is its length times its width, and the width is given: when $h_i - h_j$ changes
-# by $\delta$, the wall moves by $\delta$ *along a coordinate axis*. So the length must be measured along the other
-# coordinate axis. For the two arms that are parallel to an axis this is the arc length. The third arm, between 1 and 2,
-# is diagonal. When $h_2$ rises by $\delta$, this arm moves down by $\delta$, so its length is measured along
-# $\Delta_1$. The arc length of this arm is $\sqrt 2$ times as large. But the width of the strip, at a right angle to
-# the arm, is smaller by the same factor.
+# $2 e^{-\Delta_1-\Delta_2} / (1 + e^{-\Delta_1} + e^{-\Delta_2})^3$ (chapter 3). How must the length of the arm be
+# measured? The area of a strip is its length times its width, and the width is given: when $h_i - h_j$ changes by
+# $\delta$, the wall moves by $\delta$ *along a coordinate axis*. So the length must be measured along the other
+# coordinate axis. For the two arms that are parallel to an axis, the length measured in this way is the arc length. The
+# third arm, between 1 and 2, is diagonal. When $h_2$ rises by $\delta$, this arm moves down by $\delta$, so its length
+# is measured along $\Delta_1$. The arc length of this arm is $\sqrt 2$ times as large. But the width of the strip, at a
+# right angle to the arm, is smaller by the same factor.
 
 # %%
 def plane(a, b):                                                # density of the two differences of Gumbel noise
@@ -133,11 +133,11 @@ assert np.isclose(slope, left_side(gumbel_law, W @ x)[1] * x[2], rtol=0, atol=1e
 #    mean. If the scores are only once differentiable, take $h$ itself as the parameter $w$, and use the chain rule at
 #    the end.)
 # 2. Apply Danskin's theorem under the mean, with respect to $\epsilon$: $\partial_\epsilon G = E f(z(\epsilon))$. At
-#    $\epsilon = 0$ this is $E f(z^{\star})$, whose gradient we want. So (equation 3)
+#    $\epsilon = 0$ this is $E f(z^{\star})$, whose gradient we want. This gives equation 3:
 #    $\partial_w \partial_\epsilon G(w, 0) = \nabla_w E f(z^{\star})$.
 # 3. Apply Danskin's theorem under the mean, with respect to the scores, and then the chain rule:
-#    $\partial_w G = E \nabla_w h_w(z(\epsilon))$. By definition, the derivative of this with respect to $\epsilon$ at 0
-#    is the limit of the difference quotients (equation 4)
+#    $\partial_w G = E \nabla_w h_w(z(\epsilon))$. By definition, the derivative of $\partial_w G$ with respect to
+#    $\epsilon$ at 0 is the limit, as $\epsilon \to 0$, of the difference quotient (equation 4)
 #    $\frac{1}{\epsilon} E[\nabla_w h_w(z(\epsilon)) - \nabla_w h_w(z^{\star})]$. **This is where the factor
 #    $1/\epsilon$ comes from.**
 # 4. $G$ is smooth, so the order of the two derivatives does not matter (Schwarz's theorem). Hence the results of steps
@@ -174,10 +174,10 @@ assert np.isclose(in_eps_then_w, in_w_then_eps, rtol=0, atol=1e-7)              
 #
 # This section belongs to [chapter 3](03_gumbel_noise.ipynb). In chapter 1 we fitted scores to observed choices by
 # counting how often each name wins. For a single observed name $y$, the loss is $G(h_w, 0) - h_w(y)$. With the closed
-# form of $G$ it can be computed without any draw. The loss is $-\log q(y)$, the *cross-entropy*, with which most neural
-# classifiers are trained. With $h = W x$ this is logistic regression. The gradient of the loss with respect to the
-# scores is $q - \text{onehot}(y)$. The next cell fits thirty garments with two measurements each. It compares ten seeds
-# of the sampled version with the exact one.
+# form of $G$ this loss can be computed without any draw: it is $-\log q(y)$, the *cross-entropy*, with which most
+# neural classifiers are trained. With $h = W x$ this is logistic regression. The gradient of the loss with respect to
+# the scores is $q - \text{onehot}(y)$. The next cell fits $W$ to thirty garments, each of which has two measurements.
+# It compares ten seeds of the sampled version with the exact one.
 #
 # **Guess first.** By how many nats do the sampled runs differ from the closed form at the end: 0.5, 0.05 or 0.005?
 

@@ -42,13 +42,13 @@ def both(h, f, eps):                            # P_ii, as in chapter 4
 #
 # $$S(\lambda) = \sum_z r_z \max(1, \lambda\, e^{\epsilon f_z})$$
 #
-# The remaining factors of the densities, that of $X_i$ at $t$ and that of $\lambda$, are $r_i$ and
-# $r_j e^{\epsilon f_j} t$. The integral over $t$ is $\int t\, e^{-t S(\lambda)} dt = 1/S(\lambda)^2$. So
+# Two factors of the densities remain: $r_i$ from the density of $X_i$ at $t$, and $r_j e^{\epsilon f_j} t$ from the
+# density of $\lambda$. The integral over $t$ is $\int t\, e^{-t S(\lambda)} dt = 1/S(\lambda)^2$. So
 #
 # $$P_{ij} = r_i r_j e^{\epsilon f_j} \int_{e^{-\epsilon f_j}}^{e^{-\epsilon f_i}} \frac{d\lambda}{S(\lambda)^2} \quad \text{if } f_j > f_i, \text{ else } 0$$
 #
-# $P_{ij} = 0$ in the second case, because $f$ never falls from the first winner to the second (chapter 1). The sums of
-# $P_{ij}$ over $j$ are $q$, and the sums over $i$ are $q_\epsilon$.
+# The probability is 0 in the second case, because $f$ never falls from the first winner to the second (chapter 1). The
+# sums of $P_{ij}$ over $j$ are $q$, and the sums over $i$ are $q_\epsilon$.
 
 # %%
 def whole_law(h, f, eps):
@@ -121,13 +121,13 @@ assert np.argmin(crossing) == 1 and (variances[0] < 0.1).all()
 assert np.allclose([with_over_without(crossing[i])[i] for i in range(3)], 1)                # the two criteria agree
 
 # %% [markdown]
-# What to see. Left: where a line is above 1/2, the control variate helps. Right: the curves show the variance of $g_i$
-# divided by the variance without the control variate. Where this quotient is below 1, the control variate helps. At
+# What to see. Left: the control variate helps where a line is above 1/2. Right: the curves show the variance of $g_i$
+# divided by the variance without the control variate. The control variate helps where this quotient is below 1. At
 # small $\epsilon$ the two winners nearly always agree, and the control variate reduces the variance by more than a
 # factor of ten. At large $\epsilon$ the control variate increases the variance, first for the coat. Because $f$ of the
 # coat is the lowest, the coat wins the second race only if it has won the first one. So for the coat
-# $P_{ii} = q_\epsilon(i)$, and this probability soon becomes small. So the second term is a useful control variate for
-# small $\epsilon$ only. (If you multiply the second term by Cov / Var before you subtract it, the variance never
+# $P_{ii} = q_\epsilon(i)$, and this probability soon becomes small. Thus the second term is a useful control variate
+# only for small $\epsilon$. (If you multiply the second term by Cov / Var before you subtract it, the variance never
 # increases.)
 #
 # ## What to read next
