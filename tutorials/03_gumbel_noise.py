@@ -371,7 +371,7 @@ assert np.isclose(danskin.G(h, f, eps), G(h, eps)) and (gumbel.argmax(h, noise) 
 # </details>
 #
 # **3 (hard).** What is the mean of the noise *of the winner*, $E[\gamma(z^{\star})]$? Guess its sign, derive it from
-# $E \max = \log S$, and check it. What does this mean tend to as the probability of one value tends to 1?
+# $E \max = \log S$, and check it. What is its limit when the probability of one value tends to 1?
 #
 # <details><summary>Solution</summary>
 #
