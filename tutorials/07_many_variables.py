@@ -4,8 +4,8 @@
 # **You will** write direct optimisation for $n$ binary variables, and for comparison REINFORCE, ARM, DisARM, REBAR,
 # RELAX and local expectation. You will check all of them against the exact gradient, which is found by enumeration.
 # **You will learn** how little is lost when each variable has an arg max of its own, what each unbiased estimator
-# costs, and when to choose which. **You need** chapters [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb) and
-# [4](04_finite_epsilon.ipynb). The chapter runs in about five seconds. Trained runs are loaded;
+# costs, and when to choose which estimator. **You need** chapters [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb)
+# and [4](04_finite_epsilon.ipynb). The chapter runs in about five seconds. Trained runs are loaded;
 # `python -m refimpl make tutorial-runs --write` makes them again. The symbols are listed at the end.
 
 # %%
@@ -36,8 +36,8 @@ def sigmoid(l):
 # %% [markdown]
 # ## The exact gradient
 #
-# With $n = 6$ binary variables there are 64 vectors $z$, and all of them can be listed. Variable $i$ is 1 with the
-# probability $\sigma(l_i)$, where $l_i$ is its *logit* and $\sigma$ is the function `sigmoid` of the cell above. The
+# With $n = 6$ binary variables there are 64 vectors $z$, and all of them can be listed. Variable $i$ is 1 with
+# probability $\sigma(l_i)$, where $l_i$ is its *logit* and $\sigma$ is the function `sigmoid`, defined above. The
 # variables are independent, so $q(z) = \prod_i q(z_i)$. The gradient of the mean score is
 # $\partial E_q f / \partial l_i = E_q[f(z) (z_i - \sigma(l_i))]$.
 
@@ -61,13 +61,13 @@ for i in range(n):                                                          # ch
 #
 # There is no separate noise for each of the $2^n$ vectors. Each variable has two Gumbel numbers, one for each of its
 # values. Only the difference of the two matters. This difference is a single number $\gamma_i$ with a *logistic*
-# distribution. So $z^{\star}$ is found variable by variable: $z^{\star}_i = 1$ where $l_i + \gamma_i > 0$. The
+# distribution. So $z^{\star}$ is found variable by variable: $z^{\star}_i$ is 1 if $l_i + \gamma_i > 0$. The
 # *perturbed* arg max cannot be found in this way, because $f$ depends on all variables together (slide 29):
 #
 # $$z(\epsilon) = \arg\max_z \; \epsilon f(z_1, \ldots, z_n) + \sum_i (l_i + \gamma_i) z_i$$
 #
-# This is a maximum over $2^n$ vectors. Slide 30 uses an approximation. Each variable is moved *as if the others
-# stayed at* $z^{\star}$:
+# This is a maximum over $2^n$ vectors. Slide 30 uses an approximation. Each variable is chosen *as if the others
+# stayed as they are* in $z^{\star}$:
 #
 # $$z_i(\epsilon) = 1 \quad \text{where} \quad l_i + \gamma_i + \epsilon\, \text{gain}_i > 0$$
 #
@@ -132,13 +132,13 @@ for eps in (1.0, 0.3, 0.1, 0.03):
 
 # %% [markdown]
 # What to see. At small $\epsilon$ the joint arg max and the arg maxes of the single variables agree in nearly all
-# variables. At $\epsilon = 1$ and 0.3 the biases of the two estimates have about the same size. At smaller $\epsilon$,
+# variables. At $\epsilon = 1$ and 0.3 the biases of the two estimates are about equally large. At smaller $\epsilon$,
 # 40,000 draws are too few to compare the biases.
 #
 # Does Theorem 1 hold for the joint estimate? The proof of chapter 2 does not show this, because assumption (d) of the
-# theorem is not met. There is one logistic number for each variable, and not one Gumbel number for each vector, so the
-# noise of two vectors is not independent. But the proof by the mean maximum $G$ still works. Write $G$ as an integral
-# over the perturbed logits $s_i = l_i + \gamma_i$, where $\rho$ is the logistic density:
+# theorem is not met. There is one logistic number for each variable, and not one Gumbel number for each vector, so
+# the noises of two vectors are not independent. But the proof by the mean maximum $G$ still works. Write $G$ as an
+# integral over the perturbed logits $s_i = l_i + \gamma_i$, where $\rho$ is the logistic density:
 #
 # $$G(l, \epsilon) = \int \max_z \Big\{ \epsilon f(z) + \sum_i s_i z_i \Big\} \prod_i \rho(s_i - l_i)\, ds$$
 #
@@ -150,16 +150,16 @@ for eps in (1.0, 0.3, 0.1, 0.03):
 #
 # The estimate with one arg max per variable has the mean
 # $E_q\left[(\sigma(l_i + \epsilon\, \text{gain}_i) - \sigma(l_i)) / \epsilon\right]$. This is the formula of chapter
-# 4, applied to one variable at a time. The estimate needs $n + 1$ evaluations of $f$, and the joint one needs $2^n$.
-# From here on, "direct" is the estimate with one arg max per variable.
+# 4, applied to one variable at a time. This estimate needs $n + 1$ evaluations of $f$, and the joint estimate needs
+# $2^n$. From here on, "direct" is the estimate with one arg max per variable.
 #
 # ## Local expectation
 #
-# Do we have to sample the variable that moves? Average the estimate for $l_i$ over the noise of variable $i$ alone, and
-# let $\epsilon \to 0$. By Theorem 1 for one variable the result is the exact gradient with respect to $l_i$, given the
-# other variables: $\sigma(l_i) (1 - \sigma(l_i))\, \text{gain}_i$. This estimator is called *local expectation*. It
-# takes the same $n + 1$ evaluations and has no bias. Its variance is far lower than that of direct at any $\epsilon$ at
-# which direct's bias is small. The slides do not mention this estimator.
+# Does the estimate for $l_i$ need a sample of the noise of variable $i$? Instead, average the estimate over this
+# noise alone, and let $\epsilon \to 0$. By Theorem 1 for one variable the result is the exact gradient with respect
+# to $l_i$, given the other variables: $\sigma(l_i) (1 - \sigma(l_i))\, \text{gain}_i$. This estimator is called
+# *local expectation*. It needs the same $n + 1$ evaluations and has no bias. Its variance is far lower than that of
+# direct at any $\epsilon$ small enough for direct to have a small bias. The slides do not mention this estimator.
 
 # %%
 def local_expectation():
@@ -170,15 +170,16 @@ def local_expectation():
 # ## Estimators that only evaluate $f$
 #
 # **REINFORCE** uses $\nabla E_q f = E_q[(f(z) - \text{baseline}) \nabla \log q(z)]$, where
-# $\partial \log q / \partial l_i = z_i - \sigma(l_i)$. The baseline can be any number that does not depend on this $z$.
-# If two samples are drawn, the score of each can be the baseline of the other. This version is called *leave one out*.
+# $\partial \log q / \partial l_i = z_i - \sigma(l_i)$. The baseline can be any number that does not depend on this
+# $z$. If two samples are drawn, the score of each can serve as the baseline for the other. This version is called
+# *leave one out*.
 #
-# **ARM.** One uniform number $U$ per variable makes two *opposed* samples: $b_1 = [U > \sigma(-l)]$ and
+# **ARM.** One uniform number $U$ per variable gives two *opposed* samples: $b_1 = [U > \sigma(-l)]$ and
 # $b_2 = [U < \sigma(l)]$, where $[\ldots]$ is 1 if the condition holds and 0 otherwise. The estimate is
 # $(f(b_1) - f(b_2))(U - \frac12)$. Why is its mean right? Given $b_1$, the mean of $2 (U - \frac12)$ is
 # $b_1 - \sigma(l)$. So $2 f(b_1) (U - \frac12)$ has the same mean as REINFORCE. If $U$ is replaced by $1 - U$, then
 # $b_1$ becomes $b_2$, and $U - \frac12$ changes its sign. So $-2 f(b_2) (U - \frac12)$ has the same mean too. ARM is
-# half the sum of the two.
+# the mean of these two estimates.
 #
 # **DisARM.** ARM uses the exact value of $U$, but $f$ depends only on $b_1$ and $b_2$. What do $b_1$ and $b_2$ tell us
 # about $U$? Look at the unit interval, in which $U$ lies. The two thresholds $\sigma(-l)$ and $\sigma(l)$ cut it into
@@ -195,11 +196,11 @@ for logit in (1.0, -0.4):                                                   # ch
 
 # %% [markdown]
 # What to see. In the left and the right part the two samples differ. The samples tell us only in which part $U$ lies.
-# The mean of $U$ in this part is the middle of the part. The distance of this middle from $\frac12$ is $\sigma(|l|)/2$.
-# The middle lies to the left of $\frac12$ where $b_2 = 1$, and to the right where $b_2 = 0$. In the middle part the
-# samples agree, and the mean of $U - \frac12$ is zero. So replace $U - \frac12$ by its mean. This gives DisARM:
-# $\frac12 (f(b_1) - f(b_2)) (-1)^{b_2} [b_1 \ne b_2]\, \sigma(|l|)$. Replacing a random factor by such a conditional
-# mean never increases the variance (Rao and Blackwell).
+# The mean of $U$ in this part is the midpoint of the part. The distance of this midpoint from $\frac12$ is
+# $\sigma(|l|)/2$. The midpoint lies to the left of $\frac12$ if $b_2 = 1$, and to the right if $b_2 = 0$. In the
+# central part the samples agree, and the mean of $U - \frac12$ is zero. So replace $U - \frac12$ by its mean. This
+# gives DisARM: $\frac12 (f(b_1) - f(b_2)) (-1)^{b_2} [b_1 \ne b_2]\, \sigma(|l|)$. Replacing a random factor by such
+# a conditional mean never increases the variance (Rao and Blackwell).
 
 # %%
 baseline = f((l + logistic(1_000) > 0).astype(float)).mean()    # a constant; its draws are not counted, see below
@@ -231,35 +232,35 @@ def disarm():
 # ## REBAR
 #
 # The idea of REBAR is a control variate: subtract something that is correlated with the estimate, and add its mean
-# again. REBAR uses the relaxed score $f_\tau(s) = f(\sigma(s / \tau))$ of the perturbed logit $s = l + \gamma$. This
-# requires that $f$ is defined between 0 and 1 too, as it is here. At small $\tau$ the relaxed score is close to $f(z)$,
-# since $z = [s > 0]$.
+# back. REBAR uses the relaxed score $f_\tau(s) = f(\sigma(s / \tau))$ of the perturbed logit $s = l + \gamma$. This
+# requires that $f$ is defined between 0 and 1 too, as it is here. At small $\tau$ the relaxed score is close to
+# $f(z)$, since $z = [s > 0]$.
 #
-# Take one variable, $n = 1$. The mean $E f_\tau(s)$ depends on $l$. This mean can be differentiated with respect to $l$
-# in two ways.
+# Consider a single variable, $n = 1$. The mean $E f_\tau(s)$ depends on $l$. This mean can be differentiated with
+# respect to $l$ in two ways.
 #
 # - *Through* $s$. The noise does not depend on $l$, and $s$ moves with $l$. So the derivative is $E f_\tau'(s)$.
-# - *Through* $z$ *first*. Draw $z$, which is 1 with probability $\sigma(l)$. Then draw $s$ again, given this $z$, and
-#   call the new logit $\tilde s$. Averaged over $z$ as well, $\tilde s$ has the law of $s$, so
+# - *Through* $z$ *first*. Draw $z$, which is 1 with probability $\sigma(l)$. Then draw a new perturbed logit, given
+#   this $z$, and call it $\tilde s$. Averaged over $z$ as well, $\tilde s$ has the law of $s$, so
 #   $E f_\tau(s) = q(1)\, E[f_\tau(\tilde s) \mid z = 1] + q(0)\, E[f_\tau(\tilde s) \mid z = 0]$. The product rule
-#   gives two terms. The first one differentiates $q$:
-#   $\sum_z q'(z) E[f_\tau(\tilde s) \mid z] = E[f_\tau(\tilde s) \frac{d}{dl} \log q(z)]$. The second one
-#   differentiates $\tilde s$: it is $E \frac{d}{dl} f_\tau(\tilde s)$.
+#   gives two terms. In the first one $q$ is differentiated:
+#   $\sum_z q'(z) E[f_\tau(\tilde s) \mid z] = E[f_\tau(\tilde s) \frac{d}{dl} \log q(z)]$. In the second one
+#   $\tilde s$ is differentiated: it is $E \frac{d}{dl} f_\tau(\tilde s)$.
 #
 # Both ways give the same derivative, so the first result minus the second one is zero:
 #
 # $$E\left[-f_\tau(\tilde s) \frac{d}{dl} \log q(z) + \frac{d}{dl} f_\tau(s) - \frac{d}{dl} f_\tau(\tilde s)\right] = 0$$
 #
-# The first term in the bracket is what REBAR subtracts from REINFORCE, and the other two terms put its mean back. For
-# $n$ variables the same holds for each of them. So $\eta$ times the bracket can be added to REINFORCE. The mean of the
-# sum is right for every $\eta$ and $\tau$:
+# The first term in the bracket is what REBAR subtracts from REINFORCE, and the other two terms add its mean back. For
+# $n$ variables the same holds for each variable. So $\eta$ times the bracket can be added to REINFORCE. The sum has
+# the right mean for every $\eta$ and $\tau$:
 #
 # $$\left[f(z) - \eta f_\tau(\tilde s)\right] \nabla \log q(z) + \eta \nabla f_\tau(s) - \eta \nabla f_\tau(\tilde s)$$
 #
-# How is $\tilde s$ drawn? With logistic noise $s = l + \log \frac{U}{1-U}$, and $z = 1$ where $U > 1 - \sigma(l)$.
-# Given $z = 1$, $U$ is uniform above $1 - \sigma(l)$. So draw a fresh uniform number $U'$ and take
-# $\tilde U = 1 - \sigma(l) + \sigma(l) U'$. Given $z = 0$, take $\tilde U = (1 - \sigma(l)) U'$. Remember that
-# $\tilde s$ depends on $l$ through $\tilde U$ as well.
+# How is $\tilde s$ drawn? The noise is logistic, so $s = l + \log \frac{U}{1-U}$ with a uniform $U$, and $z = 1$ if
+# $U > 1 - \sigma(l)$. Given $z = 1$, the number $U$ is uniform between $1 - \sigma(l)$ and 1. So draw a fresh uniform
+# number $U'$ and take $\tilde U = 1 - \sigma(l) + \sigma(l) U'$. Given $z = 0$, take $\tilde U = (1 - \sigma(l)) U'$.
+# Remember that $\tilde s$ depends on $l$ through $\tilde U$ as well.
 
 # %%
 def redrawn(z, fresh, l):
@@ -297,18 +298,18 @@ assert abs(through_s - signal - inner) < 1e-5
 #
 # $$f(z) \nabla \log q(z) + \left[ -\text{control}(\tilde s)\, \nabla \log q(z) + \nabla \text{control}(s) - \nabla \text{control}(\tilde s) \right]$$
 #
-# has the right mean for *every* control. REBAR uses $\eta f_\tau$ as its control, so it can only choose $\eta$ and
-# $\tau$. RELAX (Grathwohl et al. 2018) uses $f_\tau$ plus a small network, and trains the weights of this network to
-# *lower the variance*. How is that possible when the true gradient is not known? Let $g$ be the estimate. Its mean does
-# not depend on the weights of the network. So its variance and its mean square $E g^2$ differ by a constant, and $g^2$
-# of each sample can be differentiated with respect to the weights. (Since $g$ contains the slope of the control, this
-# takes a derivative of a derivative.) If $f$ cannot be evaluated between 0 and 1, or if its values there say little
-# about those at 0 and 1, the network alone can be the control.
+# has the right mean for *every* control. REBAR uses $\eta f_\tau$ as its control, so only $\eta$ and $\tau$ can be
+# chosen. RELAX (Grathwohl et al. 2018) uses $f_\tau$ plus a small network, and trains the weights of this network to
+# *lower the variance*. How is that possible when the true gradient is not known? Let $g$ be the estimate. Its mean
+# does not depend on the weights of the network. So its variance and its mean square $E g^2$ differ by a constant, and
+# $g^2$ of each sample can be differentiated with respect to the weights. (Since $g$ contains the slope of the
+# control, this takes a derivative of a derivative.) If $f$ cannot be evaluated between 0 and 1, or if its values
+# there say little about those at 0 and 1, the network alone can be the control.
 #
 # Here the network is so small that it needs no training: the control is
 # $\eta f_\tau + \sum_i \eta_i\, \sigma(s_i / \tau)$. It is linear in its $n + 1$ weights, so $g$ is linear in them
-# too, and least squares finds the weights for which $E g^2$ is smallest. The weights are fitted on separate draws.
-# REBAR in the table below has $\eta = 1$ and no network.
+# too, and least squares finds the weights for which $E g^2$ is smallest. The weights are fitted on separate draws. In
+# the table below, REBAR has $\eta = 1$ and no network.
 
 # %%
 def grad_f(z):
@@ -346,12 +347,12 @@ def relaxed(weights):
 # %% [markdown]
 # ## The table
 #
-# The table has these columns for each estimator. *Worst, s.e.* is the distance of the mean from the exact gradient, in
-# standard errors, for the component in which this distance is largest. *Variance* is the total variance of one
-# estimate, and *evaluations* is the number of evaluations of $f$ that one estimate takes. The product of these two
+# The table has these columns for each estimator. *Worst, s.e.* is the distance of the mean from the exact gradient,
+# in standard errors, for the component in which this distance is largest. *Variance* is the total variance of one
+# estimate, and *evaluations* is the number of evaluations of $f$ that one estimate needs. The product of these two
 # numbers is the variance at equal cost. The number after ± is the standard error of this product. (REBAR and RELAX
-# also need two gradients of $f$, which are not counted. The draws for REINFORCE's baseline and for RELAX's weights are
-# not counted either, because in training they come from earlier batches.)
+# also need two gradients of $f$, which are not counted. The draws for REINFORCE's baseline and for RELAX's weights
+# are not counted either, because in training they come from earlier batches.)
 
 # %%
 estimates = {"direct, eps = 0.1": (direct_coordinates(0.1), n + 1, "direct"),
@@ -396,15 +397,15 @@ assert (np.abs(unshared.mean(axis=0) - exact_mean(0.1)) < 4 * error).all()
 # %% [markdown]
 # What to see. Left: for each estimator, the dot shows the distance of the mean from the exact gradient, and the mark
 # shows the standard error of that mean. An estimator whose dot is near its mark, or to the left of it, is unbiased as
-# far as these draws can tell. (The dot of direct at $\epsilon = 0.1$ lies at twice its mark. We know from `exact_mean`
-# that it is biased, but these draws hardly show it.) Right: the bars show the variance at equal cost, so a shorter bar
-# is better.
+# far as these draws can tell. (For direct at $\epsilon = 0.1$ the distance is twice the standard error. We know from
+# `exact_mean` that this estimator is biased, but these draws hardly show it.) Right: the dots show the variance at
+# equal cost, so a dot further to the left is better.
 #
-# Which estimator is best at equal cost? On this problem it is REINFORCE with its constant baseline: it has no bias, and
-# its variance at equal cost is the lowest. DisARM and local expectation come next and differ by 2 % (their exact values
-# are 4.95 and 5.06). RELAX's fitted weights remove a quarter of the variance that REBAR has at $\eta = 1$. Direct at
-# $\epsilon = 0.1$ is last by far. At $\epsilon = 1$ its variance is low, but it has a bias that no number of draws
-# removes.
+# Which estimator is best at equal cost? On this problem it is REINFORCE with its constant baseline: it has no bias,
+# and its variance at equal cost is the lowest. DisARM and local expectation come next and differ by 2 % (the exact
+# values of the product are 4.95 and 5.06). RELAX's fitted weights remove a quarter of the variance that REBAR has at
+# $\eta = 1$. Direct at $\epsilon = 0.1$ is last by far. At $\epsilon = 1$ its variance is low, but it has a bias that
+# no number of draws removes.
 #
 # The last two printed lines are about two mistakes. If the dependence of $\tilde s$ on $l$ is forgotten, the mean of
 # REBAR is wrong. The variance does not reveal this: it is even a little smaller. So always test the mean of an
@@ -413,11 +414,11 @@ assert (np.abs(unshared.mean(axis=0) - exact_mean(0.1)) < 4 * error).all()
 #
 # ## In training
 #
-# Is the order the same when a model is trained? We train models with eight binary variables and 100 hidden units on
-# MNIST, for eight epochs and with one seed. The runs differ in the gradient estimator. There is one other difference:
-# with enumeration (`exact`) the decoder learns from all vectors, weighted by $q$, and with the other estimators it
-# learns from a sample. The bound is exact: it is a sum over all 256 vectors. (In these runs REBAR and RELAX learn their
-# weights from earlier batches.)
+# Is the order of the estimators the same when a model is trained? We train models with eight binary variables and 100
+# hidden units on MNIST, for eight epochs and with one seed. The runs differ in the gradient estimator. There is one
+# other difference: with enumeration (`exact`) the decoder learns from all vectors, weighted by $q$, and with the
+# other estimators it learns from a sample. The bound is exact: it is a sum over all 256 vectors. (In these runs REBAR
+# and RELAX learn their weights from earlier batches.)
 
 # %%
 names = ("exact", "direct", "local-expectation", "rebar", "relax", "arm", "disarm", "reinforce-loo")
@@ -449,12 +450,13 @@ assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-
 #
 # ## When to choose which
 #
-# [results.md](results.md#fifteen-binary-variables) has longer runs, with fifteen variables on Fashion-MNIST, a hundred
-# epochs and one to three seeds. In these runs, with our settings (fixed $\epsilon$, with the gradient of the KL term),
-# direct ends at 150.8 nats, DisARM at 155.0, RELAX at 155.5, REBAR at 157.1, local expectation at 157.3 and ARM at
-# 160.8. The 95 % intervals of REBAR and DisARM (two seeds each) overlap with the interval of direct. With the settings
-# of the released code the comparison is still open. [results.md](results.md#fifteen-binary-variables) also shows that
-# it is the *bias* of direct that helps, and that this bias helps the decoder.
+# [results.md](results.md#fifteen-binary-variables) has longer runs, with fifteen variables on Fashion-MNIST, a
+# hundred epochs and one to three seeds for each estimator. In these runs, with our settings (fixed $\epsilon$, with
+# the gradient of the KL term), direct ends at 150.8 nats, DisARM at 155.0, RELAX at 155.5, REBAR at 157.1, local
+# expectation at 157.3 and ARM at 160.8. The 95 % intervals of REBAR and DisARM (two seeds each) overlap with the
+# interval of direct. With the settings of the released code the comparison is still open.
+# [results.md](results.md#fifteen-binary-variables) also shows that it is the *bias* of direct that helps, and that
+# this bias helps the decoder.
 #
 # | estimator | what it needs | bias | choose it when |
 # | --- | --- | --- | --- |
@@ -463,15 +465,15 @@ assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-
 # | ARM | the same two samples | none | never: DisARM is the mean of ARM given the same samples, so DisARM has less variance |
 # | REBAR | $f$ at three points, two of them relaxed, and two gradients | none | $f$ is differentiable, and its values between 0 and 1 are close to those at 0 and 1 |
 # | RELAX | the same, and a network | none | as for REBAR, but $f_\tau$ is not close enough to $f$, and training is long enough to fit the network |
-# | direct | $f$ at $z^{\star}$ and its $n$ neighbours | order $\epsilon$ | the arg max comes from a solver and $q$ has no formula (chapter 8), or a long training may profit from its bias |
+# | direct | $f$ at $z^{\star}$ and its $n$ neighbours | order $\epsilon$ | the arg max comes from a solver and $q$ has no formula (chapter 8), or training is long and may profit from the bias |
 #
-# REINFORCE needs the least. Its baseline is the mean score of earlier or of other samples. At small budgets REINFORCE
-# is hard to beat, as the table above shows.
+# REINFORCE needs the least. Its baseline is the mean score of earlier samples, or of other samples. With few
+# evaluations REINFORCE is hard to beat, as the printed table shows.
 #
 # ## Exercises
 #
 # **1 (easy).** Let $f$ be linear. Then $\text{gain}_i$ is the same at every $z$. Which estimators have zero variance?
-# Guess first. Then check local expectation, and the bias of direct at $\epsilon = 1$.
+# Guess first. Then check the guess for local expectation, and compute the bias of direct at $\epsilon = 1$.
 #
 # <details><summary>Solution</summary>
 #

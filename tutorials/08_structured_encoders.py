@@ -35,11 +35,11 @@ def score(u, w, z):
 # %% [markdown]
 # ## Why pairs
 #
-# In chapter 7 the encoder chose each $z_i$ on its own. But the attributes of a picture are not independent. In pictures
-# of faces, for example, glasses are more frequent with some attributes than with others. Let each variable have a
-# *unary score* $u_i$, which is added to $h$ if $z_i = 1$, and each pair of variables a *pair score* $w_{ij}$, which is
-# added if $z_i$ and $z_j$ are both 1. Pair scores have a price: the arg max can no longer be found for each variable
-# separately. At first we find it by comparing all $2^n$ vectors:
+# In chapter 7 the encoder chose each $z_i$ on its own. But the attributes of a picture are not independent. In
+# pictures of faces, for example, glasses are more frequent with some attributes than with others. Let each variable
+# have a *unary score* $u_i$, which is added to $h$ if $z_i = 1$, and let each pair of variables have a *pair score*
+# $w_{ij}$, which is added if $z_i$ and $z_j$ are both 1. Pair scores have a price: the arg max can no longer be found
+# for each variable separately. For now we find it by comparing all $2^n$ vectors:
 
 # %%
 def by_enumeration(u, w):
@@ -54,15 +54,15 @@ alone = (u > 0).astype(int)
 print("alone:", alone, "  together:", best, f"  scores {score(u, w, alone):.2f} and {score(u, w, best):.2f}")
 
 # %% [markdown]
-# If each variable is chosen alone, only $z_2$ is 1. With the pair scores $z_1$ and $z_3$ are 1 as well, because of
-# their positive pair scores with $z_2$. $z_4$ stays 0.
+# If each variable is chosen alone, only $z_2$ is 1. With the pair scores, $z_1$ and $z_3$ are 1 as well, because
+# their pair scores with $z_2$ are positive. But $z_4$ stays 0.
 #
 # ## A minimum cut
 #
-# If no $w_{ij}$ is negative, the arg max can be found as a minimum cut of a graph, which takes polynomial time (Hammer
-# 1965). Such an $h$ is called *supermodular*, and $-h$ is called *submodular*. (These are the words to search for.)
-# Write $-w_{ij} z_i z_j = -\frac{w_{ij}}{2}(z_i + z_j) + \frac{w_{ij}}{2} |z_i - z_j|$. This equation holds in all four
-# cases of $z_i$ and $z_j$. Then
+# If no $w_{ij}$ is negative, the arg max can be found as a minimum cut of a graph, which takes polynomial time
+# (Hammer 1965). Such an $h$ is called *supermodular*, and $-h$ is called *submodular*. (These are the words to search
+# for.) To find the graph, use that $-w_{ij} z_i z_j = -\frac{w_{ij}}{2}(z_i + z_j) + \frac{w_{ij}}{2} |z_i - z_j|$
+# for all four pairs of values of $z_i$ and $z_j$. Then
 #
 # $$-h(z) = \sum_i \kappa_i z_i + \sum_{i<j} \frac{w_{ij}}{2} |z_i - z_j|, \qquad \kappa_i = -u_i - \frac12 \sum_j w_{ij}$$
 #
@@ -93,10 +93,10 @@ assert np.isclose(bill + constant, -score(u, w, best))
 print(f"the cut edges add up to {bill:.2f}; with the constant {constant:.2f} that is -h = {-score(u, w, best):.2f}")
 
 # %% [markdown]
-# What to see. Blue variables are in the source's camp. The thicker an edge is, the more it costs to cut it. The dashed
-# edges are cut, and no other division costs less. Now scipy finds the cheapest division. Scipy's function
-# `maximum_flow` takes integers, so the capacities are scaled up and rounded. A variable that can still be reached from
-# the source after the flow is in the source's camp.
+# What to see. Blue variables are in the source's camp. The thicker an edge is, the more it costs to cut it. The
+# dashed edges are cut, and no other division costs less. In the next cell scipy finds this cheapest division. Scipy's
+# function `maximum_flow` takes integers, so the capacities are scaled up and rounded. A variable is in the source's
+# camp if it can still be reached from the source through capacity that the flow has left over.
 
 # %%
 def by_min_cut(u, w, unit=1e6):
@@ -135,10 +135,10 @@ print("minimum cut and enumeration agree on 100 random instances")
 #
 # A negative pair score says that two variables should not both be 1. With such scores the problem is NP-hard in
 # general. (A cut can still fix *some* variables with certainty. That method is called QPBO, quadratic pseudo-Boolean
-# optimisation, or roof duality.) An integer linear program allows any sign. Each product $z_i z_j$ becomes a new
-# variable $z_{ij}$. Three inequalities make it equal to the product: $z_{ij} \le z_i$, $z_{ij} \le z_j$ and
-# $z_{ij} \ge z_i + z_j - 1$. Then $\sum_i u_i z_i + \sum_{i<j} w_{ij} z_{ij}$ is linear, and the program maximises
-# it.
+# optimisation, or roof duality.) An integer linear program allows pair scores of any sign. Each product $z_i z_j$
+# becomes a new variable $z_{ij}$. Three inequalities make it equal to the product: $z_{ij} \le z_i$, $z_{ij} \le z_j$
+# and $z_{ij} \ge z_i + z_j - 1$. Then $\sum_i u_i z_i + \sum_{i<j} w_{ij} z_{ij}$ is linear, and the program
+# maximises it.
 
 # %%
 def by_integer_program(u, w):
@@ -185,7 +185,7 @@ print("integer program and enumeration agree on 20 random instances with pair sc
 # replaces $u_i$. Any solver can be used.
 #
 # *The second arg max* maximises $\epsilon f + h + \gamma$. It is a problem of the same kind only if $f$ is also a sum
-# of unary and pair scores. The score of a decoder is no such sum: it can be any number for each of the $2^n$ vectors.
+# of unary and pair scores. The score of a decoder is not such a sum: each of the $2^n$ vectors can have any score.
 # Then neither a cut nor an integer program of this form finds $z(\epsilon)$, and the exact arg max requires a list of
 # all vectors. So training uses the approximation of chapter 7 instead. Evaluate $f$ at $z^{\star}$ and at the $n$
 # vectors that differ from it in one variable. Let $\text{gain}_i$ be how much larger $f$ is with $z_i = 1$ than with
@@ -193,7 +193,7 @@ print("integer program and enumeration agree on 20 random instances with pair sc
 #
 # $$z(\epsilon) \approx \arg\max_z \Big\{ \sum_i (u_i + \gamma_i + \epsilon\, \text{gain}_i) z_i + \sum_{i<j} w_{ij} z_i z_j \Big\}$$
 #
-# The $w_{ij}$ are as before, so this is one more problem for the same solver. The package does it in this way
+# The pair scores have not changed, so this is one more problem for the same solver. The package works in this way
 # (`refimpl/estimators/direct.py`, `estimate`).
 #
 # With this approximation, does the mean of $(z(\epsilon) - z^{\star})/\epsilon$ tend to the gradient as
@@ -256,18 +256,18 @@ for eps in (0.1, 0.02):
 # gains there is a bias that does not go away, however small $\epsilon$ is. This is the price of evaluating $f$ at only
 # $n + 1$ vectors. ($f$ is a random table here. How large the bias is depends on how far $f$ is from linear.)
 #
-# There is no closed form for $q$ here. The noise is on single variables only, so the law of the *perturbed* arg max is
-# not the softmax of $h(z)$. (For two variables this law is an integral over one number, which is computed below.) The
-# KL term is well defined, but neither it nor the bound has a formula. The released code adds the KL divergence of the
-# softmax of the unary scores instead. The result is not a bound on $\log p(x)$. But $\log p(x)$ itself can still be
-# computed exactly, by enumeration over $z$. So we report $\log p(x)$.
+# There is no closed form for $q$ here. The noise is on single variables only, so the law of the *perturbed* arg max
+# is not the softmax of $h(z)$. (For two variables this law is an integral over one number, which is computed below.)
+# The KL term is well defined, but there is no formula for it or for the bound. The released code uses the KL
+# divergence of the softmax of the unary scores instead. With this term, the result is not a bound on $\log p(x)$. But
+# $\log p(x)$ itself can still be computed exactly, by enumeration over $z$. So we report $\log p(x)$.
 
 # %% [markdown]
 # If $f$ itself is a sum of unary and pair scores, neither arg max has to be approximated. (A finite $\epsilon$, here
 # 0.5, is still an approximation.) The scores of $\epsilon f$ are added to those of $h$. If no pair score is negative,
-# both arg maxes are minimum cuts. The next example has twenty variables, that is, a million vectors. It takes a hundred
-# draws in each step, and uses the package's solver, which finds many cuts at once. Starting at $u = 0$ and
-# $w_{ij} = 0$, we follow the gradient of $E f$ upwards. A pair score that would fall below 0 is set back to 0. (Such an
+# both arg maxes are minimum cuts. The next example has twenty variables, that is, a million vectors. It takes a
+# hundred draws in each step, and uses the package's solver, which finds many cuts at once. Starting at $u = 0$ and
+# $w_{ij} = 0$, we follow the gradient of $E f$ upwards. A pair score that would fall below 0 is set to 0. (Such an
 # ascent can end in a local maximum.)
 
 # %%
@@ -291,9 +291,10 @@ print(f"E f, with 300 calls that cut a hundred graphs each: {kept[0]:.2f} at fir
       f"the largest f, by one more cut: {highest:.2f}")
 
 # %% [markdown]
-# For two variables both sides of Theorem 1 can be computed without sampling. Write $v_1 = u_1 + \gamma_1$. Given $v_1$,
-# the probability of $z_2 = 1$ is one sigmoid. Then only an integral over $v_1$ is left, and its integrand has two
-# kinks: one where the best $z_1$ changes if $z_2 = 0$, and one where it changes if $z_2 = 1$.
+# For two variables both sides of Theorem 1 can be computed without sampling. Write $v_1 = u_1 + \gamma_1$. Given
+# $v_1$, the probability of $z_2 = 1$ is the sigmoid of a number. Then only an integral over $v_1$ is left, and its
+# integrand has two kinks: one where the best $z_1$ for $z_2 = 0$ changes, and one where the best $z_1$ for $z_2 = 1$
+# changes.
 
 # %%
 nodes, weights = np.polynomial.legendre.leggauss(60)
@@ -335,16 +336,16 @@ print("d/d eps of the means of z_1, z_2, z_1 z_2   ", right)
 # ## When do pairs help?
 #
 # Pair scores help where the *posterior* is coupled. The posterior is the law $p(z \mid x)$ that the encoder should
-# imitate. Take two variables whose posterior is proportional to $e^{f(z)}$ with a known coupling: $f$ is some nats
-# higher where $z_1 = z_2$, and apart from that nearly the same for all $z$. The least gap
-# $\text{KL}(q \| \text{posterior})$ that an encoder can reach is what we lose by using this kind of encoder. The table
-# below shows the least gap without pairs, and the least gap with pairs. With pairs, $q$ is the law of the perturbed arg
-# max of unary and pair scores, which is the integral above.
+# imitate. Take two variables whose posterior is proportional to $e^{f(z)}$ with a known coupling: $f$ is higher by a
+# fixed number of nats if $z_1 = z_2$, and is otherwise nearly the same for all $z$. The least gap
+# $\text{KL}(q \| \text{posterior})$ that an encoder can reach is what we lose by using this kind of encoder. The
+# table below shows the least gap without pairs, and the least gap with pairs. With pairs, $q$ is the law of the
+# perturbed arg max of unary and pair scores, which is the integral above.
 #
-# Can training by direct optimisation find this least gap? Since $q$ is known here, $\log q$ can be made a part of $f$:
-# follow the gradient upwards with $f(z) - \log q(z)$ instead of $f$, where $q$ is held fixed within a step. (This does
-# no harm, because the mean slope of $\log q$ is zero.) The second arg max is found by listing all four vectors.
-# Encoders with and without pairs are trained for 150 steps of 300 draws.
+# Can training by direct optimisation find this least gap? Since $q$ is known here, $\log q$ can be made a part of
+# $f$: follow the gradient upwards with $f(z) - \log q(z)$ instead of $f$, where $q$ is held fixed within a step.
+# (Holding $q$ fixed does no harm, because the mean slope of $\log q$ is zero.) The second arg max is found by listing
+# all four vectors. Encoders with and without pairs are trained for 150 steps of 300 draws.
 
 # %%
 four = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
@@ -406,12 +407,13 @@ plt.show()
 # and the encoder with $w_{ij} \ge 0$ is behind both.
 #
 # Right: the curves show the time of a hundred arg maxes. Enumeration lists twice as many vectors with each additional
-# variable, and from about $n = 8$ on its time grows accordingly. With few variables enumeration is the fastest method.
-# The time of the minimum cut (`maxflow`) grows more slowly, and from some $n$ on the cut is faster. The integer program
-# (`milp`) needs one call for each image, and takes longest by far. (Five images were timed, and the time was scaled up
-# to a hundred.) In return it allows pair scores of any sign. `maxflow` handles all hundred images at once, as arrays,
-# and does not round the capacities. (The trained runs with pairs used `enumeration`, or `persistency`, which fixes the
-# variables that are certain and enumerates the rest. All exact solvers find the same arg max.)
+# variable, and from about $n = 8$ on its time grows accordingly. With few variables enumeration is the fastest
+# method. The time of the minimum cut (`maxflow`) grows more slowly, and for larger $n$ the cut is faster than
+# enumeration. The integer program (`milp`) needs one call for each image, and takes longest by far. (Five images were
+# timed, and the time was scaled up to a hundred.) In return it allows pair scores of any sign. `maxflow` handles all
+# hundred images at once, as arrays, and does not round the capacities. (The trained runs with pairs used
+# `enumeration`, or `persistency`, which fixes the variables that are certain and enumerates the rest. All exact
+# solvers find the same arg max.)
 #
 # ## Exercises
 #
@@ -419,8 +421,9 @@ plt.show()
 #
 # <details><summary>Solution</summary>
 #
-# The rewriting of $-h$ holds for any sign. But the capacity $w_{ij}/2$ would be negative, and a flow has no negative
-# capacities. An example is two variables with positive unary scores and a strongly negative pair score:
+# The formula for $-h$ holds whether $w_{ij}$ is positive or negative. But if $w_{ij}$ is negative, so is the capacity
+# $w_{ij}/2$, and a flow cannot have negative capacities. An example is two variables with positive unary scores and a
+# strongly negative pair score:
 #
 # ```python
 # unary, pair = np.array([1.0, 0.9]), np.array([-3.0])
@@ -436,8 +439,9 @@ plt.show()
 #
 # </details>
 #
-# **2 (middling).** Some variables are *certain*, whatever the others are. Fix those with
-# $u_i + \sum_j \min(w_{ij}, 0) > 0$ or $u_i + \sum_j \max(w_{ij}, 0) < 0$, and check that the fixed values are right.
+# **2 (middling).** The best value of some variables is *certain*, whatever the other variables are. Set variables
+# with $u_i + \sum_j \min(w_{ij}, 0) > 0$ to 1 and those with $u_i + \sum_j \max(w_{ij}, 0) < 0$ to 0, and check that
+# these values are right.
 #
 # <details><summary>Solution</summary>
 #
@@ -454,8 +458,8 @@ plt.show()
 #
 # </details>
 #
-# **3 (hard).** When the capacities are rounded to integers, the cut that is found is not always the best one. Bound the
-# loss of $h(z)$ in terms of the unit, and test the bound with `unit=20`.
+# **3 (hard).** When the capacities are rounded to integers, the cut that is found is not always the best one. Find a
+# bound on the loss in $h(z)$ that depends on `unit`, and test the bound with `unit=20`.
 #
 # <details><summary>Solution</summary>
 #
@@ -473,7 +477,7 @@ plt.show()
 #
 # ## Where it goes wrong in practice
 #
-# - *Undirected* edges need their capacity in both directions.
+# - An *undirected* edge has its capacity in one direction only. It needs it in both.
 # - In the released code $w_{ij}$ is the softplus of an output of the network. This output is near 0 at the start, and
 #   softplus of 0 is 0.7. So each variable gains $0.7 (n-1)$ from the others, and for all images training starts with
 #   $z = (1, \ldots, 1)$. Training has to undo that first (`python -m refimpl measure codes DIR` counts how many

@@ -3,9 +3,9 @@
 #
 # **You will** combine a discrete and a continuous latent variable, and train the discrete one with a few labels. You
 # will compare three ways of using a label. **You will learn** that "replace the perturbed arg max by the label" is
-# cross-entropy in another form, and what fifty and a hundred labels do on digits. **You need** chapters
-# [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb), [4](04_finite_epsilon.ipynb) and [6](06_discrete_vae.ipynb). The
-# chapter runs in about five seconds. Three trained runs are loaded;
+# cross-entropy in another form, and how much fifty or a hundred labels help on digits. **You need** chapters
+# [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb), [4](04_finite_epsilon.ipynb) and [6](06_discrete_vae.ipynb).
+# The chapter runs in about five seconds. Three trained runs are loaded;
 # `python -m refimpl make tutorial-runs --write labels-0 labels-50 labels-100` makes them again in a few minutes. The
 # symbols are listed at the end.
 
@@ -42,9 +42,10 @@ def softmax(h):
 # The first term has a gradient with respect to the Gaussian part of the encoder and another one with respect to $h$.
 # The Gaussian part needs none of our methods: $\zeta$ is the mean plus the standard deviation times a standard normal
 # number, so once this number is drawn the chain rule applies (Kingma and Welling). Given this $\zeta$, the class is
-# trained as in chapter 6: there is a table with the $f$ of each class, and there are two arg maxes. Both KL terms have
-# formulas. For the class it is the formula of chapter 6. For each entry of $\zeta$ it is
-# $\frac12 (\text{mean}^2 + \text{sd}^2 - \log \text{sd}^2 - 1)$. A label adds a fourth term, which is described below.
+# trained as in chapter 6: a table gives the $f$ of each class, and the estimate is the difference of two arg maxes,
+# divided by $\epsilon$. Both KL terms have formulas. For the class it is the formula of chapter 6. For each entry of
+# $\zeta$ it is $\frac12 (\text{mean}^2 + \text{sd}^2 - \log \text{sd}^2 - 1)$. A label adds a fourth term, which is
+# described below.
 #
 # For the table of $f$ the decoder has to run with all $k$ classes for every image. Slide 33 gives the decoder a
 # matrix with a row for each class: row $z$ holds $\zeta$, and the other rows are zero. So each class has a first
@@ -259,12 +260,12 @@ assert heavy[drawn, 0].mean() < 0.5 < 0.9 < heavy[mean, 0].min() and heavy[mean,
 # renamed until the accuracy is highest (*the best naming*). With labels no renaming is needed.
 #
 # In the left column of the table the labels are used from the first step on. Then cross-entropy and the released term
-# give the clusters the right names with all ten seeds. At $\epsilon = 1$ the two are alike, because their means are
-# equal. At $\epsilon = 0.05$ the released term gives a label twenty times the weight, and the noise of this term costs
-# a little accuracy. With direct loss at weight one the names are wrong in some seeds, at every $\epsilon$. In the right
-# column the labels come after 200 steps, when the clusters have names already. Then cross-entropy at weight one is too
-# weak in some seeds as well, because the bound keeps the clusters where they are. The released term at
-# $\epsilon = 0.05$, with its large weight, renames them.
+# give the clusters the right names with all ten seeds. At $\epsilon = 1$ the two terms give nearly the same accuracy,
+# because their means are equal. At $\epsilon = 0.05$ the released term gives a label twenty times the weight, and the
+# noise of this term costs a little accuracy. With direct loss at weight one the names are wrong in some seeds, at
+# every $\epsilon$. In the right column the labels come after 200 steps, when the clusters have names already. Then
+# cross-entropy at weight one is too weak in some seeds as well, because the bound keeps the clusters where they are.
+# The released term at $\epsilon = 0.05$, with its large weight, renames them.
 #
 # Does direct loss fail because of its form, or because of its weight? In the last four rows the label's term has the
 # weight 20. With this weight cross-entropy renames the clusters, a little better than the released term, which has
@@ -277,16 +278,17 @@ assert heavy[drawn, 0].mean() < 0.5 < 0.9 < heavy[mean, 0].min() and heavy[mean,
 # back, while cross-entropy does. So the weight, the noise and the form of a label's term all matter. (This is a toy
 # problem with one learning rate and plain gradient steps.)
 #
-# With the three poorly chosen labels the accuracy is slightly lower than under the best naming: each labelled point
-# lies off the centre of its cloud and pulls the boundary towards itself. But taking the class of the nearest labelled
-# point, without any training, is right less often. In this example the clusters exist before the labels come. With
-# digits they do not, as the next section shows.
+# With the three poorly chosen labels the accuracy is slightly lower than without labels under the best naming: each
+# labelled point lies off the centre of its cloud and pulls the boundary towards itself. But taking the class of the
+# nearest labelled point, without any training, is right less often. In this example the clusters exist before the
+# labels come. With digits they do not, as the next section shows.
 #
 # ## In training
 #
-# Now we use labels on 10,000 images of MNIST (`--limit 10000`), with one seed. The runs with labels begin with some
-# epochs on the labelled images alone. Every run has fifteen epochs on all images. The left picture shows the accuracy
-# on the test images. The right picture shows the bound, in which the sum over the classes is exact.
+# Now we train on 10,000 images of MNIST (`--limit 10000`), of which 0, 50 or 100 have labels, with one seed. The runs
+# with labels begin with some epochs on the labelled images alone. Every run has fifteen epochs on all images. The
+# left picture shows the accuracy on the test images. The right picture shows the bound, in which the sum over the
+# classes is exact.
 
 # %%
 runs = {count: tutorial_runs.load(f"labels-{count}").rows for count in (0, 50, 100)}
@@ -303,10 +305,10 @@ plt.show()
 # added in the same run, the accuracy rises to more than nine in ten. (The labels are used in these epochs too.)
 #
 # What do the labels do, besides naming the classes? These three runs alone do not answer this. The runs with labels
-# also had more steps, because they began with the labelled images alone. And each run is one seed. So we compare a run
-# only with its own start. For the same reason, the bound of the unlabelled run should not be compared with the bounds
-# of the other two. The question how *few* labels are enough is not answered here either: that would take more counts
-# than 0, 50 and 100, and more seeds.
+# also had more steps, because they began with the labelled images alone. And each run has only one seed. So we
+# compare a run only with its own start. For the same reason, the bound of the unlabelled run should not be compared
+# with the bounds of the other two. The question of how *few* labels are enough is not answered here either: the
+# answer would take more counts than 0, 50 and 100, and more seeds.
 #
 # These are short runs on a fifth of the data, made by
 # `python -m refimpl semi-supervised --labels 50 --limit 10000 --beta-epochs 10 --epochs 15`. Longer runs are in
@@ -398,9 +400,9 @@ plt.show()
 #
 # ## Now write it yourself
 #
-# Workbook file 8 (the KL term) and file 11 (one step of direct training) contain what the class $z$ needs here. Only
-# the line for the label, `onehot(y) - q`, is new here. You can check it by finite differences, as file 3 does for
-# Danskin's derivative. `python tutorials/workbook/check.py 11` checks the step.
+# Workbook file 8 (the KL term) and file 11 (one step of direct training) contain all that training the class $z$
+# needs here, except the line for the label, `onehot(y) - q`. You can check this line by finite differences, as file 3
+# does for Danskin's derivative. `python tutorials/workbook/check.py 11` checks the step.
 #
 # ## What to read next
 #

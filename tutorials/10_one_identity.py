@@ -54,8 +54,8 @@ truth = q * (f - q @ f)                                             # grad E f(z
 # chapter 9 follows the slide and uses the name *direct loss minimisation* for the direct gradient (with noise) in which
 # minus a loss replaces $f$. The method of McAllester et al. has no noise.
 #
-# To compare the methods without sampling we need the laws of two arg maxes under any noise, not only Gumbel's. Value
-# $i$ is the winner if for every other value $j$ the noise of $j$ is less than the noise of $i$ plus the margin
+# To compare the methods without sampling we need the laws of both arg maxes under any noise, not only Gumbel noise.
+# Value $i$ is the winner if for every other value $j$ the noise of $j$ is less than the noise of $i$ plus the margin
 # $h_i - h_j$. The probability of this is an integral over one number, the noise of $i$:
 
 # %%
@@ -220,7 +220,7 @@ assert (direct.gradient(h, hot[y], 100.0, noise[:20_000]) * 100.0 == hot[y] - ho
 #
 # *Bias* is measured against a different target for each method:
 #
-# - (a) the gradient of $E f(z^{\star})$ over Gumbel noise, `truth`: direct, implicit MLE and the score functions;
+# - (a) the gradient of $E f(z^{\star})$ under Gumbel noise, `truth`: direct, implicit MLE and the score functions;
 # - (b) the gradient of the mean of $f$ over the data: direct loss minimisation;
 # - (c) the slope of $f(z(h))$, which is 0: blackbox differentiation;
 # - (d) the gradient of $\log q(y)$: Fenchel-Young.
@@ -230,14 +230,14 @@ assert (direct.gradient(h, hot[y], 100.0, noise[:20_000]) * 100.0 == hot[y] - ho
 # near 0, while the score of an image is more like $-170$ (chapter 6). A *baseline* is a constant that is subtracted
 # from $f$. Here the baseline is $E f$. In practice it is a running mean.
 #
-# The *cost* has three columns: the number of values of $f$, of gradients of $f$, and of arg maxes.
+# The *cost* has three columns. They show how many values of $f$, gradients of $f$, and arg maxes one estimate needs.
 #
 # We have to choose two things. First, direct loss minimisation needs data. We let the scores of each image $x$ be our
 # $h$ plus a Gaussian deviation with the variance of Gumbel noise. With the same $f$ for all images, direct loss
-# minimisation is direct under another noise. Second, implicit MLE uses $f$ *between* the values. We let $f$ be curved
-# there: $f(z) = \sum_i f_i z_i + \frac12 \sum_i z_i (1 - z_i)$. At the one-hot vectors, the three *corners*, this
-# formula does not change $f$. Between the corners this $f$ is concave. So is the $\log p(x \mid z)$ of a decoder whose
-# logits are linear in $z$.
+# minimisation is direct with Gaussian instead of Gumbel noise. Second, implicit MLE uses $f$ *between* the values. We
+# let $f$ be curved there: $f(z) = \sum_i f_i z_i + \frac12 \sum_i z_i (1 - z_i)$. At the one-hot vectors, the three
+# *corners*, the formula gives the same $f$ as before. Between the corners this $f$ is concave. So is the
+# $\log p(x \mid z)$ of a decoder whose logits are linear in $z$.
 
 # %%
 def implicit_mle(eps, bend=0.5, f=f):
@@ -319,8 +319,8 @@ by_grid = [score_function(f, 0, b)[1].sum() for b in np.linspace(-2, 1, 3_001)]
 assert abs(np.linspace(-2, 1, 3_001)[np.argmin(by_grid)] - best_baseline) < 1e-3
 
 # %% [markdown]
-# Implicit MLE has a bias from the finite difference and another one from the slope. The next cell computes both, along
-# the gradient and across it. Then it draws the bias and the noise of all methods.
+# Implicit MLE has a bias from the finite difference and another one from the slope. The next cell computes both,
+# along the gradient and across it. Then it draws the bias and the noise of the methods with target (a) or (b).
 
 # %%
 assert np.linalg.norm(implicit_mle(0.01)[0] - truth) > 0.5 * np.linalg.norm(implicit_mle(0.3)[0] - truth)   # stays
@@ -361,10 +361,10 @@ plt.show()
 # baseline is one line of code, and with it REINFORCE does not depend on the constant either. REINFORCE with a baseline
 # has no bias, and a third of the variance that direct has at $\epsilon = 0.3$.
 #
-# Blackbox differentiation is in the table only. At $\epsilon = 0.3$ our $h$ does not lie on a ramp, so the gradient
-# is 0. Its bias with respect to target (c) is 0 and its variance is 0, but a gradient of 0 is useless. So the row with
-# the smallest numbers can belong to the worst method. At $\epsilon = 1$ our $h$ is on the ramp and the gradient is not
-# 0, which counts as a bias with respect to (c).
+# Blackbox differentiation is in the table only, like Fenchel-Young. At $\epsilon = 0.3$ our $h$ does not lie on a
+# ramp, so the gradient is 0. Its bias with respect to target (c) is 0 and its variance is 0, but a gradient of 0 is
+# useless. So the row with the smallest numbers can belong to the worst method. At $\epsilon = 1$ our $h$ is on the
+# ramp and the gradient is not 0, which counts as a bias with respect to (c).
 #
 # With three values there is no reason to use two arg maxes: REINFORCE with a baseline needs one value of $f$, and if
 # all of $f$ is in a table, the exact gradient costs nothing more.
@@ -390,10 +390,10 @@ plt.show()
 #   ramps reach $h$.
 #
 # When is an arg max all that can be computed? For the paths of appendix E the *sum* $\sum_z e^{h(z)}$ is as cheap as
-# the maximum: Bellman's recursion has logsumexp instead of max. This sum is of use if every path has a noise of its
-# own. The same holds for chains and trees. For the cuts of chapter 8 and for matchings no such recursion is known. The
-# best matching of $n$ pairs is found in about $n^3$ steps, but counting the perfect matchings of a bipartite graph
-# is #P-complete (Valiant 1979). For these problems the methods of this chapter need only an arg max.
+# the maximum: use Bellman's recursion with logsumexp instead of max. This sum is useful if every path has a noise of
+# its own. The same holds for chains and trees. For the cuts of chapter 8 and for matchings no such recursion is
+# known. The best matching of $n$ pairs is found in about $n^3$ steps, but counting the perfect matchings of a
+# bipartite graph is #P-complete (Valiant 1979). For these problems the methods of this chapter need only an arg max.
 #
 # ## Exercises
 #
@@ -402,7 +402,7 @@ plt.show()
 #
 # <details><summary>Solution</summary>
 #
-# The variance of a component is 1 for the score function of the noise (the variance of an exponential variable),
+# Each component has the variance 1 for the score function of the noise (the variance of an exponential variable),
 # $q_i (1 - q_i)$ for REINFORCE, and 0 for direct. Both score functions need a baseline, the first one more urgently.
 # Direct needs none, because a constant moves no arg max.
 #
@@ -434,8 +434,8 @@ plt.show()
 # </details>
 #
 # **3 (hard).** Each component of REINFORCE can have a baseline of its own. Which baseline is best for component $i$?
-# How much variance is left, compared with the best single constant? At which $\epsilon$ does direct have this variance,
-# and how large is its bias there?
+# How much variance is left, compared with the best single constant? At what $\epsilon$ does direct have this
+# variance, and how large is the bias of direct there?
 #
 # <details><summary>Solution</summary>
 #
@@ -465,9 +465,9 @@ plt.show()
 # - The two arg maxes have different noise. Direct needs the same noise for both. With fresh noise for the second one
 #   the mean stays as it is and the variance becomes far larger (chapter 2).
 # - The scale of $\epsilon f$ does not fit $h$ and the noise. If $\epsilon$ is too small, the two arg maxes agree in
-#   nearly all draws, most gradients are zero, and the variance grows like $1/\epsilon$. To notice this, count how often
-#   they agree. If $\epsilon$ is too large and $f$ is a distance to $y$, then $z(\epsilon) = y$ in nearly all draws, and
-#   the method is Fenchel-Young. Appendix E shows both in numbers, for paths of several lengths.
+#   nearly all draws, most gradients are zero, and the variance grows like $1/\epsilon$. To notice this, count how
+#   often the two arg maxes agree. If $\epsilon$ is too large and $f$ is a distance to $y$, then $z(\epsilon) = y$ in
+#   nearly all draws, and the method is Fenchel-Young. Appendix E shows both in numbers, for paths of several lengths.
 #
 # ## Now write it yourself
 #
@@ -489,7 +489,7 @@ plt.show()
 # | --- | --- | --- | --- |
 # | $h$, $f$, $\gamma$ | `h`, `f`, `noise` | $\phi$, $\theta$, $\gamma$ | scores of the encoder and the decoder, and zero-mean Gumbel noise |
 # | $z^{\star}$, $z(\epsilon)$ | `z_star`, `z_eps` | | $\arg\max (h + \gamma)$ and $\arg\max (\epsilon f + h + \gamma)$, with the same noise |
-# | $q$, $q_\epsilon$ | `q`, `q_eps` | | the laws of the two: softmax of $h$, and of $h + \epsilon f$ |
+# | $q$, $q_\epsilon$ | `q`, `q_eps` | | the laws of $z^{\star}$ and $z(\epsilon)$: softmax of $h$, and of $h + \epsilon f$ |
 # | $G(h, \epsilon)$ | `G` | $G$ | $E \max_z (\epsilon f + h + \gamma)$ |
 # | $T(h)$ | | | the tilted objective of chapter 4, $\frac{1}{\epsilon} (G(h, \epsilon) - G(h, 0))$ |
 # | $\epsilon$ | `eps` | $\epsilon$ | how strongly $f$ takes part in the second arg max |

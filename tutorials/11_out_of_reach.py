@@ -43,9 +43,9 @@ rng = np.random.default_rng(11)
 # with the entries $e^{\theta_{ij}}$. Computing a permanent is #P-hard (Valiant 1979): a fast algorithm for permanents
 # could also count the solutions of every puzzle whose solutions are easy to check. Probably no such algorithm exists.
 # The best exact algorithms known take about $2^n$ steps. One of them is `by_subsets` below. It goes through the tiles
-# one after another, and keeps one sum for each *set* of places that are taken already. There are random algorithms that
-# approximate the sum in polynomial time (Jerrum, Sinclair and Vigoda 2004), but the power of $n$ is too high to run
-# them in every step of training.
+# one after another, and keeps one sum for each *set* of places that are taken already. There are randomised
+# algorithms that approximate the sum in polynomial time (Jerrum, Sinclair and Vigoda 2004), but the power of $n$ is
+# too high to run them in every step of training.
 
 # %%
 def best(theta):                                                # the highest score of a matching
@@ -100,7 +100,8 @@ plt.show()
 # list can be used for up to about nine tiles, and the sums by sets of places for up to twenty or thirty. The best of
 # $512!$ matchings takes milliseconds.
 #
-# For the first three sets of this table the sum is as easy to compute as the best element. For them, use the sum:
+# The next table lists five sets. For the first three, the sum is as easy to compute as the best element. For these
+# three, use the sum:
 #
 # | set | how to find the best element | how to compute the sum |
 # | --- | --- | --- |
@@ -144,9 +145,9 @@ plt.show()
 #    where the factor $\frac12$ is there because the sum counts each wall twice. $\blacksquare$
 #
 # If $f$ is linear too, $f(z) = \sum_i c_i z_i$, the second arg max is *a problem of the same kind* with the scores
-# $\theta_i + \gamma_i + \epsilon c_i$. The same solver finds it, and nothing is approximated except the limit. The
-# number of right tiles is such an $f$. Let $\mu = E z^{\star}$ and $\mu_\epsilon = E z(\epsilon)$ be the mean arrays,
-# and let $\theta + \epsilon c_i$ mean that $\epsilon c_i$ is added to each $\theta_i$. Then
+# $\theta_i + \gamma_i + \epsilon c_i$. The same solver finds it, and nothing is approximated except the limit. One
+# such $f$ is the number of right tiles. Let $\mu = E z^{\star}$ and $\mu_\epsilon = E z(\epsilon)$ be the mean
+# arrays, and let $\theta + \epsilon c_i$ mean that $\epsilon c_i$ is added to each $\theta_i$. Then
 #
 # $$E \frac{z(\epsilon) - z^{\star}}{\epsilon} = \frac{\mu_\epsilon - \mu}{\epsilon} = \frac{\partial}{\partial \theta} \frac{G(\theta + \epsilon c_i) - G(\theta)}{\epsilon}, \qquad G(\theta) = E \max_z \sum_i (\theta_i + \gamma_i) z_i$$
 #
@@ -255,8 +256,8 @@ plt.show()
 # Cut a digit into $3 \times 3$ tiles of $9 \times 9$ pixels, shuffle them, and learn to put them back. (The last row
 # and the last column of the $28 \times 28$ pixels are cut off.) The scorer is linear: the nine scores of a tile, one
 # for each place, are weighted sums of its 81 pixels. (The scorer sees one tile at a time, and never two neighbours.)
-# Let $c_{ij} = 1$ if tile $i$ has exactly the pixels that belong at place $j$. (So two empty tiles can change places,
-# and both are right.) Then $f$ counts the right tiles.
+# Let $c_{ij} = 1$ if tile $i$ has exactly the pixels that belong at place $j$, and 0 otherwise. (So two empty tiles
+# can change places, and both are right.) Then $f$ counts the right tiles.
 
 # %%
 nine, images = sets.matchings(9), data.load("mnist")
@@ -313,12 +314,12 @@ plt.show()
 # - *Fenchel-Young* takes the right matching minus $z^{\star}$ as its gradient (chapter 10);
 # - *Gumbel-Sinkhorn* replaces the matching by a matrix of positive numbers whose rows and columns sum to 1, and
 #   differentiates $f$ at this matrix;
-# - *REINFORCE* is here the score function of the noise, with a baseline: $f(z^{\star})$ minus the baseline, times the
-#   derivative of the log density of the noise (chapter 10);
+# - *REINFORCE* here means the score function of the noise, with a baseline: $f(z^{\star})$ minus the baseline, times
+#   the derivative of the log density of the noise (chapter 10);
 # - *enumeration* is the exact gradient of the mean of $f$ under the Gibbs law, a sum over all matchings.
 #
-# The settings of each method were chosen on validation images, at $3 \times 3$. Here are ten digits while a network
-# learns, and then the results. A picture counts as solved if all its tiles are right.
+# The settings of each method were chosen on validation images, at $3 \times 3$. The animation shows ten digits while
+# a network learns. The results follow. A picture counts as solved if all its tiles are right.
 #
 # ![Ten digits whose tiles find their places while the network is trained](figures/puzzle.gif)
 
@@ -346,11 +347,11 @@ for dataset in ("mnist", "fashion-mnist"):
 # The numbers are means over three seeds. They show three things.
 #
 # *Direct is not the best method when labels are given.* Then the right place of every tile is known, and it is enough
-# to classify each tile by its place. This needs no noise, and no matching before the test. Fenchel-Young comes second
-# with nine or sixteen tiles. Its gradient, the right matching minus $z^{\star}$, pulls at every tile that is wrong. The
+# to classify each tile by its place. This training needs no noise and no matching. Fenchel-Young comes second with
+# nine or sixteen tiles. Its gradient, the right matching minus $z^{\star}$, pulls at every tile that is wrong. The
 # gradient of direct is 0 in every draw in which adding $\epsilon c_{ij}$ does not change the matching. (With a very
-# large $\epsilon$ it would be the gradient of Fenchel-Young, divided by $\epsilon$.) Much of the distance between the
-# two methods is due to noise: with ten draws per step direct reaches Fenchel-Young ([the
+# large $\epsilon$ direct would have the gradient of Fenchel-Young, divided by $\epsilon$.) Much of the distance
+# between the two methods is due to noise: with ten draws per step direct reaches Fenchel-Young ([the
 # page](jigsaw.md#is-it-the-noise-of-the-gradient-or-its-mean) has these runs).
 #
 # *With sixteen tiles direct is better than the other methods that know only* $f$. Direct is ahead of Gumbel-Sinkhorn,
@@ -404,7 +405,7 @@ assert min(shares["direct"] + shares["two-sided"]) > max(shares["relaxed"] + sha
 #
 # | what you have | what to use | its result in the runs above |
 # | --- | --- | --- |
-# | a label for each entry of $z$ | cross-entropy for each entry, and the solver only in the test | best in the jigsaw with labels |
+# | a label for each entry of $z$ | cross-entropy for each entry, and the solver only at test time | best in the jigsaw with labels |
 # | the right $z$, as a whole | Fenchel-Young: it has no $\epsilon$, and a convex loss | second in the jigsaw with nine or more tiles |
 # | an $f$ that is linear, or has a slope | direct, or implicit MLE: two calls of the solver | best in the jigsaw without labels, and in the subset |
 # | a sum that is cheap, and $f$ in a table | enumeration, or a recursion | no better than direct at $2 \times 2$ |

@@ -38,17 +38,17 @@ from refimpl.experiments.training import tutorial_runs
 #
 # With direct optimisation, the encoder follows the gradient of $T - \text{KL}$ instead. Suppose that the best value
 # $\hat z$ is better than all others by much more than $1/\epsilon$ nats. Then only $\hat z$ matters inside
-# $E_q e^{\epsilon f}$. Write $p$, without an argument, for its probability $q(\hat z)$. Then $T$ is close to
+# $E_q e^{\epsilon f}$. Write $p$, without an argument, for the probability $q(\hat z)$. Then $T$ is close to
 # $f(\hat z) + \frac{1}{\epsilon} \log p$. So $T$ does not depend on how the remaining probability $1 - p$ is
 # distributed. The KL term is smallest if that probability is spread evenly over the other $k - 1$ values. So the
 # quantity to maximise, and the equation for its maximum, are
 #
 # $$\frac{1}{\epsilon} \log p - p \log p - (1-p) \log \frac{1-p}{k-1}, \qquad \text{at its maximum: } \frac{1}{\epsilon p} = \log \frac{(k-1)\, p}{1-p}$$
 #
-# The true objective contains $p f(\hat z)$, so it would push $p$ close to 1 if $f(\hat z)$ is ahead by many nats. $T$
-# contains a logarithm instead, so it does not depend on *how much* better $\hat z$ is. ($\log p$ and the entropy are
-# concave in $p$, so the solution of the equation is the maximum. The condition "much more than $1/\epsilon$" matters:
-# at $\epsilon = 0.1$ a lead of 10 nats is just $1/\epsilon$.)
+# The true objective contains $p f(\hat z)$, so it pushes $p$ close to 1 if $f(\hat z)$ is ahead by many nats. $T$
+# contains a logarithm instead, so it does not depend on *how much* better $\hat z$ is. (Both $\log p$ and the entropy
+# are concave in $p$, so the solution of the equation is the maximum. The condition "much more than $1/\epsilon$"
+# matters: at $\epsilon = 0.1$ a lead of 10 nats is just $1/\epsilon$.)
 
 # %%
 def best_share(k, eps):
@@ -68,7 +68,7 @@ for eps in (1.0, 0.5, 0.1):
 
 # %% [markdown]
 # So with ten values and $\epsilon = 1$, for an image whose best value is clearly ahead, more than half of all samples
-# are a *wrong* value. In each of these samples the reconstruction is many nats worse than with the best value.
+# have a *wrong* value. In each of these samples the reconstruction is many nats worse than with the best value.
 #
 # Does this happen in training? The next cell loads three auto-encoders for MNIST with ten values of $z$, trained for
 # eight epochs by direct optimisation. They differ in $\epsilon$, and in whether the gradient of the KL term is used.
@@ -107,14 +107,15 @@ print(f"eps = 1 with KL is {behind:.1f} nats worse than eps = 0.1 with KL: {by_g
 # models that are trained with the KL term, for images whose best value is over 10 nats ahead. The dashed lines are the
 # predictions.
 #
-# At $\epsilon = 1$ a lead of 10 nats is many times $1/\epsilon$, as the prediction requires. The histogram lies around
-# the prediction, 0.476. (Over all images the median is lower: if two values are about equally good, $q$ is shared
-# between them.) At $\epsilon = 0.1$ a lead of 10 nats is just $1/\epsilon$, so the dashed line holds only for larger
-# leads. In this model $q(\hat z)$ is close to 1 for nearly all images. For some twenty images it is close to 0, because
-# $q$ has settled on a wrong value.
+# At $\epsilon = 1$ a lead of 10 nats is many times $1/\epsilon$, as the prediction requires. The histogram lies
+# around the prediction, 0.476. (Over all images the median is lower: if two values are about equally good, $q$ is
+# shared between them.) At $\epsilon = 0.1$ a lead of 10 nats is just $1/\epsilon$, so the dashed line holds only for
+# larger leads. In this model $q(\hat z)$ is close to 1 for nearly all images. For about twenty images it is close to
+# 0, because $q$ has settled on a wrong value.
 #
 # The bound at $\epsilon = 1$ is more than 20 nats worse. Part of this is the gap, because $q$ is far from the
-# posterior. The rest is due to the decoder, which learns less because half of the values it gets are wrong.
+# posterior. The rest is due to the decoder, which learns less because about half of the values that it is given are
+# wrong.
 #
 # A smaller $\epsilon$ weakens the conflict between $T$ and the KL term, and training without the KL gradient removes
 # it. With this single seed the run without the KL gradient is the best of the three. The authors' code starts at
@@ -169,9 +170,9 @@ for eps in runs:
 print(f"exact gradient: q of the best value at the end {exact_run[-1]:.6f}")
 
 # %% [markdown]
-# What to see. For each $\epsilon$, $q$ of the best value settles near the dashed line. (At $\epsilon = 0.2$ it settles
-# slightly below the line, at 0.946 instead of 0.954.) With the exact gradient of the ELBO, $q$ of the best value tends
-# to 1.
+# What to see. For each $\epsilon$, the probability of the best value settles near the dashed line. (At
+# $\epsilon = 0.2$ it settles slightly below the line, at 0.946 instead of 0.954.) With the exact gradient of the
+# ELBO, this probability tends to 1.
 #
 # ## Now write it yourself
 #

@@ -1,10 +1,10 @@
 # %% [markdown]
 # # Appendix D. Noise on the unary scores is enough
 #
-# [Chapter 8](08_structured_encoders.ipynb) differentiates with respect to pair scores $w_{ij}$, although only the unary
-# scores $u_i$ have noise. This appendix proves that Theorem 1 nevertheless holds, checks the formula of the proof in
-# numbers, and gives a set of values for which the theorem fails. You need chapters [2](02_theorem_1.ipynb) and
-# [8](08_structured_encoders.ipynb). The appendix runs in about two seconds.
+# [Chapter 8](08_structured_encoders.ipynb) differentiates with respect to pair scores $w_{ij}$, although only the
+# unary scores $u_i$ have noise. This appendix proves that Theorem 1 nevertheless holds, checks the formula of the
+# proof numerically, and gives a set of values for which the theorem fails. You need chapters [2](02_theorem_1.ipynb)
+# and [8](08_structured_encoders.ipynb). The appendix runs in about two seconds.
 
 # %%
 import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
@@ -44,19 +44,19 @@ def estimate(z_eps, eps):
 # ## The proof
 #
 # In chapter 2 every value had noise of its own. Here $2^n$ vectors share $n$ numbers $\gamma_i$, and the pair scores
-# have no noise. Nevertheless Theorem 1 holds, for the $w_{ij}$ too. As in chapter 2 we prove it by the walls. Let the
-# $\gamma_i$ be independent, each with a density $\rho_i$ that is bounded and continuous. (The logistic density is
-# continuous, and its bound is $\frac14$.) The walls are now surfaces in the space of the $n$ noises.
+# have no noise. Nevertheless Theorem 1 holds, for the $w_{ij}$ too. As in chapter 2, the proof looks at the walls.
+# Let the $\gamma_i$ be independent, each with a density $\rho_i$ that is bounded and continuous. (The logistic
+# density is continuous, and its bound is $\frac14$.) The walls are now surfaces in the space of the $n$ noises.
 #
 # 1. *A wall is a hyperplane.* Two vectors $z \ne z'$ tie where
 #    $\sum_i \gamma_i (z_i - z'_i) = \epsilon f(z') + h(z') - \epsilon f(z) - h(z)$. The two vectors differ in some
-#    variable $i$, and the noise $\gamma_i$ of this variable has the coefficient 1 or $-1$ in this equation. So the left
-#    side contains noise, and the wall is a hyperplane with the normal $z - z' \ne 0$. The scores occur on the right
-#    side only. So they shift the wall, but do not turn it.
-# 2. *The density along a wall is finite.* Hold all noises fixed except the $\gamma_i$ of step 1. Then $z$ and $z'$ tie
-#    at a single value of $\gamma_i$. Raise the score of $z'$ by $\delta$: this value moves by $\delta$. So the share of
-#    the draws that the wall sweeps over is at most $\delta \sup \rho_i$. Divide this share by $\delta$, let $\delta$ go
-#    to 0, and take the mean over the other noises:
+#    variable $i$, and the noise $\gamma_i$ of this variable has the coefficient 1 or $-1$ in this equation. So the
+#    left side contains noise, and the wall is a hyperplane with the normal $z - z' \ne 0$. The scores occur on the
+#    right side only. So a change of the scores shifts the wall, but does not turn it.
+# 2. *The density along a wall is finite.* Hold all noises fixed except the $\gamma_i$ of step 1. Then $z$ and $z'$
+#    tie at a single value of $\gamma_i$. If the score of $z'$ is raised by $\delta$, this value moves by $\delta$. So
+#    the share of the draws that the wall sweeps over is at most $\delta \sup \rho_i$. Divide this share by $\delta$,
+#    let $\delta$ go to 0, and take the mean over the other noises:
 #
 # $$\rho_{zz'} = E\left[ \rho_i(\gamma_i \text{ on the wall}) \cdot [z \text{ and } z' \text{ beat all others there}] \right] \le \sup \rho_i$$
 #
@@ -73,10 +73,10 @@ def estimate(z_eps, eps):
 #    wall $z$ and $z'$ still beat the same other vectors, and $\rho_i$ changes only a little. The integrand is always
 #    at most $\sup \rho_i$. So $\rho_{zz'}$ is continuous in all scores (dominated convergence).
 # 5. *The rest is as in chapter 2.* Raising the score of $z'$ by $\delta$ moves the share $\delta \rho_{zz'}$ of the
-#    draws from $z$ to $z'$, to first order. Raising the score of $z$ by $\delta$ moves the same share from $z'$ to $z$,
-#    because both changes move the same wall. These derivatives are continuous. So when many scores change at once,
-#    their effects add up (the chain rule). Raise $w_{ij}$ by $\delta$: the wall moves by
-#    $\delta (z'_i z'_j - z_i z_j)$. Add $\epsilon f$: the wall moves by $\epsilon (f(z') - f(z))$. Each draw that
+#    draws from $z$ to $z'$, to first order. Raising the score of $z$ by $\delta$ moves the same share from $z'$ to
+#    $z$, because both changes move the same wall. These derivatives are continuous. So when many scores change at
+#    once, their effects add up (the chain rule). Raising $w_{ij}$ by $\delta$ moves the wall by
+#    $\delta (z'_i z'_j - z_i z_j)$. Adding $\epsilon f$ moves the wall by $\epsilon (f(z') - f(z))$. Each draw that
 #    changes from $z$ to $z'$ changes $f$ by $f(z') - f(z)$, and $z_i z_j$ by $z'_i z'_j - z_i z_j$. So both sides of
 #    the theorem are the same sum over the pairs of vectors:
 #
@@ -140,17 +140,17 @@ assert np.linalg.norm(of_gains - g.mean(axis=0)) < 0.5 * np.linalg.norm(of_gains
 # %% [markdown]
 # Which assumptions were needed?
 #
-# - *Noise in every tie.* If $u_1$ had no noise, the scores of two vectors that differ in $z_1$ only would have a
-#   difference without noise.
+# - *Noise in every tie.* If $u_1$ had no noise, there would be no noise in the difference between the scores of two
+#   vectors that differ in $z_1$ only.
 # - *A continuous density.* In chapter 2 it was enough that the density is bounded: at each wall two noises were
-#   involved, and the density of their difference is continuous. Here it can happen that only one noise is involved.
-#   With one variable and uniform noise, the probability of $z_1 = 1$ has kinks.
+#   involved, and the density of their difference is continuous. Here there can be walls with only one noise. With one
+#   variable and uniform noise, the probability of $z_1 = 1$ has kinks.
 # - *Step 3.* This step is true for 0/1 vectors, but not for every set of values. Let $v_1 = u_1 + \gamma_1$, and let
-#   $z$ be 0, 1 or 2, with the scores 0, $v_1 + \delta$ and $2 v_1$. The difference of any two of these scores contains
-#   noise. But at $\delta = 0$ all three values tie at $v_1 = 0$. So along the whole wall between the values 0 and 2,
-#   the value 1 ties with both of them. The value 1 is the winner for $-\delta < v_1 < \delta$. So with $u_1 = 0$ the
-#   probability of the value 1 is $\max(0, P(\gamma_1 < \delta) - P(\gamma_1 < -\delta))$. This has a kink at
-#   $\delta = 0$, and the theorem fails there:
+#   $z$ be 0, 1 or 2, with the scores 0, $v_1 + \delta$ and $2 v_1$. The difference of any two of these scores
+#   contains noise. But at $\delta = 0$ all three values tie at $v_1 = 0$. So along the whole wall between the values
+#   0 and 2, the value 1 ties with both of them. The value 1 is the winner for $-\delta < v_1 < \delta$. So with
+#   $u_1 = 0$ the probability of the value 1 is $\max(0, P(\gamma_1 < \delta) - P(\gamma_1 < -\delta))$. As a function
+#   of $\delta$ this probability has a kink at 0, and the theorem fails there:
 
 # %%
 v = noise.ravel()                                           # u_1 = 0

@@ -1,11 +1,11 @@
 # %% [markdown]
 # # Appendix E. A landscape learnt from walks
 #
-# [Chapter 10](10_one_identity.ipynb) compares methods on three values. In this appendix two of them learn from paths:
-# direct with a Hamming loss, and Fenchel-Young. There are far too many paths to list. There are five kinds of ground
-# whose costs are hidden, and the methods learn these costs from paths that were walked. You will also see how to
-# recognise an $\epsilon$ that is too small or too large. You need chapters [2](02_theorem_1.ipynb) to
-# [4](04_finite_epsilon.ipynb) and [10](10_one_identity.ipynb). The appendix runs in about ten seconds.
+# [Chapter 10](10_one_identity.ipynb) compares methods on three values. In this appendix two of these methods, direct
+# with a Hamming loss and Fenchel-Young, learn from paths, of which there are far too many to list. They learn the
+# hidden costs of five kinds of ground from paths that were walked. You will also see how to recognise an $\epsilon$
+# that is too small or too large. You need chapters [2](02_theorem_1.ipynb) to [4](04_finite_epsilon.ipynb) and
+# [10](10_one_identity.ipynb). The appendix runs in about ten seconds.
 
 # %%
 import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
@@ -26,10 +26,10 @@ c = np.euler_gamma
 # ## The best path
 #
 # Take a square of terrain. Each cell $i$ has a score $h_i$, which is minus its cost. A path leads from the first cell
-# to the last, and each of its steps goes right or down. $z_i = 1$ if cell $i$ is on the path, and 0 otherwise. The
-# score of a path is $h(z) = \sum_i h_i z_i$, which is linear in the scores, so $\partial h(z) / \partial h_i = z_i$.
-# The best path is found backwards from the end, cell by cell (Bellman 1957). The same few lines work for a batch of
-# grids:
+# to the last, and each of its steps goes right or down. The entry $z_i$ is 1 if cell $i$ is on the path, and 0
+# otherwise. The score of a path is $h(z) = \sum_i h_i z_i$, which is linear in the scores, so
+# $\partial h(z) / \partial h_i = z_i$. The best path is found backwards from the end, cell by cell (Bellman 1957).
+# The same few lines work for a batch of grids:
 
 # %%
 def best_path(h):
@@ -61,22 +61,23 @@ print(f"paths on 4 x 4 cells: {len(every)}; on 16 x 16: {paths.count(16, 16):,};
 # %% [markdown]
 # ## Twenty paths, few enough to check
 #
-# First let $f$ be a function of whole paths: a table of twenty numbers that is not a sum over cells. Which noise should
-# we use? If there is one Gumbel variable for each *path*, all of chapter 4 holds: $q$ is a softmax of twenty scores,
-# and mean and variance are known. But on $16 \times 16$ cells that means one random number for each of 155 million
-# paths. If there is one Gumbel variable for each *cell*, the arg max can still be found by Bellman's recursion. The
-# price is that paths that share cells share noise, so $q$ has no formula. In the next figure the left picture has the
-# noise on the paths and is computed from the list. The other three pictures have the noise on the cells, and are means
-# of draws.
+# First let $f$ be a function of whole paths: a table of twenty numbers that is not a sum over cells. Which noise
+# should we use? If there is one Gumbel variable for each *path*, all of chapter 4 holds: $q$ is a softmax of twenty
+# scores, and the mean and the variance of the estimate are known. But on $16 \times 16$ cells that means one random
+# number for each of 155 million paths. If there is one Gumbel variable for each *cell*, the arg max can still be
+# found by Bellman's recursion. The price is that paths that share cells share noise, so $q$ has no formula. In the
+# next figure, the left picture is for noise on the paths, and is computed from the list. The other three pictures are
+# for noise on the cells, and are means over draws.
 #
-# How can these three estimates be tested? They all use the same noise, so they are compared draw by draw. We take the
-# mean of the *difference* of two of them, in units of its standard error. There are three comparisons:
+# How can the estimates with noise on the cells be tested? We compare them with finite differences that use the same
+# noise, draw by draw, and take the mean of the *difference*, in units of its standard error. There are three
+# comparisons:
 #
 # - The mean of direct is the gradient of the tilted objective $T$ (chapter 4), so it is compared with finite
 #   differences of $T$. In each draw the two come from the same maxima and hardly differ, so this test is sharp.
 # - The score function of the noise is compared with finite differences of $E f$.
-# - Direct is compared with finite differences of $E f$. Here its bias must show, if it is large enough for this
-#   number of draws.
+# - Direct is compared with finite differences of $E f$. This comparison must reveal the bias of direct, if the bias
+#   is large enough for this number of draws.
 
 # %%
 cells = rng.normal(size=16)
@@ -135,12 +136,12 @@ later_figures.grids({"Gumbel for each path": exact_slope, "differences of E f": 
 plt.show()
 
 # %% [markdown]
-# What to see. Each picture shows the gradient of $E f$ with respect to the score of each cell: red cells should have a
-# higher score. The first and the last cell are white, up to noise, because every path goes through them. The last three
-# pictures agree up to their noise and the bias of direct. At $\epsilon = 0.1$ the test cannot show this bias, at 0.5 it
-# does. The first picture shows a different gradient, because with different noise $q$ is different too. The score
-# function of the noise needs $f$ once, and one arg max. With a baseline its variance is less than twice the variance of
-# direct at $\epsilon = 0.1$. Direct, however, needs the $f$ of all twenty paths.
+# What to see. Each picture shows the gradient of $E f$ with respect to the score of each cell: red cells should have
+# a higher score. The first and the last cell are white, up to noise, because every path goes through them. The last
+# three pictures agree up to their noise and the bias of direct. At $\epsilon = 0.1$ the test cannot show this bias,
+# but at 0.5 it does. The first picture uses a different noise, which changes $q$ and therefore the gradient. The
+# score function of the noise needs one value of $f$ and one arg max. With a baseline its variance is less than twice
+# the variance of direct at $\epsilon = 0.1$. Direct, however, needs the $f$ of all twenty paths.
 #
 # For this $f$ the second arg max went through a list of all paths. That is impossible on large grids. The situation is
 # different if $f$ is *linear in* $z$: then $\epsilon f$ is added to the scores of the cells, and Bellman's recursion is
@@ -174,12 +175,12 @@ assert [seen[side, 1.0][1] for side in (4, 8, 16, 32)] == sorted([seen[side, 1.0
 assert seen[16, 0.01][0] > 0.6 and seen[16, 0.01][2] > 5 * seen[16, 0.1][2] and seen[16, 3.0][1] > 0.8
 
 # %% [markdown]
-# What to see. $\epsilon (2 y_i - 1)$ is added to each *cell*, and a longer path has more places at which it can leave
-# $y$. So at the same $\epsilon$ the second arg max is $y$ less often on larger grids. Now compare the values of
-# $\epsilon$ on one grid. At a small $\epsilon$ the two arg maxes agree in most draws. So most gradients are zero, and
-# the variance grows like $1/\epsilon$ (the last column changes little). This is how you recognise an $\epsilon$ that is
-# too small. At a large $\epsilon$, $z(\epsilon)$ is $y$ in nearly all draws, and the gradient is
-# $(y - z^{\star})/\epsilon$, which is the gradient of Fenchel-Young divided by $\epsilon$.
+# What to see. The term $\epsilon (2 y_i - 1)$ is added to the score of each *cell*, and a longer path has more places
+# at which it can leave $y$. So at the same $\epsilon$ the second arg max is $y$ less often on larger grids. Now
+# compare the values of $\epsilon$ on one grid. At a small $\epsilon$ the two arg maxes agree in most draws. So most
+# gradients are zero, and the variance grows like $1/\epsilon$ (the last column changes little). This is how you
+# recognise an $\epsilon$ that is too small. At a large $\epsilon$, $z(\epsilon)$ is $y$ in nearly all draws, and the
+# gradient is $(y - z^{\star})/\epsilon$, which is the gradient of Fenchel-Young divided by $\epsilon$.
 #
 # So choose $\epsilon$ by the two shares of the table, and compute them again during training, because the scores
 # change. Raise $\epsilon$ while the two arg maxes agree in most draws. If $z(\epsilon)$ is $y$ in nearly all draws,
@@ -328,15 +329,15 @@ for method, eps in (("direct, eps = 0.3", 0.3), ("direct, eps = 1", 1.0), ("dire
 
 # %% [markdown]
 # All runs start with scores that mean nothing, and end close to the least cost. No run was given a cost, and no run
-# computed a sum over paths. No method is best: compared seed by seed, no mean difference from Fenchel-Young is as large
-# as twice its standard error. (Only one learning rate was run, so we do not know what another one would change.) At
-# $\epsilon = 3$ the second arg max is $y$ in nearly all draws. So direct is nearly *the same* as Fenchel-Young there:
-# its gradient is the gradient of Fenchel-Young divided by 3, and Adam ignores such a factor. At $\epsilon = 0.3$ the
-# two arg maxes agree in most draws, which is the sign of too small an $\epsilon$, and the runs at this $\epsilon$ have
-# the worst means. So here there was no advantage in the second arg max, which doubles the work.
+# computed a sum over paths. No method is best: compared seed by seed, no mean difference from Fenchel-Young is as
+# large as twice its standard error. (Only one learning rate was tried, so we do not know what another one would
+# change.) At $\epsilon = 3$ the second arg max is $y$ in nearly all draws. So direct is nearly *the same* as
+# Fenchel-Young there: its gradient is the gradient of Fenchel-Young divided by 3, and Adam ignores such a factor. At
+# $\epsilon = 0.3$ the two arg maxes agree in most draws, which shows that $\epsilon$ is too small, and the runs at
+# this $\epsilon$ have the worst means. So here there was no advantage in the second arg max, which doubles the work.
 #
 # The Hamming loss looks large compared with the cost. The reason is that many paths cost nearly the same, or exactly
-# the same, and differ in many cells. The next pictures show the first of the terrains that were held out.
+# the same, and differ in many cells. The next pictures show the first of the held-out terrains.
 
 # %%
 def as_costs(learnt):
@@ -401,7 +402,7 @@ assert costs[:3, 2].mean() - 2.5 > 0.2 > 0.1 > abs(costs[3:, 2].mean() - 2.5)
 # %% [markdown]
 # If the walks contain mistakes of the kind that the model assumes, the learnt costs are right, up to noise. If they
 # contain no mistakes, the learnt costs are too high with all three seeds. So the gradient finds the true costs if the
-# model is true. We did not try whether more steps would correct the costs in the other case.
+# model is true. We did not test whether more steps would correct the costs in the other case.
 #
 # Two warnings. First, on terrain with few different costs many paths are equally good, and "the" cheapest path is the
 # one that the solver finds first. So compare costs, not paths. Second, this example does not need an arg max: if every
