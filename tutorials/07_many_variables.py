@@ -443,12 +443,13 @@ assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-
 # %% [markdown]
 # What to see. Left: at the same number of epochs most runs lie close together, and ARM is behind. Right: at the same
 # number of evaluations, the estimators that need two or three scores are far ahead of those that need all neighbours.
-# The order in training is not the order by variance in the table. In the table DisARM and local expectation are nearly
-# equal. In training, at equal evaluations, DisARM is first, and of the five estimators in the last printed line, local
-# expectation is last. (Of the others, only direct is behind it.) So the variance at one point of a toy problem does not
-# tell us which estimator trains best. Besides, these runs have only one seed and eight epochs.
+# The order in training is not the order by variance in the table. In the table DisARM and local expectation are
+# nearly equal. In training, at equal evaluations, DisARM is first, and of the five estimators in the last printed
+# line, local expectation is last. (Of the other estimators, only direct is behind it.) So the variance at one point
+# of a toy problem does not tell us which estimator trains best. Besides, these runs have only one seed and eight
+# epochs.
 #
-# ## When to choose which
+# ## When to choose which estimator
 #
 # [results.md](results.md#fifteen-binary-variables) has longer runs, with fifteen variables on Fashion-MNIST, a
 # hundred epochs and one to three seeds for each estimator. In these runs, with our settings (fixed $\epsilon$, with
@@ -464,7 +465,7 @@ assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-
 # | DisARM | $f$ at two samples | none | $f$ is a black box or expensive, and the variables are binary |
 # | ARM | the same two samples | none | never: DisARM is the mean of ARM given the same samples, so DisARM has less variance |
 # | REBAR | $f$ at three points, two of them relaxed, and two gradients | none | $f$ is differentiable, and its values between 0 and 1 are close to those at 0 and 1 |
-# | RELAX | the same, and a network | none | as for REBAR, but $f_\tau$ is not close enough to $f$, and training is long enough to fit the network |
+# | RELAX | the same, and a network | none | $f_\tau$ is not close enough to $f$ for REBAR, and training is long enough to fit the network |
 # | direct | $f$ at $z^{\star}$ and its $n$ neighbours | order $\epsilon$ | the arg max comes from a solver and $q$ has no formula (chapter 8), or training is long and may profit from the bias |
 #
 # REINFORCE needs the least. Its baseline is the mean score of earlier samples, or of other samples. With few
@@ -568,8 +569,8 @@ assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-
 # | $G$ | | $G(w, \epsilon)$ | the mean maximum, $E \max_z \{\epsilon f(z) + \sum_i (l_i + \gamma_i) z_i\}$ |
 # | $q$ | `q` (64,) | | law of $z^{\star}$, the product of the $q(z_i)$ |
 # | $U$ | `uniform`, `fresh` | | uniform random number between 0 and 1 |
-# | $b_1$, $b_2$ | `b1`, `b2` | | two opposed binary samples, of ARM |
-# | $s$ | `s` | | perturbed logit $l + \gamma$, of REBAR |
+# | $b_1$, $b_2$ | `b1`, `b2` | | the two opposed binary samples that ARM uses |
+# | $s$ | `s` | | perturbed logit $l + \gamma$, which REBAR uses |
 # | $\tau$, $\eta$ | `tau`, `eta` | | temperature of the relaxed sample; the factor with which REBAR subtracts the relaxed score |
 # | $\rho$ | | | the logistic density of the noise |
 # | $g$ | `g` (M, n) | | one estimate of the gradient |

@@ -155,11 +155,11 @@ assert (5 * pulls[5.0] > pulls[1.0]).all() and (pulls[1.0] > 0.05 * pulls[0.05])
 #
 # ## A mixture small enough to plot
 #
-# The data of this example are three clouds of points. The decoder has three means $m_z$, and the encoder is linear. The
-# decoder's score is minus the squared distance from $m_z$, divided by twice the variance of a cloud. Direct
-# optimisation trains the decoder and the encoder on the ELBO. One point of each class is labelled. This point lies off
-# the centre of its cloud. Its label adds one of the three terms to the gradient. All seeds are trained at once, as an
-# additional axis of the arrays.
+# The data of this example are three clouds of points. The decoder has three means $m_z$, and the encoder is linear.
+# The decoder's score is minus the squared distance from $m_z$, divided by twice the variance of a cloud. Direct
+# optimisation trains the decoder and the encoder on the ELBO. One point of each class is labelled. This point lies
+# off the centre of its cloud. Its label adds one of the three terms to the gradient. The arrays have an additional
+# axis for the seeds, so all seeds are trained at once.
 
 # %%
 centres = np.array([[-2.0, 0.0], [2.0, 0.5], [0.0, 2.5]])
@@ -316,11 +316,12 @@ plt.show()
 #
 # ![Generated digits, one column per class, without labels and with a hundred](figures/classes-mnist.png)
 #
-# The recipe is not that of the paper. The labelled images are added to every batch. Their cross-entropy has the weight
-# 50, and their reconstruction has the weight 0.2. Each time they are shifted by up to three pixels. The KL term of the
-# Gaussian starts with the weight 5. So $\zeta$ is expensive at first, and the decoder has to use the class. These
-# numbers were chosen by the test accuracy with a hundred labels on MNIST, seed 0. [results.md](results.md) shows how
-# much each part of the recipe contributes, and compares our table with the paper's.
+# The recipe is not that of the paper. The labelled images are added to every batch. Their cross-entropy has the
+# weight 50, and their reconstruction has the weight 0.2. Each time they are added, they are shifted by up to three
+# pixels. The KL term of the Gaussian starts with the weight 5. So $\zeta$ is expensive at first, and the decoder has
+# to use the class. These numbers were chosen by the test accuracy with a hundred labels on MNIST, seed 0.
+# [results.md](results.md) shows how much each part of the recipe contributes, and compares our table with the
+# paper's.
 #
 # ## Exercises
 #
@@ -394,7 +395,7 @@ plt.show()
 #   the validation images. It also left the labelled images grey while all other images were binary, and this tells the
 #   network which images are labelled.
 # - Labels drawn at random are not balanced: among fifty, some classes have many labels and others hardly any. The
-#   runs above have five and ten labels for each class.
+#   runs above have five or ten labels for each class.
 # - The accuracy of *clusters* needs the best one-to-one naming. If each cluster is named after the most frequent class
 #   in it, the accuracy looks too good: with as many clusters as images it is 100 %.
 #

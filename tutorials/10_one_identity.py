@@ -36,7 +36,7 @@ truth = q * (f - q @ f)                                             # grad E f(z
 # $$\underbrace{\frac{\partial}{\partial h} E f(z^{\star})}_{\text{first } \epsilon \text{, then } h} = \frac{\partial^2 G}{\partial h\, \partial \epsilon} = \frac{\partial^2 G}{\partial \epsilon\, \partial h} = \underbrace{\lim_{\epsilon \to 0} \frac{E\, \text{onehot}(z(\epsilon)) - E\, \text{onehot}(z^{\star})}{\epsilon}}_{\text{first } h \text{, then } \epsilon}$$
 #
 # The left side is the gradient that we want. The right side is a limit of differences of two arg maxes. Each method
-# takes one of the two sides and replaces a part of it.
+# but the last takes one of the two sides and replaces a part of it.
 #
 # | method | side | what it replaces |
 # | --- | --- | --- |
@@ -379,8 +379,8 @@ plt.show()
 # - **A $y$ was observed.** Use Fenchel-Young. It takes one arg max and has no $\epsilon$, and its loss is convex in
 #   $h$.
 # - **$f$ can be added to the scores, because it is linear in $z$.** Use direct, with a second call of the same
-#   solver. If $f$ is a distance to an observed $y$, try Fenchel-Young first: appendix E found no difference. If there
-#   is no $y$ and $f$ is linear, an advantage of direct is that it needs no baseline.
+#   solver. If $f$ is a distance to an observed $y$, try Fenchel-Young first: appendix E found no difference between
+#   the two methods. If there is no $y$ and $f$ is linear, an advantage of direct is that it needs no baseline.
 # - **Any other $f$.** The exact second arg max needs the list of all values. Otherwise $f$ has to be replaced. One way
 #   is to use the slope of $f$ at $z^{\star}$. This is implicit MLE, whose bias stays where $f$ is curved. Another way
 #   is to use the changes of $f$ when single variables change. With this second replacement, the bias goes away with

@@ -197,10 +197,10 @@ assert seen[16, 0.01][0] > 0.6 and seen[16, 0.01][2] > 5 * seen[16, 0.1][2] and 
 # - **Fenchel-Young**: the gradient with respect to the scores is $y - z^{\star}$.
 # - **Direct** with the Hamming loss: $(z(\epsilon) - z^{\star})/\epsilon$.
 #
-# Direct is run with three values of $\epsilon$. All runs have the learning rate 0.3 and use the same five seeds, so the
-# methods differ only in the gradient. The networks are tested on terrains that were not used in training. All runs are
-# trained side by side, as an additional axis of the arrays, because finding the best paths of many grids takes hardly
-# longer than finding those of a few.
+# Direct is run with three values of $\epsilon$. All runs have the learning rate 0.3 and use the same five seeds, so
+# the methods differ only in the gradient. The networks are tested on terrains that were not used in training. The
+# arrays have an additional axis for the runs, so all runs are trained side by side: finding the best paths of many
+# grids takes hardly longer than finding those of a few.
 
 # %%
 SIDE, TERRAINS, EPOCHS, BATCH = 16, 200, 10, 10
