@@ -42,6 +42,16 @@ def test_committed_pictures_are_up_to_date_with_the_rows(store):
         assert plots.digest_of(path) == plots.figure_digest(draw()), f"{file}: see `make report`"
 
 
+@pytest.mark.parametrize("method", ["direct, coordinate ascent", "direct, maxflow", "joint Gumbel-softmax"])
+def test_a_table_of_times_may_lack_a_method(store, method):
+    (times,) = store.select("structured-timing")
+    few = Store([replace(times, rows=[row for row in times.rows if row["method"] != method])])
+    (ax,) = pages.pictures(few)["structured-timing.png"]().axes
+    assert method not in [line.get_label() for line in ax.lines] and len(ax.lines) == len(ax.texts) == 5
+    (claim,) = [claim for claim in pages.claims.CLAIMS if "stays cheap" in claim.words]
+    assert (pages.claims.find(claim, few) is None) == ("coordinate" not in method)
+
+
 def test_every_block_occurs_on_exactly_one_page():
     shown = [name for page in pages.PAGES
              for name in markdown.blocks((pages.ROOT / page).read_text(encoding="utf-8"))]

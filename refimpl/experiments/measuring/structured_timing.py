@@ -98,6 +98,8 @@ def _figure(rows: list[Row], batch: int) -> Figure:
     ends = []
     for method, (estimator, solver) in METHODS.items():
         points = [(row.n, row.seconds) for row in rows if row.method == method]
+        if not points:
+            continue
         colour = plots.SOLVERS[solver] if estimator == "direct" else plots.colour(estimator)
         ax.semilogy(*zip(*points), marker="o", color=colour, label=method)
         ends.append((method, *points[-1], colour))
