@@ -56,7 +56,7 @@ def by_label(records: Sequence[Record]) -> dict[str, list[Record]]:
     return groups
 
 
-def _in_common(runs: Sequence[Record], column: str, key: str) -> list[float]:
+def in_common(runs: Sequence[Record], column: str, key: str) -> list[float]:
     """Return the epochs at which all runs have a value in the column, or the training steps if `key` is "step".
 
     Runs that never have a value in the column are ignored.
@@ -75,7 +75,7 @@ def curve(runs: Sequence[Record], column: str, against: str = "epoch", sign: flo
     runs = [record for record in runs if record.epochs(column, key)]
     if not runs:
         return (np.empty(0),) * 4
-    epochs = _in_common(runs, column, key)
+    epochs = in_common(runs, column, key)
     values = np.array([[sign * record.at(epoch, column, key) for epoch in epochs] for record in runs])
     x = np.median([[record.at(epoch, against, key) for epoch in epochs] for record in runs], axis=0)
     return x, np.median(values, axis=0), values.min(axis=0), values.max(axis=0)
@@ -86,8 +86,8 @@ def only_epoch(panel: Panel) -> float | None:
     if panel.against != "epoch":
         return None
     if panel.last:
-        return max(_in_common(panel.records, panel.merit, "epoch"), default=None)
-    epochs = {epoch for runs in by_label(panel.records).values() for epoch in _in_common(runs, panel.merit, "epoch")}
+        return max(in_common(panel.records, panel.merit, "epoch"), default=None)
+    epochs = {epoch for runs in by_label(panel.records).values() for epoch in in_common(runs, panel.merit, "epoch")}
     return epochs.pop() if len(epochs) == 1 else None
 
 
@@ -154,7 +154,7 @@ def _panel(ax: Axes, panel: Panel) -> list[tuple[str, float, float, str]]:
         key = "step" if panel.against == "step" else "epoch"
         longest = max(runs, key=lambda record: max(record.epochs(panel.merit, key), default=0))
         last_x, last_y = x, middle
-        if longest.epochs(panel.merit, key)[-1] > _in_common(runs, panel.merit, key)[-1]:       # it goes on alone
+        if longest.epochs(panel.merit, key)[-1] > in_common(runs, panel.merit, key)[-1]:       # it goes on alone
             last_x, last_y, _, _ = curve([longest], panel.merit, panel.against, panel.sign)
             ax.plot(last_x / panel.unit, last_y, linewidth=1.0, **style)
         ax.plot(x / panel.unit, middle, linewidth=1.8, label=label, marker="o" if len(x) < 8 else None, markersize=4,

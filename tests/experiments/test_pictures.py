@@ -15,7 +15,7 @@ from refimpl import estimators, plots
 from refimpl.arguments import InputError
 from refimpl.experiments import paper, pictures, registry
 from refimpl.experiments.measuring import plateau_steps, structured_timing
-from refimpl.experiments.records import Record
+from refimpl.experiments.records import Record, thinned
 from refimpl.experiments.theory import estimators_table
 from refimpl.experiments.training import compare, panels, semi_supervised
 from refimpl.experiments.training.cells import Cell
@@ -335,6 +335,15 @@ def test_picture_of_labelled_terms_has_one_row_per_variant(records_of):
             values = [factor * record.rows[-1][name] for record in matching(records, label=label)]
             assert data_of(seeds) == (values, [place] * len(values))
             assert data_of(stroke) == ([np.median(values)], [place])
+
+
+@pytest.mark.parametrize("name", ["semi-supervised", "labelled-terms", "label-steps", "latent-sizes"])
+def test_runs_of_different_lengths_are_compared_at_an_epoch_that_all_have_kept(records_of, name):
+    """The shortest run ends at epoch 23, which the files of longer runs do not keep."""
+    records = records_of(name)
+    records = [replace(record, rows=thinned(rows(30 if place else 23))) for place, record in enumerate(records)]
+    for ax in registry.REGISTRY[name].draw(records, "").axes:
+        assert all(np.isfinite(line.get_xydata().astype(float)).all() for line in ax.lines)
 
 
 @pytest.mark.parametrize("words, colour, dash", [

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from refimpl import plots
 from refimpl.experiments import paper
-from refimpl.experiments.pictures import DOTS, Panel, dots, draw
+from refimpl.experiments.pictures import DOTS, Panel, dots, draw, in_common
 from refimpl.experiments.records import Record
 from refimpl.experiments.training import comparisons
 
@@ -115,7 +115,7 @@ def latent_sizes(records: Records, title: str) -> Figure:
     figure, axes = plots.new_figure(len(datasets(records)), width=7.0, height=4.0)
     for ax, dataset in zip(axes, datasets(records)):
         here = [record for record in records if record.dataset == dataset]
-        epoch = min(record.epochs("test_elbo")[-1] for record in here)
+        epoch = in_common(here, "test_elbo", "epoch")[-1]
         sizes = sorted({int(record.settings["k"]) for record in here})
         names, ends = list(dict.fromkeys(str(record.settings["estimator"]) for record in here)), []
         for place, name in enumerate(names):

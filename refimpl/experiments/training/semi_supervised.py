@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from refimpl import data, plots
 from refimpl.experiments.paper import LABEL_EPOCHS, LABELLED, LABELS
-from refimpl.experiments.pictures import DOTS, by_label, dots
+from refimpl.experiments.pictures import DOTS, by_label, dots, in_common
 from refimpl.experiments.records import Record
 from refimpl.experiments.training import cells
 from refimpl.experiments.training.cells import Cell
@@ -115,7 +115,7 @@ def draw(records: Sequence[Record], title: str) -> Figure:
     """
     records = [record for record in records if record.settings["labels"]] or list(records)
     datasets = list(dict.fromkeys(record.dataset for record in records))
-    epoch = min(record.epochs()[-1] for record in records)
+    epoch = in_common(records, "accuracy", "epoch")[-1]
     figure, axes = plots.new_figure(2, len(datasets), width=6.2, height=4.2)
     for ax, (dataset, (name, factor, words)) in zip(axes, [(one, panel) for one in datasets for panel in PANELS]):
         ends = []
@@ -147,7 +147,7 @@ def draw_terms(records: Sequence[Record], title: str) -> Figure:
 
     Each variant has a row of dots, and the most accurate variant is at the top.
     """
-    epoch, groups = min(record.epochs()[-1] for record in records), by_label(records)
+    epoch, groups = in_common(records, "accuracy", "epoch")[-1], by_label(records)
     figure, axes = plots.new_figure(2, width=5.6, height=0.36 * len(groups) + 1.6)
     order = sorted(groups, key=lambda label: float(np.median([record.at(epoch, "accuracy")
                                                               for record in groups[label]])))
