@@ -5,6 +5,7 @@ import csv
 import json
 import math
 import re
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -344,6 +345,13 @@ def test_runs_of_different_lengths_are_compared_at_an_epoch_that_all_have_kept(r
     records = [replace(record, rows=thinned(rows(30 if place else 23))) for place, record in enumerate(records)]
     for ax in registry.REGISTRY[name].draw(records, "").axes:
         assert all(np.isfinite(line.get_xydata().astype(float)).all() for line in ax.lines)
+
+
+def test_picture_of_runs_that_all_have_no_labels_is_drawn(records_of, tmp_path):
+    records = matching(records_of("semi-supervised", first=0), labels=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        plots.save(registry.REGISTRY["semi-supervised"].draw(records, ""), tmp_path / "a.png")
 
 
 @pytest.mark.parametrize("words, colour, dash", [

@@ -133,7 +133,9 @@ def draw(records: Sequence[Record], title: str) -> Figure:
                 theirs = LABELLED[dataset][estimator][name == "test_elbo"]
                 ax.plot(LABELS, theirs, color=colour, marker="x", linestyle=":", label=f"{estimator}, paper")
                 ends.append((f"{estimator}, paper", LABELS[-1], theirs[-1], colour))
-        ax.set(xscale="log", xlabel="labelled images", ylabel=words, title=dataset)
+        # All runs have labels, or none has: see above.  A logarithmic axis has no place for 0 labels.
+        scale = "log" if records[0].settings["labels"] else "linear"
+        ax.set(xscale=scale, xlabel="labelled images", ylabel=words, title=dataset)
         ax.set_xticks(LABELS, [str(count) for count in LABELS])
         ax.minorticks_off()
         plots.name_lines(ax, ends)
