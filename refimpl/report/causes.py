@@ -4,6 +4,8 @@ The gradient of each run of `plateau` has the bias of direct's gradient, its noi
 """
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from refimpl.experiments.pictures import by_label
@@ -107,8 +109,13 @@ def _eps(label: str) -> str:
     return next((part.removeprefix("eps ") for part in label.split(", ") if part.startswith("eps ")), "")
 
 
-def _median(group: list[Record], column: str, step: int) -> float:
-    return float(np.median([record.at(step, column, "step") for record in group]))
+def _median(group: list[Record], column: str, step: int, form: str, sign: float = 1.0) -> str:
+    """Return `sign` times the median of the column over the runs at a step, in the format `form`.
+
+    The result is "–" if a run has no value there, because it is shorter.
+    """
+    value = sign * float(np.median([record.at(step, column, "step") for record in group]))
+    return "–" if math.isnan(value) else format(value, form)
 
 
 def plateau_steps(store: Store) -> str:
@@ -120,10 +127,10 @@ def plateau_steps(store: Store) -> str:
                 if not found:
                     continue
                 records = found
-                lines.append([dataset, name, signal, *(f"{_median(found, 'values_used', step):.2f}" for step in STEPS),
-                              f"{_median(found, 'winner', STEPS[1]):.0%}", f"{_median(found, 'entropy', STEPS[1]):.3f}",
-                              *(f"{_median(found, 'length_exact', step):.2g}" for step in STEPS),
-                              f"{_median(found, 'ahead', STEPS[1]):.1%}"])
+                lines.append([dataset, name, signal, *(_median(found, "values_used", step, ".2f") for step in STEPS),
+                              _median(found, "winner", STEPS[1], ".0%"), _median(found, "entropy", STEPS[1], ".3f"),
+                              *(_median(found, "length_exact", step, ".2g") for step in STEPS),
+                              _median(found, "ahead", STEPS[1], ".1%")])
     if not lines:
         return measurements.NO_ROWS.format("plateau-steps")
     head = ["data set", "trained by", "decoder learns from", *(f"values used, step {step:,}" for step in STEPS),
@@ -141,8 +148,8 @@ def plateau_forces(store: Store) -> str:
     lines = []
     for dataset in store.datasets("plateau-forces"):
         for label, group in by_label(store.select("plateau-forces", dataset)).items():
-            lines.append([dataset, label, *(f"{_median(group, column, step):.1f}" for column in (
-                "push", "pull", "lead_f") for step in STEPS[:2]), f"{-_median(group, 'elbo', STEPS[2]):.1f}"])
+            lines.append([dataset, label, *(_median(group, column, step, ".1f") for column in (
+                "push", "pull", "lead_f") for step in STEPS[:2]), _median(group, "elbo", STEPS[2], ".1f", -1.0)])
     if not lines:
         return measurements.NO_ROWS.format("plateau-forces")
     head = ["data set", "gradient", *(f"{words}, step {step}" for words in ("push", "pull", "lead of the winner in f")

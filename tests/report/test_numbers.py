@@ -123,6 +123,18 @@ def test_table_of_the_plateau_counts_runs_far_above_the_others():
     assert "| direct | both | z* | 166.00 (166.00 … 166.00) | 0 of 5 |" in page
 
 
+@pytest.mark.parametrize("name, table, first", [
+    ("plateau-steps", causes.plateau_steps, {
+        "values_used": 3.0, "winner": 0.5, "entropy": 0.25, "length_exact": 7.0, "ahead": 0.125}),
+    ("plateau-forces", causes.plateau_forces, {"push": 3.0, "pull": 4.0, "lead_f": 5.0, "elbo": -170.0})])
+def test_tables_of_steps_have_a_dash_where_runs_are_too_short(name, table, first):
+    label = {"plateau-steps": "exact, decoder q", "plateau-forces": "exact"}[name]
+    record = Record(name, label, {"dataset": "mnist", "seed": 0, "steps": 40}, (), [{"step": 40.0, **first}])
+    line = table(Store([record])).split("\n")[2]
+    assert "nan" not in line and line.count("–") == {"plateau-steps": 7, "plateau-forces": 4}[name]
+    assert ("3.00 | – | – |" if name == "plateau-steps" else "3.0 | – | 4.0 | – | 5.0 | – | – |") in line
+
+
 def test_table_of_exits_counts_runs_on_the_plateau_early_and_at_the_end():
     """The limit is ten nats above the best final median; each data set has its own rows and its own length."""
     def three(label, early, last, dataset="mnist", end=10):
