@@ -34,8 +34,10 @@ def results(store: Store) -> str:
         there = [group for group in groups.values() if group]
         if not (epochs := lengths(there, "test_tiles")):
             continue
-        chance = (f"{spread(groups['direct', side], epochs[0], 'chance', 100).mean:.1f}" for side in SIDES)
-        lines = [["tiles in a random order", *(cell for share in chance for cell in (share, "–")), "–"]]
+        chance = ([spread(group, epochs[0], "chance", 100) for (_, of), group in groups.items() if of == side and group]
+                  for side in SIDES)                    # all runs with tiles of this size have the same value
+        lines = [["tiles in a random order", *(cell for shares in chance for cell in (
+            f"{shares[0].mean:.1f}" if shares else "–", "–")), "–"]]
         for method in METHODS:
             of = [groups.get((method, side), []) for side in SIDES]
             lines.append([method, *(cell for group in of for cell in _shares(group, epochs[0])),

@@ -30,6 +30,11 @@ def test_table_of_results_has_a_row_for_each_method():
     assert "**mnist**, 2 epochs of 10,000 images, 2 seeds" in block and "`abcdefabcdef`" in block
 
 
+def test_share_of_random_orders_does_not_need_a_run_of_direct():
+    block = jigsaw.results(Store(records_of("reinforce, 3 x 3", column=0.5)))
+    assert row_cells(block, "tiles in a random order")[1:] == ["–", "–", "55.0", "–", "–", "–", "–"]
+
+
 def test_table_without_labels_shows_truth_and_optimum_above_the_network():
     block = jigsaw.unlabelled(Store(records_of("direct, 3 x 3, no labels", column=0.25)))
     rows = [line.strip("| ").split(" | ") for line in block.split("\n")[2:5]]
