@@ -120,7 +120,7 @@ def draw(panels: Sequence[Panel], ylabel: str, title: str, columns: int | None =
         ax.set(xlabel=panel.words, ylabel=ylabel if place % columns == 0 else "", title=panel.title)
         if panel.symlog:
             ax.set_xscale("symlog", linthresh=panel.symlog)
-            ax.set_xlim(0, max(line.get_xdata()[-1] for line in ax.lines))
+            ax.set_xlim(0, max((line.get_xdata()[-1] for line in ax.lines), default=1))
         if panel.log or panel.symlog:
             low, high = ax.get_xlim()
             ticks = [tick for tick in ((0, 10, 100, 1000, 10_000) if panel.symlog else (1, 2, 5, 10, 20, 50, 100, 300))

@@ -292,6 +292,14 @@ def test_picture_of_the_first_steps_shows_medians_over_the_seeds(records_of):
             assert list(line.get_xdata()) == [0, 5, 10]
 
 
+def test_picture_of_the_first_steps_may_have_no_lines(records_of):
+    """There is only a run in which the decoder does not use the default of learn_from."""
+    record = next(record for record in records_of("plateau") if record.label == "direct, decoder q")
+    steps = [{"step": float(step), "values_used": 2.0, "length_exact": 0.1} for step in (0, 5)]
+    axes = plateau_steps.draw([replace(record, experiment="plateau-steps", rows=steps)]).axes
+    assert len(axes) == 2 and not any(ax.lines for ax in axes)
+
+
 def test_picture_of_slide_33_has_our_results_and_those_of_the_paper(records_of):
     """Runs without labels are neither drawn nor considered in the choice of the epoch."""
     records = records_of("semi-supervised", first=0)
