@@ -176,16 +176,21 @@ class JigsawRun:
             if json.loads(str(found["settings"])) != settings.as_dict():
                 raise InputError(f"{path} holds a run with other settings; choose another --out")
             for target, name in ((run.scorer.parameters.values, "values"), (run.adam.M, "M"), (run.adam.V, "V")):
-                if found[name].shape != target.shape:
+                if found[name].shape != target.shape or found[name].dtype != target.dtype \
+                        or not np.isfinite(found[name]).all():
                     raise ValueError
                 target[...] = found[name]
             run.adam.t, run.rng.bit_generator.state = int(found["t"]), json.loads(str(found["rng"]))
             made_by = json.loads(str(found["made_by"]))
             run.made_by = {name: list(made_by[name]) for name in run.made_by}
-            run.rows = [dict(zip(COLUMNS, row, strict=True)) for row in found["rows"].tolist()]
+            run.rows = [dict(zip(COLUMNS, row, strict=True)) for row in found["rows"].astype(float).tolist()]
+            done = len(run.rows)
+            if [row["epoch"] for row in run.rows] != [*range(1, done + 1)] or run.adam.t != done * -(-EPOCH // BATCH) \
+                    or not (run.adam.V >= 0).all():
+                raise ValueError
         except InputError:
             raise
-        except (KeyError, ValueError, TypeError):
+        except (KeyError, ValueError, TypeError, OverflowError, RecursionError):
             raise InputError(f"{path} {FOREIGN}") from None
         return run
 

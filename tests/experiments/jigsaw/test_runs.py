@@ -82,7 +82,11 @@ def test_run_that_cannot_be_continued_is_refused_in_one_line(tmp_path, small, mo
     content = dict(np.load(path, allow_pickle=False))
     for name, wrong in (("values", content["values"][:-1]), ("rng", "{}"), ("rows", content["rows"][:, 1:]),
                         ("settings", "no JSON"), ("made_by", "{}"), ("made_by", "[]"),
-                        ("made_by", '{"commits": [], "threads": 1}')):
+                        ("made_by", '{"commits": [], "threads": 1}'), ("made_by", 10**5 * "["),
+                        ("rng", str(content["rng"]).replace('"state": {"state": ', '"state": {"state": -')),
+                        ("t", np.inf), ("t", -5), ("t", content["t"] + 1), ("V", -1 - content["V"]),
+                        ("values", content["values"] * np.nan), ("values", content["values"].astype(str)),
+                        ("rows", np.full(content["rows"].shape, "a")), ("rows", content["rows"] * np.nan)):
         np.savez(path, **{**content, name: wrong})
         with pytest.raises(InputError, match="^[^\n]*is truncated, damaged, or not a jigsaw's run$"):
             runs.JigsawRun.load(path, cell.settings, None)
