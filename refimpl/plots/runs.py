@@ -61,7 +61,15 @@ def mixture(run, rows: Rows, dataset: data.Dataset) -> dict[str, Figure]:
     if not settings.entry.attributes:
         return {"curves.png": curve, "samples.png": images.grids([(settings.label(), run.samples())],
                                                                  settings.entry.name, settings.shape)}
-    return {"curves.png": curve, "samples.png": samples(run, dataset.test), "switched.png": switched(run, dataset.test)}
+    made = {"curves.png": curve, "samples.png": samples(run, dataset.test)}
+    if np.isin(dataset.test.labels, _even(settings.entry.classes)).any():       # a few images may have none of these
+        made["switched.png"] = switched(run, dataset.test)
+    return made
+
+
+def _even(classes: int) -> list[int]:
+    """Return the labels of the combinations in which an even number of attributes is present."""
+    return [label for label in range(classes) if label.bit_count() % 2 == 0]
 
 
 def combination(attributes: tuple[str, ...], bits: np.ndarray) -> str:
@@ -93,8 +101,7 @@ def switched(run, part: data.Part, changes: bool = False) -> Figure:
     set, the further pictures show how much each pixel changes.
     """
     settings, model = run.settings, run.model
-    found = [np.flatnonzero(part.labels == label)[:1] for label in range(settings.entry.classes)
-             if label.bit_count() % 2 == 0]
+    found = [np.flatnonzero(part.labels == label)[:1] for label in _even(settings.entry.classes)]
     x = part.images(np.concatenate(found), model.dtype)
     values, g = model.infer(x)
     drawn = [x, sigmoid(model.decode_as(values, g))]

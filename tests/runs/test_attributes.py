@@ -250,6 +250,15 @@ def test_switched_picture_changes_one_attribute_and_keeps_the_gaussian():
     check_switched()
 
 
+def test_few_test_images_may_leave_out_the_switched_picture():
+    """Each row shows an image with an even number of attributes, and the first three test images have an odd number."""
+    run, dataset = taught()
+    row = dict.fromkeys(run.columns, 0.5)
+    assert "switched.png" in pictures_of_runs.of_run(run, [row, row], dataset)
+    few = dataset._replace(test=dataset.test.first(3))
+    assert set(pictures_of_runs.of_run(run, [row, row], few)) == {"curves.png", "samples.png"}
+
+
 def test_check_of_the_switched_picture_detects_a_changed_gaussian(monkeypatch):
     right = MixtureVAE.decode_as
     monkeypatch.setattr(MixtureVAE, "decode_as", lambda self, values, g: right(self, values, np.roll(g, 1, axis=0)))
