@@ -131,7 +131,7 @@ def chance(counts: Counts, problem: Problem, slip: Slip, rng: np.random.Generato
 def expected_changes(problem: Problem, slip: Slip) -> float | None:
     """Return the probability that one gradient is not zero, or None if it is not known in closed form."""
     chances = exact_chances(problem, slip)
-    return None if chances is None else float(chances[0, :problem.h.shape[1]].sum())
+    return None if chances is None else min(float(chances[0, :problem.h.shape[1]].sum()), 1.0)      # not 1 + 1e-16
 
 
 def temperature(counts: Counts, problem: Problem, family: Callable[[Problem, float], Slip]) -> float:

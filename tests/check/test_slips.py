@@ -124,3 +124,8 @@ def test_relaxations_are_recognised_from_f_between_one_hot_vectors(tau, hard):
     report = check.gradient(lambda h, f, eps, noise: right(h, f(np.eye(3)), eps, noise), [0.1, 0.5, -0.3], quadratic,
                             0.3, 3_000)
     assert report.holds is True
+
+
+def test_zero_is_named_where_every_draw_changes():
+    report = check.gradient(lambda h, f, eps, noise: 0 * h, [0.0, 1e5, 2.0], [1.0, 0.0, 2.0], 1e5, 1_000)
+    assert names_slip(report, "it is zero"), report.verdict
