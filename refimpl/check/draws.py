@@ -107,12 +107,14 @@ def expected_near_ties(problem: Problem, slip: Slip, precision: str, noise: np.n
     draws = Draws(problem, noise[:rows])
     low_noise = rounding.to(precision, problem.scores(noise[:rows]))
     unequal = np.zeros(rows, dtype=bool)
-    for score in (slip.plus, slip.minus):
-        if score is not None and not score.local:
-            h = rounding.to(precision, score.h * problem.scores(problem.q if score.probabilities else problem.h))
-            base = rounding.to(precision, h + score.noise * low_noise)
-            step = rounding.to(precision, rounding.to(precision, np.array(score.f)) * rounding.to(precision, problem.f))
-            unequal |= rounding.to(precision, step + base).argmax(axis=-1) != draws.winner(score)
+    with np.errstate(over="ignore", invalid="ignore"):              # a large eps is infinite in float16
+        for score in (slip.plus, slip.minus):
+            if score is not None and not score.local:
+                h = rounding.to(precision, score.h * problem.scores(problem.q if score.probabilities else problem.h))
+                base = rounding.to(precision, h + score.noise * low_noise)
+                eps_f = rounding.to(precision, np.array(score.f)) * rounding.to(precision, problem.f)
+                rounded = rounding.to(precision, rounding.to(precision, eps_f) + base)
+                unequal |= rounded.argmax(axis=-1) != draws.winner(score)
     return float(unequal.mean())
 
 

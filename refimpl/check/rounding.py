@@ -27,7 +27,7 @@ def up_to(precision: object) -> list[str]:
 def to(precision: str, values: np.ndarray) -> np.ndarray:
     """Return the values rounded to this precision, as float64."""
     if precision == "bfloat16":
-        bits = np.asarray(values, dtype=np.float32).view(np.uint32).astype(np.uint64)
+        bits = to("float32", values).astype(np.float32).view(np.uint32).astype(np.uint64)
         bits = (bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000        # to nearest, ties to even
         return bits.astype(np.uint32).view(np.float32).astype(np.float64)
     with np.errstate(over="ignore"):

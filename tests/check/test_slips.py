@@ -129,3 +129,10 @@ def test_relaxations_are_recognised_from_f_between_one_hot_vectors(tau, hard):
 def test_zero_is_named_where_every_draw_changes():
     report = check.gradient(lambda h, f, eps, noise: 0 * h, [0.0, 1e5, 2.0], [1.0, 0.0, 2.0], 1e5, 1_000)
     assert names_slip(report, "it is zero"), report.verdict
+
+
+@pytest.mark.parametrize("eps", [1e5, 1e39])
+@pytest.mark.filterwarnings("error")
+def test_slip_is_named_without_a_warning_if_eps_overflows_in_half_precision(eps):
+    report = check.gradient(lambda h, f, eps, noise: right(h, f, eps, noise / 2), [0.0, 1.0], [1.0, 0.0], eps, 1_000)
+    assert report.holds is False and "the noise is multiplied by 0.5" in report.verdict, report.verdict
