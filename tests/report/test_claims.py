@@ -12,7 +12,7 @@ from refimpl.experiments.measuring import relaxation
 from refimpl.experiments.pictures import by_label
 from refimpl.report import causes, claims, pages
 from refimpl.report.claims import CLAIMS
-from refimpl.report.store import Store
+from refimpl.report.store import Store, spread
 from refimpl.report.verdicts import compared
 from tests.report.rows import run
 
@@ -196,6 +196,19 @@ def test_rows_support_the_text_of_results_md_about_released_settings_at_k_50(sto
     assert all(len(values) == 3 for values in at.values())
     assert all(ours < plain for ours, plain in zip(at["direct as released"], at["direct"]))
     assert min(at["direct without KL"] + at["direct with falling eps"]) > max(at["direct"]) + 40
+
+
+def test_rows_support_the_numbers_of_chapter_7(store):
+    text = " ".join((pages.ROOT / "tutorials/07_many_variables.py").read_text(encoding="utf-8").replace("\n#", "").split())
+    names = {"direct ends": "direct", "DisARM": "disarm", "RELAX": "relax", "REBAR": "rebar",
+             "local expectation": "local-expectation", "ARM": "arm"}
+    ours = {words: spread(store.select("binary", "fashion-mnist", name), 100, "test_elbo")
+            for words, name in names.items()}
+    for words, values in ours.items():
+        assert f" {words} at {values.mean:.1f}" in text
+    overlapping = {words for words, values in ours.items() if words != "direct ends"
+                   and values.mean - values.half < ours["direct ends"].mean + ours["direct ends"].half}
+    assert overlapping == {"REBAR", "DisARM"} and "The 95 % intervals of REBAR and DisARM (two seeds each) overlap" in text
 
 
 def test_rows_support_the_text_about_relaxed_samples(store):
