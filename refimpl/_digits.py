@@ -1,8 +1,8 @@
 """Compute, without losing digits, quantities that are differences of nearly equal numbers.
 
-If eps is tiny or q is almost certain, a difference of probabilities loses its digits.  So this file writes each small
+If eps is tiny or one q(z) is almost 1, a difference of probabilities loses its digits.  So this file writes each small
 number as a sum of small terms, and divides the terms by eps before they can underflow.  You can skip this file if you
-are interested in the theorem only.
+are only interested in the theorem.
 
 h and f have shape (..., k), where the last axis runs over the values of z.  eps has shape (..., 1) and has already been
 checked.
@@ -77,7 +77,7 @@ class Tilt(NamedTuple):
     qu: np.ndarray          # (..., k)    q u,  u = (e^x - 1) / eps
     mean_u: np.ndarray      # (..., 1)    E_q u
     Z: np.ndarray           # (..., 1)    E_q e^x = 1 + eps E_q u
-    moved: np.ndarray       # (..., 1)    whether Z > 2: b has lost more than half of its mass, and qu may be cut off
+    moved: np.ndarray       # (..., 1)    whether Z > 2: b has lost more than half of its mass, and qu may be clipped
 
 
 def tilt(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> Tilt:
@@ -100,10 +100,10 @@ def mean_change(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> np.ndarray:
     """Return (q_eps - q) / eps, (..., k).
 
     As q_eps = q e^x / Z, this is q (u - E_q u) / Z with u = (e^x - 1) / eps, so no probabilities are subtracted.
-    For the likeliest value b, u_b = 0.  So the small q of the other values keep their digits.
+    For the likeliest value b, u_b = 0.  So the small probabilities q of the other values keep their digits.
     """
     change = tilt(h, f, eps)
-    # b has at least the mass 1/k.  Where b has lost more than half of it, the plain difference loses no digits.
+    # The probability of b is at least 1/k.  Where b has lost over half of it, the plain difference loses no digits.
     difference = (softmax(tilted(h, f, eps)[0], axis=-1) - change.q) / eps
     return np.where(change.moved, difference, (change.qu - change.q * change.mean_u) / change.Z)
 
@@ -123,7 +123,7 @@ def even_and_odd(log_q: np.ndarray, c: np.ndarray, eps: np.ndarray, two_sided: b
     y = np.clip(x, -1, 1)
     sinhc = ratio(np.sinh(y / 2), y / 2)
     series = np.zeros(y.shape)
-    for n in range(19, 1, -2):                                      # the next term has 1/21!, 10^-19 of 1/3!
+    for n in range(19, 1, -2):                                      # the next coefficient, 1/21!, is 10^-19 times 1/3!
         series = 1 / factorial(n) + y**2 * series
     # Where |x| > 1, the series is not used.  The limit 2 on the logs changes no result that is used.
     rising = np.exp(np.minimum(log_q + x, 2)) / 2

@@ -7,10 +7,11 @@
 The pair leaves i if z* = i and z*(eps) != i.  It arrives at j if z*(eps) = j and z* != j.  It moves from i to j if
 z* = i, z*(eps) = j and i != j.  This file computes the rates of these three events, which are their probabilities
 divided by eps, and the probability that both arg maxes are i.  All four are sums of positive terms, computed in logs,
-so they keep their digits however small eps or a q is.  The joint law, and the variance and covariance of one sampled
+so they keep their digits however small eps or a q(z) is.  The joint law, and the variance and covariance of one sampled
 gradient, are computed from these quantities.
 
-The shapes are those of direct.py.  Clocks takes scores (..., k) and eps (..., 1), which must be checked and broadcast.
+The shapes are those of direct.py.  The class Clocks takes scores (..., k) and eps (..., 1) that have already
+been checked and broadcast.
 """
 from __future__ import annotations
 
@@ -41,8 +42,8 @@ def joint_law(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False)
 
         P(i, j) = (w_i w_j / a_j) (I(a_i) - I(a_j)),     I(t) = integral^t ds / C(s)^2
 
-    C is linear between neighbouring a's, where the integral from s0 to s1 is (s1 - s0) / (C(s0) C(s1)).  So all terms
-    are positive, and no digits are lost.  The sum of row i is q_i, and the sum of column j is q_eps(j).
+    Between two neighbouring a's, s0 and s1, C is linear, so the integral from s0 to s1 is (s1 - s0) / (C(s0) C(s1)).
+    So all terms are positive, and no digits are lost.  The sum of row i is q_i, and the sum of column j is q_eps(j).
     """
     h, f, eps = as_one_sided(h, f, eps, two_sided)
     pair = Clocks.of(h, f, eps)
@@ -77,7 +78,7 @@ def variance(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) 
 def covariance(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
     """Return the exact covariance matrix, (..., k, k), of one sampled gradient.  Its rows and columns sum to 0.
 
-    Let D = onehot(z*(eps)) - onehot(z*), and let P be the joint law with 0 on its diagonal.  Then the entry i of E D is
+    Let D = onehot(z*(eps)) - onehot(z*), and let P be the joint law with 0 on its diagonal.  Then entry i of E D is
     the sum of column i of P minus the sum of row i.  E D D^T is -(P + P^T) off the diagonal.  Its diagonal entry i is
     the sum of row i of P plus the sum of column i.
 
@@ -121,7 +122,7 @@ def _outer(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 # --- the clocks -------------------------------------------------------------------------------------------------------
 
 class Clocks(NamedTuple):
-    """Holds the values of z sorted by falling s = eps f = -log a, so the perturbation favours the first one most.
+    """Holds the values of z sorted by falling s = eps f = -log a, so the perturbation favours the first value most.
 
     Only the differences of s from its maximum matter.  All numbers are stored as logs, because eps f can span thousands
     of nats for a real image.

@@ -5,13 +5,14 @@ The prediction generating function
     G(h, eps) = E_gamma max_z { eps f(z) + h(z) + gamma(z) }
 
 is an average, over the noise, of maxima of linear functions.  Each maximum has kinks.  Away from the kinks, its
-derivative is the slope of the highest line (Danskin).  The average has no kinks, and the two orders of the mixed
-derivative agree:
+derivative is the slope of the highest line (Danskin).  The average has no kinks, so its mixed derivative is the same
+in both orders:
 
     d/dh d/deps G = d/dh  E f(z*(eps))          (equation 3)
     d/deps d/dh G = d/deps E onehot(z*(eps))    (equation 4)
 
-At eps = 0, equation 3 is the gradient of E f(z*), and equation 4 is the limit of a difference of two arg maxes.
+At eps = 0, the right side of equation 3 is the gradient of E f(z*).  The right side of equation 4 is the limit of the
+mean difference of two arg maxes, divided by eps.
 
 In this file derivatives are taken with respect to the scores h themselves, so grad h(z) = onehot(z).  The chain rule
 gives the derivatives with respect to the weights of an encoder.  h, f and noise have shape (..., k), where the last
@@ -65,7 +66,7 @@ def G(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
 
 
 def G_monte_carlo(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -> np.ndarray:
-    """Estimate G, (...), by its definition: return the mean of the perturbed maximum over the draws of the noise.
+    """Estimate G, (...), from its definition, as the mean of the perturbed maximum over the draws of the noise.
 
     noise has shape (samples, ..., k).  Its axes after the first one broadcast with the axes of h, f and eps.  The
     standard error is the standard deviation of perturbed_max(...).value divided by sqrt(samples).

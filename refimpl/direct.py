@@ -5,12 +5,12 @@
     E g     = (q_eps - q) / eps                        exactly, q = softmax(h), q_eps = softmax(h + eps f)
             = grad_h T,  T = (1/eps) log E_q exp(eps f)
 
-At finite eps the estimator is an unbiased estimate of the gradient of the tilted objective T.  As an estimate of the
-gradient of E_q f it has the bias (eps/2) grad Var_q f + O(eps^2).  The joint law of the pair (z*, z*(eps)) is known
-exactly (joint_law).  The variance, the covariance, the mean squared error, and the best eps for a given number of
-samples are computed from the joint law.
+At finite eps, g is an unbiased estimate of the gradient of the tilted objective T.  As an estimate of the gradient of
+E_q f, g has the bias (eps/2) grad Var_q f + O(eps^2).  The joint law of the pair (z*, z*(eps)) is known exactly
+(joint_law).  The variance, the covariance, the mean squared error, and the best eps for a given number of samples are
+computed from the joint law.
 
-The two-sided estimator (onehot(z*(eps)) - onehot(z*(-eps))) / (2 eps) has the bias O(eps^2).  It equals the one-sided
+The two-sided estimator (onehot(z*(eps)) - onehot(z*(-eps))) / (2 eps) has a bias of O(eps^2).  It equals the one-sided
 estimator for the scores h - eps f and the step 2 eps, and is computed in this way (see _digits.as_one_sided).
 
 Shapes: h, f and noise have shape (..., k), where the last axis runs over the values of z, and batch axes broadcast.

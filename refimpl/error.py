@@ -14,7 +14,7 @@ from refimpl.coupling import TOO_SMALL, variance
 
 
 def bias(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
-    """Return the exact bias E g - grad_h E_q f, (..., k), which is O(eps) if one-sided and O(eps^2) if two-sided.
+    """Return the exact bias E g - grad_h E_q f, (..., k), which is O(eps), or O(eps^2) if `two_sided` is True.
 
     The bias is not always a monotone function of eps.  Let c = f - E_q f and x = eps c.  Then grad_h E_q f = q c, and
     the bias consists of terms of second and higher order in x:
@@ -72,8 +72,8 @@ def best_eps(h: np.ndarray, f: np.ndarray, samples: int = 1, two_sided: bool = F
     If eps is too small, the variance dominates the error; if eps is too large, the bias dominates it.  The error is
     computed exactly.  As a function of eps, it can have several local minima.  A grid over 38 decades, in units of
     1 / (max f - min f), finds the neighbourhood of the lowest one.  Nine finer grids then find this minimum, as
-    precisely as the rounding of the error allows.  If q is almost certain, the best eps is proportional to 1 over the
-    length of the gradient.  The first grid is then longer and covers up to 156 decades.
+    precisely as rounding allows.  If one q(z) is almost 1, the best eps is inversely proportional to the length of the
+    gradient.  The first grid is then longer and covers up to 156 decades.
 
     As eps grows, the estimate tends to 0, and its error tends to |grad_h E_q f|^2.  The function returns infinity if no
     eps has a smaller error than this, which can happen for a single noisy sample.  If f is constant or k = 1, every eps

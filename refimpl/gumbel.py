@@ -4,7 +4,7 @@ Add independent zero-mean Gumbel noise gamma(z) to every score h(z) and take the
 softmax(h).  Scores have shape (..., k), where the last axis runs over the values of z and all others are batch axes.
 
     CDF      F(t) = exp(-exp(-(t + c)))               c = 0.5772..., Euler's constant, makes the mean 0
-    density  F'(t) = exp(-(t + c)) F(t)               the slides write G and g for F and F' (not danskin.G)
+    density  F'(t) = exp(-(t + c)) F(t)               the slides write G and g (this G is not danskin.G)
 
 A comparison with alarm clocks explains the whole file: E(z) = exp(-(h(z) + gamma(z) + c)) is an exponential variable
 with the rate w(z) = exp(h(z)).  Think of E(z) as the time at which alarm clock z rings.  The arg max is the clock that
@@ -24,7 +24,7 @@ def sample(shape: int | tuple[int, ...], rng: np.random.Generator, dtype: np.dty
     """Return independent zero-mean Gumbel noise, which has variance pi^2 / 6.
 
     gamma = -log(E) - c, where E is a standard exponential variable.  E is always drawn in float64, for two reasons.
-    -log(-log(U)) of a float32 U is infinite about once in 10^7 draws, and a float32 E has no values below 10^-7, so
+    With a float32 U, -log(-log(U)) is infinite about once in 10^7 draws.  A float32 E has no values below 10^-7, so
     gamma could not exceed 16.  If E is exactly 0, it is replaced by the smallest normal number.
 
     `shape` is the shape of the result, an int or a tuple of ints, and `dtype` is its dtype, float64 or float32.  Raises
@@ -39,7 +39,7 @@ def sample(shape: int | tuple[int, ...], rng: np.random.Generator, dtype: np.dty
 
 
 def one_hot(index: np.ndarray, k: int) -> np.ndarray:
-    """Return one-hot vectors, float64 (..., k), that are 1 at `index`, an integer array (...) with entries 0 to k-1."""
+    """Return the one-hot vectors, float64 (..., k), of an integer array `index`, (...), with entries from 0 to k-1."""
     k = arguments.integer("k", k, 1, most=10**9)
     return (arguments.indices(index, k)[..., None] == np.arange(k)).astype(np.float64)
 
@@ -73,7 +73,7 @@ def choice_probabilities_by_quadrature(h: np.ndarray) -> np.ndarray:
     h and the result have shape (..., k).  The relative error is about 1e-13.
     """
     (h,) = arguments.scores(h=h)
-    h = h - h.max(axis=-1, keepdims=True)                  # only differences matter; t - h would lose them at 1e16
+    h = h - h.max(axis=-1, keepdims=True)                  # only differences matter; t - h loses them if h is 1e16
     # Left of this window, F(t) < exp(-e^7.4), which is 0 in float64.  Right of it lies less than e^-45 of the integral.
     t = np.arange(-8.0, np.log(h.shape[-1]) + 45.0, 0.125)                       # (T,)
     u = t[:, None] - h[..., None, :] + EULER                                     # (..., T, k)
@@ -104,8 +104,8 @@ def sample_given_argmax(h: np.ndarray, index: np.ndarray, rng: np.random.Generat
     won = one_hot(index, k) > 0
     # E = exp(-(h + gamma + c)), so gamma = -log(E w) - c.  E is `first` for the arg max, `first` + `wait` for others.
     noise = -np.where(won, log_first + h, np.logaddexp(log_first + h, log_fresh)) - EULER
-    # If the h of the arg max is lower than another h by 1e15 or more, rounding its noise could change the arg max.  So
-    # its noise is rounded upwards.
+    # If the h of the arg max is lower than another h by 1e15 or more, rounding could make the other one win.  So the
+    # noise of the arg max is rounded upwards.
     best_other = np.where(won, -np.inf, h + noise).max(axis=-1, keepdims=True)
     return np.where(won, np.maximum(noise, np.nextafter(best_other - h, np.inf)), noise)
 
@@ -115,7 +115,7 @@ def top_k(h: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
 
     The result is an ordered sample of k of the n values without replacement.  In terms of alarm clocks, it lists the
     first k clocks in the order in which they ring (Yellott 1977; Kool et al., ICML 2019).  h has shape (..., n), and k
-    is in 0 ... n.  top_k_probability computes the probability of each result.
+    is from 0 to n.  top_k_probability computes the probability of each result.
     """
     (h,) = arguments.scores(h=h)
     k = arguments.integer("k", k, 0, h.shape[-1])

@@ -52,7 +52,7 @@ def values(n: int, k: int) -> np.ndarray:
 
 
 def one_hots(n: int, k: int, dtype: np.dtype = np.float64) -> np.ndarray:
-    """Return every joint value as a row of the n one-hot vectors of z_1 to z_n, (K, n k), the input of a decoder."""
+    """Return an array (K, n k), in which each joint value is a row: its n one-hot vectors, as a decoder takes them."""
     n, k, _ = _listable(n, k, "n")
     dtype = arguments.dtype(dtype)
     if dtype.kind not in "fiub":
@@ -113,8 +113,8 @@ def gradient(h: np.ndarray, f: np.ndarray) -> np.ndarray:
     """Return grad_h E_q f, (..., n, k).
 
     The entry for value c of variable i is q_i(c) (m(c) - E m), where m(c) = E(f given z_i = c).  The code subtracts the
-    f of the likeliest c before it takes the mean over the other variables.  So small entries keep their digits if q is
-    almost certain, as in exact.from_likeliest.
+    f of the likeliest c before it takes the mean over the other variables.  So small entries keep their digits if one
+    q_i(c) is almost 1, as in exact.from_likeliest.
     """
     h, f = _check(h, f)
     n, k = h.shape[-2:]

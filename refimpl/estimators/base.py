@@ -78,8 +78,8 @@ class Objective(Protocol):
     def run(self, z: np.ndarray, counted: bool = True) -> Pass:
         """Evaluate f at one joint value z per image, (B, n, k), one-hot or relaxed.
 
-        `counted` says whether this counts as an evaluation.  It is False if f is already known at z, and the
-        pass is needed only so that the decoder can learn from z.
+        `counted` says whether this counts as an evaluation.  Set it to False if f is already known at z, and
+        the pass is needed only so that the decoder can learn from z.
         """
 
     def table(self, z: np.ndarray) -> Table:

@@ -17,7 +17,7 @@ from refimpl.latent.independent import Independent
 
 def estimate(theta: np.ndarray, objective: Objective, rng: np.random.Generator, *, eps: float,
              family: Family | None = None) -> Estimate:
-    """Return the estimate (1) of Theorem 1, from f at every z that differs from z* in one variable (slides 18, 30).
+    """Return the estimate of Theorem 1, from f at z* and at all z that differ from z* in one variable (slides 18, 30).
 
     If there is one variable, the table holds f at every value, and z*(eps) is the arg max of the theorem.  If there are
     several variables, the arg max of the theorem is approximated by

@@ -7,12 +7,12 @@ X = exp(-(gamma + c)) is a standard exponential variable: the time until an alar
     grad = (f(z*) - baseline) (1 - X),    E grad = grad_h E f(z*)
 
 For independent variables E[1 - X given z* = b] = b - q.  So REINFORCE is the conditional mean of this estimator given
-b.  Both have the same mean and need the same evaluations, but REINFORCE has less variance (Rao and Blackwell).  The
+b.  Both have the same mean and need equally many evaluations, but REINFORCE has less variance (Rao and Blackwell).  The
 advantage of this estimator is that the law of z* need not be known.  But every score must have its own noise, so it
 cannot be used for families with pair scores.
 
-The baseline is the moving average of REINFORCE, so the two estimators differ only in that 1 - X replaces b - q.  In the
-paper there is no baseline.
+The baseline is the moving average of REINFORCE, so the two estimators differ only in that 1 - X replaces b - q.  The
+paper uses no baseline.
 """
 from __future__ import annotations
 

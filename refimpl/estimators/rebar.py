@@ -4,12 +4,12 @@ REBAR is REINFORCE with the control variate c(z) = eta f(softmax(z / tau)), a re
 of the control variate is computed by reparameterisation and added back.  With p = softmax(h) and uniform noise u, v:
 
     z  = log p - log(-log u),                   b = onehot(argmax z)
-    z~ = z given b:   z~_b = -log(-log v_b),    z~_i = -log(-log v_i / p_i - log v_b)     for the others
+    z~ = z given b:   z~_b = -log(-log v_b),    z~_i = -log(-log v_i / p_i - log v_b)     for i != b
     grad_{log p} = [f(b) - c(z~)] b + grad c(z) - grad c(z~)
 
 The estimate is unbiased for every eta.  It has the form a - eta d with E d = 0, so its variance is smallest for
-eta = E[a . d] / E[d . d].  These two means are estimated from past batches only, because with the current batch the
-estimate would be biased.
+eta = E[a . d] / E[d . d].  These two means are estimated from past batches only, because using the current batch would
+make the estimate biased.
 """
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def relaxed_score(z: np.ndarray, objective: Objective, tau: float) -> tuple[np.n
 
 
 def memory(n: int, k: int) -> Memory:
-    """Return the moving averages of a . d and d . d before the first batch, which are 0.  Later, eta is their ratio."""
+    """Return the initial moving averages of a . d and d . d, which are 0.  After one batch, eta is their ratio."""
     return {"a_dot_d": np.zeros(1), "d_dot_d": np.zeros(1)}
 
 
@@ -98,7 +98,7 @@ def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, t
     a = through_log_softmax(samples.p, f[:, None, None] * samples.b)
     d = through_log_softmax(samples.p, f_given_b[:, None, None] * samples.b - grad_z
                             + samples.dz_given_b * grad_given_b)
-    grad_h = a - eta(memory) * d                    # eta is from past batches; this batch is added to them below
+    grad_h = a - eta(memory) * d                    # eta is from past batches; this batch is averaged in below
     for name, now in (("a_dot_d", (a * d).sum()), ("d_dot_d", (d * d).sum())):
         memory[name] *= DECAY
         memory[name] += (1 - DECAY) * now / len(h)

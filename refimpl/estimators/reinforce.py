@@ -17,14 +17,14 @@ DECAY = 0.99
 
 
 def memory(n: int, k: int) -> Memory:
-    """Return the memory before the first batch: the moving average of f (baseline) and the count of batches (steps)."""
+    """Return the initial memory: `baseline`, the moving average of f, and `steps`, the number of batches so far."""
     return {"baseline": np.zeros(1), "steps": np.zeros(1)}
 
 
 def centred(run: Pass, memory: Memory, another: Callable[[], float]) -> np.ndarray:
     """Return f minus the baseline, (B,), and update the baseline afterwards.
 
-    For the first batch, the baseline is another(), which must be the mean f of samples that are independent of `run`.
+    For the first batch, the baseline is another(), which must be the mean of f over samples independent of `run`.
     """
     if memory["steps"][0] == 0:
         memory["baseline"][0] = another()

@@ -3,8 +3,8 @@
     c(z) = f(softmax(z / tau)) + r(z),     r(z) = w2 . tanh(W1 z + b1) + b2, a small network
     grad_{log p} = [f(b) - c(z~)] b + grad c(z) - grad c(z~)
 
-r is trained to reduce the variance of the estimate grad_h: its weights descend the gradient of sum grad_h^2.  As grad_h
-contains dr/dz, this needs the derivative of dr/dz with respect to the weights of r.  add_gradient() computes it.
+r is trained to reduce the variance of the estimate grad_h, by minimising sum grad_h^2 with Adam.  As grad_h contains
+dr/dz, this needs the derivative of dr/dz with respect to the weights of r, which the function add_gradient() computes.
 """
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LR = 1e-3
 
 
 class Network(NamedTuple):
-    """Holds the parameters of r, or their gradients, as views of a flat array.  An input has d = n k numbers."""
+    """Holds the parameters of r, or their gradients, as views of a flat array.  The input of r has d = n k numbers."""
 
     W1: np.ndarray          # (d, HIDDEN)
     b1: np.ndarray          # (HIDDEN,)

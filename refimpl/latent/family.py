@@ -3,7 +3,7 @@
     noisy = family.perturb(theta, rng)                          h + gamma
     z_star = family.argmax(noisy)                               z* = argmax_z noisy . features(z)
     z_eps = family.argmax(family.tilt(noisy, eps * table))      z*(eps), with the same noise
-    (family.features(z_eps) - family.features(z_star)) / eps    grad h(z*(eps)) - grad h(z*), over eps: Theorem 1
+    (family.features(z_eps) - family.features(z_star)) / eps    (grad h(z*(eps)) - grad h(z*)) / eps: Theorem 1
 
 The score of a joint value z is linear in the parameters theta: h(z) = theta . features(z).  So features(z) is
 grad_theta h(z).  theta has one row per image.  z, (B, n, k), holds a one-hot vector for each variable, and is the input
@@ -52,8 +52,8 @@ class Family(ABC):
     """Whether the scores of each variable alone define a law of this variable.  If so, unary_kl() can be computed."""
     noise_on_every_score: bool = False
     """Whether perturb() adds a separate Gumbel variable to each number of theta.  If so, adding a number to a score has
-    the same effect as adding it to the noise, and the density of the noise can be differentiated instead
-    (estimators/perturbed.py)."""
+    the same effect as adding it to the noise, so the density of the noise can be differentiated instead of the law of
+    z* (estimators/perturbed.py)."""
 
     @classmethod
     def complete(cls, n: int, k: int, options: Mapping[str, Value]) -> dict[str, Value]:

@@ -12,7 +12,7 @@ from refimpl.nn.losses import categorical_kl
 def through_softmax(p: np.ndarray, gradient: np.ndarray) -> np.ndarray:
     """Convert a gradient with respect to p = softmax(h), (..., k), to a gradient with respect to h.
 
-    It is multiplied by the Jacobian of the softmax, J = diag(p) - p p^T.
+    The gradient is multiplied by the Jacobian of the softmax, J = diag(p) - p p^T.
     """
     return p * (gradient - (p * gradient).sum(axis=-1, keepdims=True))
 

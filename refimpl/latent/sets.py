@@ -10,8 +10,8 @@ shows how the sum of exp(theta . z) over all z, which is not needed here, can be
     paths(rows, columns)  (rows, columns)                 dynamic programming    dynamic programming
 
 A score of minus infinity excludes an entry, for example a forbidden pair of a matching or a missing edge of a graph.
-If several z are equally good, the first of them in the order of values() is returned.  For matchings it can be any of
-them.
+If several z are equally good, the first of them in the order of values() is returned.  For matchings, any
+of them may be returned.
 """
 from __future__ import annotations
 

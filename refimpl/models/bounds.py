@@ -18,7 +18,7 @@ from refimpl import arguments, joint
 from refimpl.nn.losses import categorical_kl, log_softmax, softplus_sum
 
 SCORES = 8_000_000          # the largest number of scores in a block, which takes 32 MB in float32
-DOUBLE_UP_TO = 1_024        # with more joint values float32 replaces float64, with errors of about 1e-3 nats
+DOUBLE_UP_TO = 1_024        # with more joint values, float32 is used, which causes errors of about 1e-3 nats
 
 
 class Bounds(NamedTuple):
@@ -37,7 +37,7 @@ def bounds(logits: np.ndarray, images, encode: Callable[[np.ndarray], np.ndarray
 
     logits   the decoder's output for every joint value, (K, pixels), in the order of joint.values
     encode   a function that maps images x to h, (B, n, k), the scores of a factorised q; or None if q has no closed
-             form.  Then elbo and gap are NaN
+             form.  With None, elbo and gap are NaN
 
     Raises arguments.NotFinite if a score is not finite.
     """

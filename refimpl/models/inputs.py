@@ -58,10 +58,10 @@ class ClassRow:
         self.dg += weight * np.einsum("bc,bcj->bj", z[:, 0], back.dx.reshape(len(z), self.k, -1))
 
     def every(self, first: Linear) -> np.ndarray:
-        """Return the first layer's output for each image with each class, (B k, H).
+        """Return the first layer's output for every pair of an image and a class, (B k, H).
 
         Only one row of the k x d input matrix is not zero.  So the output for a class is the product of g with the d
-        rows of weights that belong to this class.  All these products together cost as much as one with a full input.
+        rows of weights that belong to this class.  All k products together cost as much as one with a full input row.
         """
         y = (self.g @ self._by_class(first.W)).reshape(-1, first.n_out)
         y += first.b
@@ -112,7 +112,7 @@ class BesideGaussian:
         return first.b + self.g @ first.W[self.n * self.k:]
 
     def every(self, first: Linear) -> np.ndarray:
-        """Return the first layer's output for each image with each joint value, (B K, H).
+        """Return the first layer's output for every pair of an image and a joint value, (B K, H).
 
         It is a sum of a part that depends only on z and a part that depends only on g.
         """

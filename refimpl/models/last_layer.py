@@ -1,4 +1,4 @@
-"""Compute f from many hidden states per image, by the last layer of the decoder.
+"""Compute f from many hidden states per image, with the last layer of the decoder.
 
     a = hidden W + b (784 logits),      f = x . a - sum_d log(1 + e^{a_d})
 
@@ -18,14 +18,14 @@ CACHED = 200        # softplus_sum takes this many outputs at a time: their 784 
 def scores(last: Linear, hidden: np.ndarray, x: np.ndarray, keep: np.ndarray | None = None) -> np.ndarray:
     """Return log p(x given z) in nats, (B, m), for m hidden states of each image x, (B, pixels).
 
-    hidden   the hidden states, (B, m, H + 1), with a last column of 1.  So their product with the matrix W_over_b,
-             whose last row is b, is the logits including the bias.  Adding b separately would need a further pass
+    hidden   the hidden states, (B, m, H + 1), each of which ends with a 1.  So their product with the matrix W_over_b,
+             whose last row is b, contains the bias already.  Adding b separately would need a further pass
              over 784 numbers per state
     keep     an array (B m, pixels) into which the logits are written, or None if they are not needed later
     """
     f = np.matmul(hidden, (x @ last.W_over_b.T)[:, :, None])[:, :, 0]                          # x . a
     rows, flat = hidden.reshape(-1, last.n_in + 1), f.reshape(-1)
-    scratch = np.empty((min(PRODUCT, len(rows)), last.n_out), x.dtype)              # logits, used again for each block
+    scratch = np.empty((min(PRODUCT, len(rows)), last.n_out), x.dtype)              # for the logits of each block
     for start in range(0, len(rows), PRODUCT):
         block = rows[start:start + PRODUCT]
         a = scratch[:len(block)]

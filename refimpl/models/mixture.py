@@ -138,7 +138,7 @@ class MixtureVAE:
                  beta: float = 1.0, **settings) -> DecoderObjective:
         """Estimate the gradient of the loss of a batch without labels, and add it to the parameters' gradients.
 
-        x          the images, (B, pixels), as 0 and 1 in the model's dtype
+        x          the images, (B, pixels), as zeros and ones in the model's dtype
         kl_grad    whether the gradient includes the KL term of the discrete variables
         beta       the weight of the Gaussian's KL term.  If it is 1, the loss is the bound
         settings   the hyperparameters of the estimator, such as eps or tau, and its memory
@@ -207,7 +207,7 @@ class MixtureVAE:
     def classify(self, images) -> np.ndarray:
         """Return the likeliest label of each image of a data.Part, (N,).
 
-        It consists of the likeliest value of each variable.
+        This label consists of the likeliest value of each variable.
         """
         digits = self.k ** np.arange(self.n - 1, -1, -1)
         heads = (self.class_head.forward(self.trunk.forward(x)) for x in images.blocks(BLOCK, self.dtype))

@@ -25,7 +25,7 @@ def neighbour_scores(decoder: MLP, inputs: OneHots | BesideGaussian, x: np.ndarr
     rows = first.W[:n * k].reshape(n, k, -1)                               # a row for each value of each variable
     other = (chosen[:, :, None] + np.arange(1, k)) % k                                  # (B, n, k-1)
 
-    # Compute the first layer's output at z itself, and all n k (k-1) changes of it: differences of rows.
+    # Compute the first layer's output at z itself, and all n k (k-1) changes to it, which are differences of rows.
     base = inputs.constant(first) + rows[np.arange(n), chosen].sum(axis=1)                             # (B, H)
     base = np.concatenate([base, np.ones((batch, 1), base.dtype)], axis=1)              # the 1: see last_layer.scores
     replacement = (np.arange(k)[:, None] + np.arange(1, k)) % k                               # (k, k-1), as in `other`

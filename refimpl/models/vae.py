@@ -63,7 +63,7 @@ class VAE:
                  kl_weight: float = 1.0, **settings) -> DecoderObjective:
         """Estimate the gradient of the loss of a batch, and add it to the parameters' gradients.
 
-        x          the images, (B, pixels), as 0 and 1 in the model's dtype
+        x          the images, (B, pixels), as zeros and ones in the model's dtype
         kl_grad    whether the gradient includes the KL term
         kl_weight  the weight of the KL term.  If it is 1, the loss is the bound
         settings   the hyperparameters of the estimator, and its memory

@@ -30,10 +30,10 @@ def gradcheck(loss: Callable[[], float], values: np.ndarray, grads: np.ndarray, 
     step     the length of the step to either side.  The error of the difference formula grows as step^2, and the
              rounding error grows as 1/step
 
-    An error is divided by the larger of the two derivatives.  As both may by chance be near 0, the divisor is at least
-    the length of the gradient divided by sqrt(size), which is the typical size of a derivative along a random
-    direction.  If the kink of a ReLU lies between the two points, the difference is wrong, but this is rare with such
-    a small step.
+    Each difference is divided by the larger absolute value of the two derivatives.  As both may by chance be near 0,
+    the divisor is at least the length of the gradient divided by sqrt(size), which is the typical size of a derivative
+    along a random direction.  If the kink of a ReLU lies between the two points, the numeric derivative is wrong, but
+    this is rare with such a small step.
 
     Raises TypeError if an array is not float64, because in float32 a difference does not show an error below about one
     percent.  Raises ValueError if the shapes differ, if there is nothing to check, or if loss() returns different

@@ -19,7 +19,7 @@ class Layer:
     n_parameters = 0
 
     def bind(self, values: np.ndarray, grads: np.ndarray) -> None:
-        """Use these n_parameters entries of two flat vectors as this layer's parameters and gradients."""
+        """Use `values` and `grads`, which have n_parameters entries each, as this layer's parameters and gradients."""
 
     def initialise(self, rng: np.random.Generator) -> None:
         """Draw the initial parameters in place."""
@@ -53,7 +53,7 @@ class Linear(Layer):
         self.db = grads[n_weights:]
 
     def initialise(self, rng: np.random.Generator) -> None:
-        """Draw weights and bias uniformly between -1/sqrt(n_in) and 1/sqrt(n_in), like the released code's library."""
+        """Draw W and b uniformly between -1/sqrt(n_in) and 1/sqrt(n_in), as the library of the released code does."""
         bound = 1.0 / np.sqrt(self.n_in)
         self.W[...] = rng.uniform(-bound, bound, self.W.shape)
         self.b[...] = rng.uniform(-bound, bound, self.b.shape)

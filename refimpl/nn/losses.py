@@ -13,7 +13,7 @@ SAFE = 22.0         # e^(4 * 22) = e^88 does not overflow in float32
 def softplus_and_sigmoid(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return log(1 + e^a) and its derivative 1 / (1 + e^-a).  Both are computed from e^-|a|, which cannot overflow."""
     e = np.exp(-np.abs(a))
-    # log1p is accurate even for a tiny e, but slow.  float32 scores of hundreds of nats have larger rounding errors.
+    # log1p is accurate even for a tiny e, but slow.  In float32, the scores have larger rounding errors anyway.
     log_one_plus_e = np.log1p(e) if a.dtype == np.float64 else np.log(1 + e)
     softplus = np.maximum(a, 0) + log_one_plus_e        # log(1 + e^a) = a + log(1 + e^-a)          for a > 0
     sigmoid = np.where(a >= 0, 1, e) / (1 + e)          # e^a / (1 + e^a)                           for a < 0

@@ -76,7 +76,7 @@ class Backward:
 class Network:
     """A sequence of layers.
 
-    At first its parameters are float32 zeros.  nn.parameters.bind can join them with the parameters of other networks,
+    Its parameters are float32 zeros at first.  nn.parameters.bind can join them with the parameters of other networks,
     or change the dtype.
     """
 

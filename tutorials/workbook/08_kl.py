@@ -14,10 +14,10 @@ import numpy as np
 
 
 def kl(q: np.ndarray, log_q: np.ndarray) -> np.ndarray:
-    """Return the KL of each row, (B,)."""
+    """Return the KL term of each row, (B,)."""
     ...
 
 
 def kl_gradient(q: np.ndarray, log_q: np.ndarray) -> np.ndarray:
-    """Return the gradient of the KL of each row with respect to the scores h of this row, (B, k)."""
+    """Return the gradient of each row's KL term with respect to the scores h of that row, (B, k)."""
     ...

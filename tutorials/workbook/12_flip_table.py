@@ -10,9 +10,9 @@ For each variable i, the table contains f with z_i = 0 and f with z_i = 1.  The 
     z_i(eps)    = 1 where l_i + gamma_i + eps gain_i > 0, else 0
     g_i         = (z_i(eps) - z*_i) / eps
 
-f is a function.  It takes an array (..., n) of zeros and ones, with any number of axes before the last, and returns the
-f of each vector, an array (...).  Shapes: z, gamma and g are (B, n), l is (n,), and the table is (B, n, 2).  Units: the
-logits l and the logistic noise gamma are pure numbers; f, gain and g are in nats, and eps is in 1/nat.
+f is a function.  It takes an array (..., n) of zeros and ones, with any number of axes before the last, and returns an
+array (...) with one value for each vector.  Shapes: z, gamma and g are (B, n), l is (n,), and the table is (B, n, 2).
+Units: the logits l and the logistic noise gamma are pure numbers; f, gain and g are in nats, and eps is in 1/nat.
 """
 from collections.abc import Callable
 

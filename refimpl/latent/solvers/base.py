@@ -2,9 +2,10 @@
 
     S(z) = sum_i u_i z_i + sum_{i<j} w_ij z_i z_j,     z in {0, 1}^n          (slide 32; u contains the perturbation)
 
-    argmax(u, w) -> z        u (B, n), w (B, n (n-1)/2) with the pairs in the order of pairs(n); z (B, n) of 0 and 1
+A solver is a function argmax(u, w) -> z.  u has shape (B, n).  w has shape (B, n (n-1)/2), with the pairs in the order
+of pairs(n).  z has shape (B, n) and contains 0s and 1s.
 
-All solvers except coordinate ascent return a z with the largest S(z).  If there are several, it can be any of them.
+All solvers except coordinate ascent return a z with the largest S(z).  In a tie, any of the best z may be returned.
 """
 from __future__ import annotations
 

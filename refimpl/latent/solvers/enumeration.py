@@ -10,7 +10,7 @@ from refimpl.latent.solvers.base import check, products
 
 MOST = 20
 SCORES = 4_000_000          # the number of scores in memory at a time
-KEPT = 16                   # up to this n the features are kept in memory: 71 MB in float64 (for n = 20 it is 1.8 GB)
+KEPT = 16                   # up to this n, the features are kept in memory: 71 MB in float64 (1.8 GB for n = 20)
 
 
 @lru_cache(maxsize=None)
@@ -42,9 +42,9 @@ def all_scores(u: np.ndarray, w: np.ndarray) -> np.ndarray:
 
 
 def _exact(terms: np.ndarray) -> bool:
-    """Return whether every sum of some of these float64 numbers is exact.
+    """Return whether the sum of any subset of these float64 numbers is exact.
 
-    This is so if all numbers are multiples of one unit, and the sum of their absolute values is below 2^53 units.
+    This is the case if all numbers are multiples of one unit, and the sum of their absolute values is below 2^53 units.
     """
     mantissa, exponent = np.frexp(terms[terms != 0])
     digits = (mantissa * 2.0**53).astype(np.int64)

@@ -49,7 +49,7 @@ def _one(u: np.ndarray, w: np.ndarray) -> np.ndarray:
     constraints = []
     if rows:
         bound = np.concatenate([np.zeros(2 * len(up)), np.ones(len(down))])
-        where = row.astype(np.int32), column.astype(np.int32)           # scipy < 1.15 accepts only such indices
+        where = row.astype(np.int32), column.astype(np.int32)           # scipy < 1.15 accepts only int32 indices
         constraints = [LinearConstraint(csr_array((entry, where), shape=(rows, n + len(used))), -np.inf, bound)]
     integrality = np.concatenate([np.ones(n), np.zeros(len(used))])
     found = milp(-np.concatenate([u, w]), integrality=integrality, bounds=Bounds(0, 1), constraints=constraints,
