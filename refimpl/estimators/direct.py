@@ -24,7 +24,7 @@ def estimate(theta: np.ndarray, objective: Objective, rng: np.random.Generator, 
 
         z*(eps) = argmax of  eps sum_i f(z*_1 ... z_i ... z*_n) + h(z) + gamma
 
-    Each term of this sum changes one coordinate of z* and leaves the others as they are.
+    In each term of this sum, one coordinate of z* is replaced, and the others stay as they are.
     """
     family, eps = family or Independent(*theta.shape[1:]), temperature("eps", eps)
     noisy = family.perturb(theta, rng)                                      # h + gamma

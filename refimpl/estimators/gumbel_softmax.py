@@ -2,9 +2,8 @@
 
     z = softmax((h + gamma) / tau)      is differentiable, so grad_h f(z) = J df/dz / tau,  J = diag(z) - z z^T
 
-This is a biased estimate of grad_h E_q f at every tau > 0, because f is evaluated between the one-hot vectors, although
-the model has no values of z there.  For pair scores the softmax runs over all joint values (see relax() of each
-family).
+This is a biased estimate of grad_h E_q f at every tau > 0, because f is evaluated between the one-hot vectors, at
+points that are not values of z.  For pair scores, the softmax runs over all joint values (see relax() of each family).
 """
 from __future__ import annotations
 

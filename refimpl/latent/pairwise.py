@@ -2,9 +2,10 @@
 
     h(z) = sum_i u_i z_i + sum_{i<j} w_ij z_i z_j          z in {0, 1}^n, theta = (u, w), features(z) = (z_i, z_i z_j)
 
-The noise is low-dimensional: gamma_i(1) - gamma_i(0) is added to u_i.  A solver finds z*, the arg max of the perturbed
-score.  The law q(z) of z* is not the Gibbs distribution exp(h) / Z, and has no closed form.  So training has no KL
-term, and there is no ELBO to report.  Models are compared by the exact log-likelihood, which does not depend on q.
+The noise is low-dimensional: only gamma_i(1) - gamma_i(0) is added to u_i.  A solver finds z*, the arg max of the
+perturbed score.  The law q(z) of z* is not the Gibbs distribution exp(h) / Z, and has no closed form.  So training has
+no KL term, and there is no ELBO to report.  Models are compared by the exact log-likelihood, which does not depend on
+q.
 """
 from __future__ import annotations
 
@@ -30,8 +31,8 @@ class Pairwise(Family):
 
     theta, (B, n + n (n-1)/2), holds u and then w, in the order of solvers.base.pairs(n).
 
-    non_negative  if it is True, w = softplus(v), where v is the encoder's output, because max-flow needs w >= 0.
-                  Otherwise w = v
+    non_negative  whether w = softplus(v), where v is the encoder's output.  This makes w >= 0, as max-flow requires.
+                  If it is False, w = v
     pair_start    the initial value of v.  If it is 0 and the softplus is used, every w is 0.7 at the start.  Such pair
                   scores are so large that they set each variable to 1, whatever the image is
 

@@ -15,7 +15,7 @@ to enumerate the classes.
 
 c is one class with ten values (n = 1 and k = 10), or n attributes with two values each (slides 2 and 25).  A label is
 the index of a joint value in the order of joint.values.  c is sampled by a Gumbel arg max, and any estimator can be
-used for its gradient.  g = mu + s xi is reparameterised.
+used for the gradient with respect to h.  g = mu + s xi is reparameterised.
 """
 from __future__ import annotations
 

@@ -22,8 +22,8 @@ def gradcheck(loss: Callable[[], float], values: np.ndarray, grads: np.ndarray, 
               directions: int = 8, step: float = 1e-5) -> list[Check]:
     """Compare `grads` with central differences of loss() along random unit directions, and return a Check for each.
 
-    loss     a function without arguments that reads `values` and returns a number.  It must return the same number if
-             it is called again
+    loss     a function without arguments that reads `values` and returns a number.  It must return the same number
+             whenever it is called at the same `values`
     values   any float64 array, such as the flat parameters of a network or its input.  It is changed in place, and
              restored at the end
     grads    the gradient at `values` that the backward pass has computed.  It is copied first

@@ -20,7 +20,7 @@ class Pass:
     """A forward pass of a network, with the output y, (rows, n_out).
 
     The pass becomes stale when an optimiser updates the parameters.  The input x is not copied, so do not change it in
-    place before the backward pass: the gradient would change, too.
+    place before the backward pass: this would change the gradient.
     """
 
     def __init__(self, network: Network, x: np.ndarray) -> None:

@@ -56,7 +56,7 @@ def _first_best(scores: np.ndarray, u: np.ndarray, w: np.ndarray) -> np.ndarray:
     """Return the index of the first exact maximiser for each image, (B,).
 
     `scores`, (B, 2^n), contains rounding errors.  If several scores are so close together that these errors could
-    decide which one is the largest, the close scores are summed again without rounding.
+    decide which one is the largest, the close scores are compared again without rounding.
     """
     best = scores.argmax(axis=1)
     size = np.abs(u).sum(axis=1) + np.abs(w).sum(axis=1)

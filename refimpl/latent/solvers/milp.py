@@ -3,8 +3,8 @@
     maximise sum u_i z_i + sum w_ij y_ij,   z binary,  0 <= y <= 1
     w_ij > 0:  y_ij <= z_i,  y_ij <= z_j            w_ij < 0:  y_ij >= z_i + z_j - 1
 
-At the optimum y_ij = z_i z_j.  If w_ij > 0, the optimum makes y_ij as large as possible, so only an upper bound is
-needed.  If w_ij < 0, only a lower bound is needed.
+At the optimum, y_ij = z_i z_j.  If w_ij > 0, y_ij becomes as large as possible, so only upper bounds are needed.
+If w_ij < 0, it becomes as small as possible, so only lower bounds are needed.
 """
 from __future__ import annotations
 
