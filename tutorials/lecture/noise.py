@@ -31,7 +31,7 @@ def race(figure: Figure) -> None:
     z_star, z_eps = direct.argmax_pair(H, F, eps, noise)
     q = gumbel.choice_probabilities(H)
     shares = ", ".join(f"{name} {share:.3f}" for name, share in zip(NAMES, q))
-    slide.formula(figure, 0.04, 0.74, "Clock z has the rate exp h(z). It rings first with the chance softmax(h):", 22)
+    slide.formula(figure, 0.04, 0.74, "Clock z has the rate exp h(z). It rings first with probability softmax(h):", 22)
     slide.formula(figure, 0.04, 0.67, shares + " (Theorem 2)", 22)
     slide.formula(figure, 0.04, 0.59, f"○ first race: z* = {NAMES[z_star]}     "
                   f"● times × exp(−ε f), ε = {eps:g}: z(ε) = {NAMES[z_eps]}", 22)
@@ -119,7 +119,7 @@ def atoms(figure: Figure) -> None:
     quotient = [direct.gradient(h, f, value, coins)[:, 1].mean() for value in eps]
     ax.loglog(eps, quotient, color=plots.FURTHER[0], linewidth=5)
     ax.loglog(eps, direct.expected_gradient(h, f, eps)[:, 1], color=plots.FURTHER[1], linewidth=5)
-    ax.text(0.004, 1.7 * quotient[0] / 4, "coins: no limit", color=plots.FURTHER[0], fontsize=26)
+    ax.text(0.004, 1.7 * quotient[0] / 4, "coin flips: no limit", color=plots.FURTHER[0], fontsize=26)
     ax.text(0.0012, 0.62, f"Gumbel noise: tends to {exact.gradient(h, f)[1]:g}, the gradient", fontsize=26,
             color=plots.FURTHER[1], va="bottom")
     ax.set(xlabel="ε, 1/nat", ylabel="mean of the estimate", xlim=(0.001, 1), ylim=(0.2, 900))
