@@ -26,14 +26,14 @@ PAGES = (
     ("The paper’s proof: the mixed second derivative of G does not depend on the order", proof.order),
     ("Theorem 1 in numbers: as ε falls, the mean of the estimate tends to the gradient", proof.numbers),
     ("Gumbel noise is a race of alarm clocks, and ε f changes their speed", noise.race),
-    ("The joint law of the two winners is known exactly: a draw can only move to a higher f", noise.joint_law),
+    ("The joint law of the two winners is known exactly, and f of the second is never lower", noise.joint_law),
     ("Sharing the noise between the two arg maxes lowers the variance from order 1/ε² to 1/ε", noise.sharing),
     ("A small ε is noisy and a large one is biased: the best ε is known exactly", noise.errors),
     ("At finite ε the mean of the estimate is the exact gradient of another objective, T", noise.tilted),
     ("Noise without a density breaks the theorem: with coin flips the quotient grows like 1/ε", noise.atoms),
     ("On MNIST two arg maxes leave a plateau at once; the exact gradient can stay there for epochs",
      training.bounds),
-    ("Sum where the sum is cheap: two arg maxes are for problems where only the arg max is cheap",
+    ("Where the sum is cheap, compute it: two arg maxes are for problems with only a cheap arg max",
      training.seconds))
 
 
