@@ -105,7 +105,8 @@ def unknown(what: str, given: str, known: Iterable[str], elsewhere: Mapping[str,
     near = get_close_matches(str(given), [*known, *elsewhere], 1)
     suggestion = f"did you mean {near[0] if near[0] in known else elsewhere[near[0]]!r}? " if near else ""
     separator = "; " if any("," in name for name in known) else ", "
-    return f"unknown {what} {given!r}; {suggestion}there are {separator.join(known)}"
+    verb = "is only" if len(known) == 1 else "are"
+    return f"unknown {what} {given!r}; {suggestion}there {verb} {separator.join(known) or 'none'}"
 
 
 class Options(Mapping[str, Value]):
