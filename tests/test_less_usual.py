@@ -209,7 +209,8 @@ def test_pictures_of_attributes_use_test_images(monkeypatch):
     monkeypatch.setattr(curves, "accuracies", lambda *arguments: "curves")
     for name in ("samples", "switched"):
         monkeypatch.setattr(runs, name, lambda run, part, name=name: seen.append((name, part)) or name)
-    settings = SimpleNamespace(label=lambda: "words", entry=SimpleNamespace(name="faces", attributes=("smile",), classes=2))
+    entry = SimpleNamespace(name="faces", attributes=("smile",), classes=2)
+    settings = SimpleNamespace(label=lambda: "words", entry=entry)
     test = SimpleNamespace(labels=np.array([0]))
     pictures = runs.mixture(SimpleNamespace(settings=settings), [], SimpleNamespace(train=1, valid=2, test=test))
     assert pictures == {f"{name}.png": name for name in ("curves", "samples", "switched")}
