@@ -10,7 +10,7 @@ import numpy as np
 
 
 def one_line(text: object) -> str:
-    """Return str(text), where Python escapes replace all characters that would break the line or move the cursor.
+    """Return str(text), with Python's escape sequences for characters that would break the line or move the cursor.
 
     This is needed because a path or a word on the command line may contain any character except NUL.
     """
@@ -162,11 +162,11 @@ def array(name: str, value: object) -> np.ndarray:
         if _masked(value):                                          # np.asarray would drop the mask silently
             raise TypeError(f"{name} must not be a masked array")
     except RecursionError:
-        raise ValueError(f"{name} must be an array, not a list that holds itself") from None
+        raise ValueError(f"{name} must be an array, not a list that contains itself") from None
     try:
         found = np.asarray(value)
     except (ValueError, TypeError, OverflowError):
-        raise ValueError(f"{name} must be an array, its rows all of one length") from None
+        raise ValueError(f"{name} must be an array with rows of equal length") from None
     if found.ndim > MOST_AXES:                                      # NumPy's own limit is 32 in some of its functions
         raise ValueError(f"{name} must have at most {MOST_AXES} axes, got {found.ndim}")
     return found
@@ -251,7 +251,7 @@ def perturbation(eps: np.ndarray, f: np.ndarray) -> None:
 
 
 def no_overflow(result: np.ndarray, name: str, allowed: str) -> np.ndarray:
-    """Return `result`.  Raise ValueError if an entry of it has overflowed.
+    """Return `result`.  Raise ValueError if one of its entries has overflowed.
 
     The message begins with the words "`name` must `allowed`", for example "eps must be larger".
     """
@@ -266,7 +266,7 @@ def integer(name: str, value: object, least: int, most: int = 10**300) -> int:
     Raises TypeError if `value` is not a number, and ValueError if it is not whole or is outside the range.
     """
     number = array(name, value)
-    # A Python int beyond 64 bits makes an array of objects.
+    # NumPy turns a Python int beyond 64 bits into an array of objects.
     huge = isinstance(value, int) and number.dtype == object
     if number.ndim or (number.dtype.kind not in "fiu" and not huge):
         raise TypeError(f"{name} must be a whole number, got {type(value).__name__}")

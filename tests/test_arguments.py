@@ -104,10 +104,10 @@ def test_flag_must_be_true_or_false():
 def test_array_rejects_cyclic_and_ragged_lists_and_more_than_24_axes():
     cyclic = [1.0]
     cyclic.append(cyclic)
-    refused(lambda: arguments.array("h", cyclic), "^h must be an array, not a list that holds itself$")
+    refused(lambda: arguments.array("h", cyclic), "^h must be an array, not a list that contains itself$")
     refused(lambda: arguments.array("h", np.zeros((1,) * 25)), "^h must have at most 24 axes, got 25$")
     assert arguments.array("h", np.zeros((1,) * 24)).ndim == 24
-    refused(lambda: arguments.array("h", [[1, 2], [1]]), "^h must be an array, its rows all of one length$")
+    refused(lambda: arguments.array("h", [[1, 2], [1]]), "^h must be an array with rows of equal length$")
 
 
 def test_error_about_minus_infinity_explains_how_to_exclude_a_value():

@@ -143,7 +143,7 @@ def test_run_is_rejected_if_it_needs_more_memory_than_available(monkeypatch):
     monkeypatch.setattr(loop, "available", lambda: needed)
     loop._refuse_what_does_not_fit(settings)
     monkeypatch.setattr(loop, "available", lambda: needed - 1)
-    with pytest.raises(InputError, match="^it needs at least .* GB of memory"):
+    with pytest.raises(InputError, match="^the run needs at least .* GB of memory"):
         loop._refuse_what_does_not_fit(settings)
 
 

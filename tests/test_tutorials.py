@@ -247,7 +247,7 @@ def test_chapter_saves_its_figures_when_run_from_any_folder(tmp_path):
     figures = sorted(path.name for path in (tmp_path / "kept").iterdir())
     assert figures and figures == [f"01_staircase-{place + 1}.png" for place in range(len(figures))]
     assert done.stdout.count("Figure: kept") == len(figures) and "no display" not in done.stdout
-    assert "--save-figures DIR keeps them" in program(SOURCES[0], tmp_path).stdout
+    assert "--save-figures DIR saves them" in program(SOURCES[0], tmp_path).stdout
 
 
 FIRST = ("import start    # if it is not found: clone the whole repository, and run this chapter in its folder "

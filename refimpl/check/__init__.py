@@ -51,8 +51,8 @@ def gradient(function: Callable, h: np.ndarray, f: np.ndarray | Callable, eps: f
     h          the scores, (k,) with k >= 2, or (n, k) for n variables.  With n variables, `function` takes h and noise
                of shape (draws, n, k) and returns (draws, n, k).  All k^n joint values, at most 4,096, are enumerated
     f          an array (k,), not constant, or (k, ..., k) for n variables.  It can also be a function that takes z,
-               (draws, k) or (draws, n, k), and returns f(z), (draws,).  This z can lie between the one-hot vectors.
-               `function` receives such an f unchanged
+               (draws, k) or (draws, n, k), and returns f(z), (draws,).  It may be called at points z between the
+               one-hot vectors.  `function` receives such an f unchanged
     eps        a number above 0
     samples    the number of draws, at least 1,000.  The default is 100,000, or fewer if k^n is above 500
     rng        the generator of the noise, by default numpy.random.default_rng(0)

@@ -180,7 +180,7 @@ def read(name: str, value: object) -> tuple[np.ndarray, str]:
 def of_z(convert: Callable | None) -> Callable:
     """Return a function `values` such that values(f, z) returns f(z) as float64, (draws,).
 
-    z, (draws, n, k) or (draws, k), is converted by `convert` first.
+    First, `convert` is applied to z, which has shape (draws, n, k) or (draws, k).
     """
     def values(f: Callable, z: np.ndarray) -> np.ndarray:
         handed = z if convert is None else _guarded("convert(z)", None, convert, z)

@@ -14,7 +14,7 @@ from refimpl.check.laws import snapped
 from refimpl.check.problem import Problem
 from refimpl.check.slips import ACCEPTED, Decoded, Draws, Score, Slip, cooled
 
-TOP = 16                    # for several variables, near-ties are searched among this many best joint values
+TOP = 16                    # with several variables, near-ties are sought among so many of the best joint values
 ROUNDED = 20_000            # the number of draws that are simulated to find the share of near-ties
 
 
@@ -40,10 +40,10 @@ class Match:
 
 
 def _gap(draws: Draws, slip: Slip, rows: np.ndarray, plus: np.ndarray, minus: np.ndarray) -> np.ndarray:
-    """Return gap / largest score for each of the draws `rows`, (rows,).
+    """Return an array, (rows,), with the gap of each of the draws `rows`, divided by the largest score of the draw.
 
-    The function has returned a positive entry at `plus` and a negative entry at `minus`, (rows, n) each.  The gap says
-    how far the scores of these values are below the best scores of the slip.
+    The places of the positive and negative entries that the function has returned are `plus` and `minus`, (rows, n)
+    each.  The gap says how far the scores of these values are below the best scores of the slip.
     """
     problem = draws.problem
     step = max(abs(score.f) for score in (slip.plus, slip.minus) if score is not None)
@@ -72,7 +72,7 @@ def _joint_gap(problem: Problem, slip: Slip, above: np.ndarray, below: np.ndarra
                minus: np.ndarray) -> np.ndarray:
     """Return the gap, (rows,), for several variables.  `above` and `below` have shape (rows, K).
 
-    Several pairs of joint values can have the difference that the function has returned.  The smallest gap is taken.
+    If several pairs of joint values have the difference that the function has returned, the smallest gap is taken.
     """
     n, k = problem.h.shape
     weights = np.random.default_rng(0).random((n, k))

@@ -18,7 +18,7 @@ def factors(problem: Problem, draws: int) -> dict[str, float]:
 
 WORDS = {"times eps": "the factor 1/eps is missing", "over eps": "it is divided by eps twice",
          "half": "it is half of what it should be, as if divided by 2 eps", "twice": "it is twice what it should be",
-         "over draws": "it is divided by the number of draws, as if the loss were their mean: take the sum",
+         "over draws": "it is divided by the number of draws, as if the loss were a mean over them: take the sum",
          "over values": "it is divided by the number of values k",
          "times eps over draws": "the factor 1/eps is missing, and it is divided by the number of draws",
          "times 2 eps": "it is multiplied by 2 eps", "half of eps": "it is multiplied by eps / 2",

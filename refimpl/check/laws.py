@@ -1,4 +1,4 @@
-"""Test a slip by counts, for a function that draws its own noise.
+"""Test by counts whether a slip explains the results of a function that draws its own noise.
 
 A value is left if it is the first arg max of a draw and not the second; it is reached if it is the second and not the
 first.  The number of draws in which a value is left, or reached, is binomial.  So this number can be tested exactly
@@ -87,7 +87,7 @@ def sampled(problem: Problem, slip: Slip, draws: int, rng: np.random.Generator) 
 def simulated(problem: Problem, slip: Slip, draws: int, rng: np.random.Generator) -> Counts:
     """Simulate draws of this slip, and return their Counts.
 
-    The number is `draws`, but from 1,000 to SIMULATED, and it is smaller if there are many joint values.
+    At least 1,000 and at most SIMULATED draws are made, and fewer than `draws` if there are many joint values.
     """
     total, block = None, max(1, 1_000_000 // len(problem.f))
     draws = max(1_000, min(draws, SIMULATED, 5_000_000 // len(problem.f)))
@@ -101,7 +101,7 @@ def simulated(problem: Problem, slip: Slip, draws: int, rng: np.random.Generator
 def excluded(counts: Counts, problem: Problem, slip: Slip, rng: np.random.Generator) -> bool:
     """Return whether the counts exclude this slip.
 
-    If the slip has no closed form, it is first compared with a few simulated draws.  Most slips are excluded by these.
+    If the slip has no closed form, the counts are first compared with 4,000 simulated draws, which exclude most slips.
     """
     few = exact_chances(problem, slip) is None and chance(counts, problem, slip, rng, 4_000) < LEVEL
     return few or chance(counts, problem, slip, rng) < LEVEL
@@ -161,7 +161,7 @@ def smallest(misfit, least: float = -3.0, most: float = 3.0) -> float:
 
 
 def snapped(value: float, within: float) -> float:
-    """Return the nearest usual number.  If it differs from `value` by a factor above exp(within), return `value`."""
+    """Return the usual number nearest to `value`, or `value` if the two differ by a factor of at least exp(within)."""
     usual = np.array([0.1, 0.2, 0.25, 0.3, 1 / 3, 0.4, 0.5, 0.6, 2 / 3, 0.7, 0.75, 0.8, 0.9, 1, 1.5, 2, 3, 4, 5, 10])
     nearest = usual[np.abs(np.log(usual / value)).argmin()]
     return float(nearest if abs(np.log(nearest / value)) < within else value)

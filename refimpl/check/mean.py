@@ -20,7 +20,7 @@ SIMULATED = 40_000
 
 
 class Known(NamedTuple):
-    """Holds means and variances of known estimators, (n, k) each, by name.
+    """Holds, by name, the means and the variances of the known estimators, each an array of shape (n, k).
 
     `errors` holds the standard errors of the means: 0 for exact means, above 0 for simulated ones.
     """
@@ -58,7 +58,7 @@ def known(problem: Problem, rng: np.random.Generator) -> Known:
 class Mean(NamedTuple):
     """Holds the result for the mean of the function's gradients, and the sentences about it for the report."""
 
-    name: str                           # the known mean with which this mean agrees, "both" or "neither"
+    name: str                           # the known mean that agrees with this mean, or "both" or "neither"
     distances: dict[str, float]         # the distance of this mean from each known mean, in standard errors
     bias: float
     sentences: list[str]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import ndtri
 
-RARE = 16.0                 # so many gradients of the largest size may be missing by chance
+RARE = 16.0                 # this many gradients of the largest size may have been missed by chance
 
 
 class Moments(NamedTuple):
@@ -59,7 +59,7 @@ def none(origin: np.ndarray) -> Moments:
 
 
 def threshold(tests: int, chance: float = 1e-6) -> float:
-    """Return a number t of standard errors.
+    """Return a threshold t in standard errors.
 
     With probability `chance`, at least one of `tests` normal variables is farther than t standard errors from its mean.
     """

@@ -39,11 +39,11 @@ class Problem(NamedTuple):
         return self._corner(self.q).prod(axis=-1)
 
     def _corner(self, values: np.ndarray) -> np.ndarray:
-        """Return, for each joint value z, the n entries of `values`, (n, k), at z_1 ... z_n: an array (K, n)."""
+        """Return an array (K, n) with values[i, z_i] in the row of z and in column i; `values` has shape (n, k)."""
         return values[np.arange(len(self.h)), self.digits]
 
     def scores(self, values: np.ndarray) -> np.ndarray:
-        """Return, for each joint value z, the sum of the n entries of `values` at z_1 ... z_n.
+        """Return, for each joint value z, the sum of values[..., i, z_i] over the n variables i.
 
         `values` has shape (..., n, k), and the result has shape (..., K).
         """

@@ -40,7 +40,7 @@ class Finding:
 
 def run(hook: Hook, problem: Problem, samples: int, rng: np.random.Generator, allowed: list[str],
         f_gradient: Callable) -> Finding:
-    """Call the function on `samples` draws of the noise, in blocks, and return what explains its results.
+    """Call the function on `samples` draws of the noise, in blocks, and return the explanations of its results.
 
     `allowed` lists the precisions in which the function may compute, finest first.
     """
@@ -123,7 +123,7 @@ def _usual(hypothesis: Hypothesis) -> bool:
 
 
 def _unequal(block: slips.Draws, slip: slips.Slip, decoded: slips.Decoded, allowed: list[str]) -> int:
-    """Return the number of draws that differ from this slip.  A draw that differs only by a factor counts, too."""
+    """Return the number of draws that differ from this slip.  A draw that differs only by a factor is counted, too."""
     if not decoded.fits:
         return len(block.noise)
     plus, minus = block.expected(slip)

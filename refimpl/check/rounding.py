@@ -64,6 +64,6 @@ def of_value(found: float, wanted: float, allowed: list[str], eps: float) -> str
 
 
 def few_digits(value: float, precision: str) -> bool:
-    """Return whether `value` or its reciprocal is a number of this precision, up to errors of single precision."""
+    """Return whether `value` or its reciprocal can be written in this precision, up to errors of single precision."""
     tries = np.array([value, 1 / value, 0.5 / value])
     return bool((np.abs(to(precision, tries) - tries) <= 2e-7 * np.abs(tries)).any()) or abs(value) > 65504

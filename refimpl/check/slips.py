@@ -33,7 +33,7 @@ class Slip(NamedTuple):
     minus: Score | None
     unit: float                         # the factor of the difference
     words: str                          # a phrase for the report
-    negated: str = ""                   # the phrase for minus this estimator; if it is empty, `words` is used
+    negated: str = ""                   # the phrase for minus this estimator; if empty, it is made from `words`
     law: str = "gumbel"                 # the law of the noise, if the function draws its own
     shared: bool = True                 # whether both arg maxes have the same noise
 
@@ -169,13 +169,13 @@ class Decoded(NamedTuple):
 
     plus: np.ndarray                    # (draws, n), the place of the positive entry, or -1 if there is none
     minus: np.ndarray                   # (draws, n), the place of the negative entry, or -1 if there is none
-    fits: bool                          # whether each row has at most one + and one -, and all entries one size
+    fits: bool                          # whether a row has at most one + and one -, and all have the same size
     least: float                        # the smallest |entry| that is not zero; 0 if all entries are zero
     most: float                         # the largest |entry|
 
     @property
     def moved(self) -> np.ndarray:
-        """Return, for each draw, whether its gradient is not zero, (draws,)."""
+        """Return a bool array, (draws,), that marks the draws whose gradient is not zero."""
         return ((self.plus >= 0) | (self.minus >= 0)).any(axis=-1)
 
 

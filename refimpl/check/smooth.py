@@ -84,7 +84,7 @@ def _named(seen: Seen, name: str, words: str, factor: float | None) -> dict[Hypo
 def _factor(seen: Seen, template: np.ndarray) -> float | None:
     """Return a number c with g = c * template in every draw, or None if there is none.
 
-    If the template was computed with other noise than g, it is enough that both sides have the same law.
+    If g and the template were computed from different noise, it is enough that both sides have the same law.
     """
     g, size = seen.g, np.abs(template).max()
     if size == 0:

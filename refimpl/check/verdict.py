@@ -1,4 +1,4 @@
-"""Choose an explanation that fits on the given problem and, if several fit there, also on further problems."""
+"""Choose an explanation that fits the given problem and, if several fit it, also further problems."""
 from __future__ import annotations
 
 import math
@@ -22,7 +22,7 @@ IS = {"direct": "It is the direct gradient.", "two-sided": "It is the two-sided 
 
 
 class Decided(NamedTuple):
-    """Holds the verdict, and the explanations that fit on all problems."""
+    """Holds the verdict, and the explanations that fit all problems."""
 
     left: dict[Hypothesis, str]
     holds: bool | None
@@ -49,12 +49,12 @@ def decide(finding: Finding, explain: Callable[[Problem, int], Finding], two_sid
             break
         both = {each: words for each, words in left.items() if each in other.explanations}
         if not both and any(map(accepted, left)):
-            differs = True                                  # there the function is another estimator
+            differs = True                                  # on that problem the function is another estimator
             continue
         if len(both) < len(left):
             tried.append(other.problem)
         left, sure = both, True
-    if differs and len(left) > 1:                           # the direct gradient fits only on the given problem
+    if differs and len(left) > 1:                           # the direct gradient fits only the given problem
         if named := _elsewhere(finding, explain):
             return named
     here = _coincide(finding, left, tried)
@@ -83,7 +83,7 @@ def _again(finding: Finding, explain: Callable[[Problem, int], Finding]) -> Iter
 
 
 def _elsewhere(finding: Finding, explain: Callable[[Problem, int], Finding]) -> Decided | None:
-    """Return a verdict if exactly one explanation fits on two further problems and is not a correct direct gradient.
+    """Return a verdict if exactly one explanation fits two further problems and is not a correct direct gradient.
 
     Otherwise return None.
     """
@@ -110,7 +110,7 @@ def _clause(hypothesis: Hypothesis, words: str) -> str:
 
 
 def _coincide(finding: Finding, left: dict[Hypothesis, str], tried: list[Problem]) -> str:
-    """Return a sentence on the explanations that fit on the given problem but not on all the problems `tried`.
+    """Return a sentence on the explanations that fit the given problem but not all the problems in `tried`.
 
     If there are no such explanations, return "".
     """
@@ -140,19 +140,19 @@ def _accepted(finding: Finding, left: dict[Hypothesis, str], here: str, two_side
     if by_draws and finding.explanations and finding.best_unequal < finding.moments.draws:
         if finding.odd_share:
             return Decided(left, None, f"{CANNOT}: {finding.best_unequal:,} draws differ from the direct gradient's, "
-                           f"each at a near-tie of {finding.precision}, but they are too many or too few for its "
-                           f"rounding. If the function computes in {finding.precision}, pass "
+                           f"each at a near-tie of {finding.precision}, but there are too many or too few of them "
+                           f"for its rounding. If the function computes in {finding.precision}, pass "
                            f"precision='{finding.precision}'.{here}")
         return Decided(left, True, IS[names[0]] + here)
     slip = slips.slips(problem)[names[0]]
     if finding.own_noise:
-        return Decided(left, None, "Its law is that of the direct gradient, but it does not use the noise that it is "
-                                   "given: it draws its own. Rename its fourth parameter to rng to have only its law "
-                                   f"checked.{here}")
+        return Decided(left, None, "The law is that of the direct gradient, but the function does not use the noise "
+                                   "that it is given: it draws its own. To have only its law checked, rename its "
+                                   f"fourth parameter to rng.{here}")
     if finding.by_draws:
-        return Decided(left, False, "Mean and variance are those of the direct gradient, but it does not use the noise "
-                                    "that it is given: it draws its own from a fixed seed, or takes its entries in "
-                                    f"another order.{here}")
+        return Decided(left, False, "Mean and variance are those of the direct gradient, but the function does not use "
+                                    "the noise that it is given: it draws its own from a fixed seed, or uses the given "
+                                    f"entries in another order.{here}")
     chance = laws.expected_changes(problem, slip)
     chance = finding.moved / finding.moments.draws if chance is None else chance
     expected = chance * finding.moments.draws

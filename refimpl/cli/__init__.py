@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             os.getcwd()
         except FileNotFoundError:
-            raise InputError("the current folder has been deleted; change to one that is there") from None
+            raise InputError("the current folder has been deleted; change to one that exists") from None
         status = options.run(options)
         if sys.stdout is not None:              # it is None if the caller closed it, as >&- does
             sys.stdout.flush()

@@ -134,7 +134,7 @@ def quickstart(options: argparse.Namespace) -> int:
     print("1. The mathematics in numbers: every claim is compared with its exact value.\n")
     failed = verify_and_print(6, 0, 200_000, out)
     print("\n2. A discrete auto-encoder on MNIST: an arg max encodes each image as ONE of ten values, and a decoder "
-          "draws\n   the image again from this value. The encoder is trained by the difference of two arg maxes "
+          "redraws\n   the image from this value. The encoder is trained by the difference of two arg maxes "
           "(direct optimisation).\n")
     run, settings = out / "mnist", VAESettings().resolved()
     if (run / FILE).exists():

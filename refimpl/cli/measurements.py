@@ -14,7 +14,7 @@ from refimpl.cli.commands import noted
 
 
 def _below(heading: str) -> Callable[[str], None]:
-    """Return a function that prints a line, and at its first call the heading above that line.
+    """Return a function that prints a line; at its first call it prints the heading first.
 
     So nothing is printed if the arguments are rejected.
     """
@@ -66,7 +66,7 @@ def variance(options: argparse.Namespace) -> int:
           + "Standard deviation of the encoder gradient, nats (± standard error)\n"
           f"{'eps, tau':>8s} {'direct, exact':>15s} {'direct, sampled':>22s} {'Gumbel-softmax, sampled':>26s}")
     for row in rows:
-        direct = f"{row.direct:13.4g} ± {row.direct_error:.1g}" if row.direct else f"{'no draw changed it':>21s}"
+        direct = f"{row.direct:13.4g} ± {row.direct_error:.1g}" if row.direct else f"{'no winner changed':>21s}"
         print(f"{row.temperature:8.1f} {row.direct_exact:15.4g} {direct} "
               f"{row.gumbel_softmax:17.4g} ± {row.gumbel_softmax_error:.1g}")
     print(f"Picture: {options.out / 'variance.png'}")

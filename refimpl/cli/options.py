@@ -115,7 +115,7 @@ def _sources(settings: type[RunSettings]) -> dict[str, Mapping[str, Setting]]:
 def _declared(settings: type[RunSettings]) -> dict[str, Setting]:
     """Return the settings that the estimators and families declare, by the name of the setting.
 
-    A name that is already a field of `settings` or another option is left out, because an option has only one meaning.
+    A name that is already a field of `settings` or another option is left out, as an option can have only one meaning.
     """
     taken = {*settings.__dataclass_fields__, *OTHER_OPTIONS}
     return {name: setting for source in reversed(_sources(settings).values()) for name, setting in source.items()

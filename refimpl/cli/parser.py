@@ -20,9 +20,9 @@ from refimpl.system.files import folder_name
 EXPERIMENTS = ("binary", "joint", "structured", "latent-sizes", "convergence", "plateau", "plateau-exits",
                "plateau-tests", "tuning", "semi-supervised", "labelled-terms", "label-weights", "label-steps", "faces",
                "jigsaw", "jigsaw-tuning")
-SEE, TRAIN, COMPARE, PAPER, KEEP = ("See it", "Train it", "Compare it", "Make the paper's figures again",
+SEE, TRAIN, COMPARE, PAPER, KEEP = ("See it", "Train it", "Compare it", "Reproduce the paper's figures",
                                     "For maintainers")
-SAVED = "file for the picture, whose suffix chooses the format: .png, .pdf or .svg"
+SAVED = "file for the picture; its suffix, .png, .pdf or .svg, chooses the format"
 OVERWRITES = "overwrite these files, which the repository tracks"
 
 
@@ -66,7 +66,7 @@ def make_parser() -> argparse.ArgumentParser:
                       "open a window with sliders for eps, f and h, for three values of z",
                       example="--save explorer.png")
     _add_scores(explore, "H,H,H", "-1,2,0", "those of the chapters")
-    explore.add_argument("--save", type=Path, metavar="FILE", help=f"{SAVED}; then no window is opened")
+    explore.add_argument("--save", type=Path, metavar="FILE", help=f"{SAVED}; with --save no window is opened")
 
     for kind in KINDS.values():
         trained = command(TRAIN, kind.COMMAND, partial(commands.train, kind), kind.SUMMARY, "; continue with --resume",

@@ -27,10 +27,10 @@ class Parser(argparse.ArgumentParser):
     elsewhere: dict[str, str]
     """Maps the last word of each command to the whole command.
 
-    If a name is unknown here, the error message can suggest a command of another place from this table.
+    If the user types a word that is not a command here, the error message can suggest a command from this table.
     """
     example = ""
-    """The options of an example that --help shows.  It must work without any change."""
+    """The options of an example that --help shows.  The example must work without any change."""
     below: Commands | None = None
     """The subcommands, or None if there are none."""
 

@@ -1,6 +1,6 @@
 """Define the text that is printed about a run of each kind.
 
-This is the heading, a line per epoch, the result, and the name of the run's folder.
+It consists of a heading, a line per epoch, the result, and the name of the run's folder.
 """
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def load(name: str, data_dir: str | os.PathLike | None = None, limit: int | None
     """Return the images and labels of a data set.
 
     name      one of NAMES, or FILE.npz with your own images (see own.py).  mnist, fashion-mnist and faces have 50,000
-              images for training, 10,000 for validation and 10,000 for the test.  For mnist and fashion-mnist, the
+              images for training, 10,000 for validation and 10,000 for testing.  For mnist and fashion-mnist, the
               validation part consists of the last 10,000 of the original 60,000 training images.
     data_dir  the folder that is searched first, before the shipped folder data/.  The default is the
               environment variable REFIMPL_DATA_DIR, if it is set.

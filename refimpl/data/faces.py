@@ -41,13 +41,13 @@ NUISANCES: dict[str, tuple[float, float]] = {
     "eyes apart": (3.7, 4.4),       # distance of each eye from the middle line, pixels
     "eye size": (0.9, 1.35),        # radius, pixels
     "line": (1.0, 1.8),             # thickness of the head's outline and of the mouth, pixels
-    "mouth": (0.5, 0.62),           # its distance below the middle, a multiple of the half height
+    "mouth": (0.5, 0.62),           # distance below the middle, as a fraction of the half height
 }
 """The range of each nuisance.  The data set draws uniformly from it.  A face in these ranges fits into the picture."""
 LOW, HIGH = np.array(list(NUISANCES.values())).T
 
 LENS, WIRE = 3.1, 1.1               # radius of the glasses, and the thickness of their wire, pixels
-EYES = -0.13                        # distance of the eyes in the unit of "mouth"; negative, so above the middle
+EYES = -0.13                        # position of the eyes, measured like "mouth"; negative, so above the middle
 BLOCK = 100                         # faces drawn at a time, so few that their pixels fit into a core's cache
 
 
@@ -116,7 +116,7 @@ def _ellipse(u: np.ndarray, v: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.n
 
 
 def _ink(attributes: np.ndarray, nuisances: np.ndarray) -> np.ndarray:
-    """Return the pictures, (N, 28, 28), of `attributes`, (N, 3) bool, and `nuisances`, (N, 9), mostly in float32."""
+    """Return the pictures, (N, 28, 28), for `attributes`, (N, 3) bool, and `nuisances`, (N, 9)."""
     glasses, long_hair, smile = np.moveaxis(attributes, 1, 0)[..., None, None]
     across, down, tilt, *rest = np.moveaxis(nuisances, 1, 0)[..., None, None]       # each is (N, 1, 1)
     cosine, sine = (1 - tilt * tilt) / (1 + tilt * tilt), 2 * tilt / (1 + tilt * tilt)
@@ -131,7 +131,7 @@ def _ink(attributes: np.ndarray, nuisances: np.ndarray) -> np.ndarray:
     brow = _ellipse(u, v - 0.45 * b, 1.2 * a, 1.05 * b)                             # the area not covered by hair
     ink = head & ~face | _ellipse(u, v, a + 1.2, b + 1.2) & ~brow & (v < -0.15 * b)
 
-    falls = (v > 0) & (side < a + 2.6) & (v < 0.92 * b)                             # long hair at both sides
+    falls = (v > 0) & (side < a + 2.6) & (v < 0.92 * b)                             # long hair on both sides
     locks = (_ellipse(u, v, a + 2.6, b + 1.8) | falls) & ~head & ((v < 0.1 * b) | (side > 0.82 * a))
     ink |= long_hair & locks
 
@@ -150,11 +150,11 @@ def _ink(attributes: np.ndarray, nuisances: np.ndarray) -> np.ndarray:
 
 
 def read(folder: Path | None) -> tuple[Part, Part, Part]:
-    """Return 50,000 faces for training, 10,000 for validation and 10,000 for the test.
+    """Return 50,000 faces for training, 10,000 for validation and 10,000 for testing.
 
-    They are drawn at the first call and then kept in memory.  `folder` is not used.  The label is 4 glasses + 2 long
-    hair + smile, where each attribute is 0 or 1, as in joint.values(3, 2).  Raises InputError if the images differ from
-    those drawn on other machines.
+    They are drawn at the first call and then kept in memory.  `folder` is not used.  The label is
+    `4 * glasses + 2 * long_hair + smile`, where each attribute is 0 or 1, as in joint.values(3, 2).  Raises InputError
+    if the images differ from those drawn on other machines.
     """
     images, labels = _content()
     train, valid, test = (Part(images[cut], labels[cut]) for cut in CUTS)

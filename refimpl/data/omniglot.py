@@ -39,7 +39,7 @@ def area_weights(size: int, target: int) -> np.ndarray:
     """Return the matrix, (target, size), that scales a row of `size` pixels down to `target` pixels.
 
     Each new pixel is the mean of the old pixels in an interval of size / target pixels.  An old pixel that is only
-    partly in the interval counts with that fraction.
+    partly in the interval has the weight of this part.
     """
     edges = np.linspace(0, size, target + 1)
     pixel = np.arange(size)

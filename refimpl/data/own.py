@@ -28,7 +28,7 @@ from refimpl.data.base import Entry, Part
 from refimpl.system.files import arrays_in, file_stamp, read_whole
 
 SUFFIX = ".npz"
-PARTS = 7                               # equal parts of the file: one for the test, one for validation
+PARTS = 7                               # number of equal parts of a file: one is for testing, one for validation
 MOST_PIXELS = 65_536                    # 256 x 256
 MOST_CLASSES = 256
 MISSING = "is missing: --dataset names a file of images"

@@ -12,7 +12,7 @@ from refimpl import direct
 from refimpl.plots import panels, walls
 
 EPS = (0.01, 10.0)                                      # range of eps, 1/nat
-SPREAD = (0.1, 4.0)                                     # range of the factor on f
+SPREAD = (0.1, 4.0)                                     # range of the factor by which f is multiplied
 STYLE = {"font.size": 12, "axes.titlesize": 12, "axes.titlelocation": "left", "axes.spines.top": False,
          "axes.spines.right": False, "legend.frameon": False, "legend.labelspacing": 0.25}
 
@@ -20,7 +20,7 @@ STYLE = {"font.size": 12, "axes.titlesize": 12, "axes.titlelocation": "left", "a
 class Explorer:
     """Draws the panels on a figure, and draws them again when a slider is moved.
 
-    The sliders are "eps" (log10 of eps), "spread" (the factor on f), "h0", "h1" and "h2".
+    The sliders are "eps" (log10 of eps), "spread" (the factor of f), "h0", "h1" and "h2".
     """
 
     def __init__(self, figure: Figure, h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray,
@@ -28,7 +28,7 @@ class Explorer:
         """Draw on `figure`, which must be empty.
 
         h      encoder scores at the start, (3,), pure numbers
-        f      decoder scores before the factor, (3,), nats
+        f      decoder scores before they are multiplied by the factor, (3,), nats
         eps    weight of f in the second arg max at the start, in the range EPS, 1/nat
         noise  the draws of the noise, (N, 3)
         names  the names of the three values

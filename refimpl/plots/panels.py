@@ -1,6 +1,6 @@
 """Draw the explorer's three panels beside the walls: the joint law, the errors against eps, and one draw.
 
-Each function empties the axes and draws on them again, because the ticks of new axes would be slow.
+Each function empties the axes and draws on them again, because it would be slow to make the ticks of new axes.
 """
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ def chapter_style() -> None:
             sys.exit("--save-figures needs the name of a folder")
         plt.show = partial(_save_all, output_folder(names[0]), Path(sys.argv[0]).stem, [])
     elif program and plt.get_backend().lower() == "agg":
-        print("There is no display, so figures are not shown; --save-figures DIR keeps them.")
+        print("There is no display, so figures are not shown; --save-figures DIR saves them.")
     plt.rcParams.update({
         "axes.prop_cycle": plt.cycler(color=FURTHER),
         "figure.dpi": 80, "figure.figsize": (9.0, 3.4), "figure.constrained_layout.use": True, "font.size": 11,
@@ -160,7 +160,7 @@ FORMATS = ("png", "pdf", "svg")
 
 
 def format_of(path: Path) -> str:
-    """Return the format that the suffix of `path` names.  Raise InputError if this format is not in FORMATS."""
+    """Return the format given by the suffix of `path`.  Raise InputError if this format is not in FORMATS."""
     found = path.suffix.lower().removeprefix(".")
     if found not in FORMATS:
         raise InputError(f"{path}: a picture's suffix says its format, which must be one of .{', .'.join(FORMATS)}")
@@ -191,7 +191,7 @@ def own_settings() -> Iterator[None]:
 
 @contextlib.contextmanager
 def may_fail(path: Path) -> Iterator[None]:
-    """Draw a picture inside a `with` block, with own_settings().
+    """Use own_settings() in a `with` block that draws the picture `path`.
 
     If the picture cannot be drawn, one line on standard error says so, and the program continues.  Raises InputError if
     the file `path` cannot be written.
@@ -210,7 +210,7 @@ def may_fail(path: Path) -> Iterator[None]:
 def save(figure: Figure, path: Path) -> None:
     """Write the figure into the file `path`, completely or not at all.
 
-    The suffix names the format.  A PNG file also contains the digest of the figure.
+    The suffix of `path` gives the format.  A PNG file also contains the digest of the figure.
     """
     kind = format_of(path)
     metadata = {"Drawn": figure_digest(figure)} if kind == "png" else None

@@ -137,14 +137,14 @@ def draw_cloud(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, noise: np.nda
     limits   ((left, right), (bottom, top)) of the window
     names    names of the three values
     colours  colours of the three values, #RRGGBB
-    size     factor on the size of points, lines and letters
+    size     factor by which points, lines and letters are enlarged
     legend   whether to add a legend that explains the lines and rings
 
     Raises ValueError if a shape is wrong, `eps` is not above 0, or the limits are not in rising order.
     """
     _window(limits)
     if len(names) != 3 or len(colours) != 3:
-        raise ValueError(f"names must be three, and colours too, got {len(names)} and {len(colours)}")
+        raise ValueError(f"names and colours must have three entries each, got {len(names)} and {len(colours)}")
     kept = [ax.plot([], [], "o", color=colour, markersize=2.6 * size, markeredgewidth=0, alpha=0.5, zorder=2)[0]
             for colour in colours]
     solid = ax.plot([], [], "-", color=TRUTH, linewidth=2.2 * size, zorder=3, label="the walls of h")[0]

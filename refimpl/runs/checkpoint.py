@@ -44,7 +44,7 @@ def load(path: Path, settings: RunSettings | None = None, kind: type[Run] | None
 
     If `settings` or `kind` is given, the run must have these settings or be of this kind.  `missing` is the end of the
     error message for a missing file.  Raises InputError if the file is missing, damaged, not a checkpoint, from an
-    earlier version, or holds another run than was asked for.
+    earlier version, or does not hold the run that was asked for.
     """
     kind = kind_of(settings) if settings is not None else kind
     content = read_arrays(path, missing=missing, damaged=FOREIGN)
@@ -56,7 +56,7 @@ def load(path: Path, settings: RunSettings | None = None, kind: type[Run] | None
         saved_kind = {made.FORMAT: made for made in KINDS.values()}[name]
         if kind is not None and saved_kind is not kind:
             raise InputError(f"{path} is a run of the command {saved_kind.COMMAND}; "
-                             f"one of {kind.COMMAND} is needed here")
+                             f"a run of {kind.COMMAND} is needed here")
         saved = _settings(saved_kind.SETTINGS, str(content["settings"]), path)
         state = json.loads(str(content["rng"]))
     if settings is not None and settings.file_sha256 == saved.file_sha256 is not None:
@@ -102,7 +102,7 @@ def _require(right: bool) -> None:
 def _check_history(run: Run, history: np.ndarray) -> None:
     """Raise ValueError unless `history` can be the rows of metrics of this run.
 
-    For example, no number may be above LARGEST, and only some columns may be NaN.
+    For example, no number may be above LARGEST, and only some columns may contain NaN.
     """
     _require(history.shape[1:] == (len(run.columns),) and history.dtype == np.float64)
     column = dict(zip(run.columns, history.T))

@@ -1,6 +1,6 @@
 """Choose the images whose labels are known, and shift them.
 
-All classes have equally many labelled images.  Random shifts make more training images out of few.
+All classes have equally many labelled images, or almost.  Random shifts make more training images out of few.
 """
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def train_epoch(run: Run, part: data.Part, after_step: Callable[[], None] = lamb
 
 @contextlib.contextmanager
 def _may_diverge(run: Run) -> Iterator[None]:
-    """Raise InputError instead of NotFinite inside the `with` block, and let NumPy give no warning of overflow."""
+    """Raise InputError instead of NotFinite inside the `with` block, and suppress NumPy's warnings of overflow."""
     try:
         with np.errstate(over="ignore", invalid="ignore"):
             yield
@@ -117,7 +117,7 @@ def train(settings: RunSettings, epochs: int, out: Path | str, resume: bool = Fa
 def _refuse_what_does_not_fit(settings: RunSettings) -> None:
     """Raise InputError if the run needs more memory than is `available`, because the system would kill the process.
 
-    The needed memory is a lower bound.  It counts the weights, their gradients, Adam's moments, a batch of images, the
+    Only a lower bound is compared.  It counts the weights, their gradients, Adam's moments, a batch of images, the
     decoder's outputs for this batch and, for a single latent variable, the decoder's image of each value.
     """
     model = kind_of(settings).create(settings, np.random.default_rng(0)).model          # zeros take no memory
@@ -125,8 +125,8 @@ def _refuse_what_does_not_fit(settings: RunSettings) -> None:
     numbers = 4 * model.parameters.values.size + images * settings.pixels + 2 * settings.batch * model.n * model.k
     needed, there = numbers * model.dtype.itemsize, available()
     if needed > there:
-        raise InputError(f"it needs at least {needed / 1e9:.2g} GB of memory, and {there / 1e9:.2g} GB are there; "
-                         "use smaller images, or a smaller --k, --n, --hidden or --batch")
+        raise InputError(f"the run needs at least {needed / 1e9:.2g} GB of memory, and {there / 1e9:.2g} GB are "
+                         "available; use smaller images, or a smaller --k, --n, --hidden or --batch")
 
 
 def _refuse_what_is_held(out: Path) -> None:
@@ -139,7 +139,7 @@ def _refuse_what_is_held(out: Path) -> None:
 
 def _continue(run: Run, history: np.ndarray, epochs: int, out: Path, dataset: data.Dataset,
               report: Callable[[Row], None]) -> list[Row]:
-    """Train the remaining epochs, and return the rows of metrics of all epochs; `history` has those so far.
+    """Train the remaining epochs, and return the rows of metrics of all epochs; `history` has the rows so far.
 
     This function writes all files of the run except the first checkpoint and the pictures.
     """

@@ -8,8 +8,8 @@ with this loss:
                                          - label_weight * (the quantity that labelled_term ascends) ]
 
 c is the class, y the known class, and g the Gaussian variable.  For a data set with attributes, c consists of one
-binary variable for each attribute.  The pretraining uses only the second line, with all weights 1.  After it, some
-labelled images are added to each batch.
+binary variable for each attribute.  The pretraining uses only the second line, with all weights 1.  After the
+pretraining, some labelled images are added to each batch.
 """
 from __future__ import annotations
 
@@ -63,10 +63,11 @@ class MixtureSettings(RunSettings):
     If `labels` is 0, the settings that concern labelled images have no effect.
     """
 
-    estimator: str = setting("direct", "estimator of the gradient in the class's scores", choices=serving)
+    estimator: str = setting("direct", "estimator of the gradient with respect to the class's scores",
+                             choices=serving)
     lr: float = setting(8e-4, "Adam's learning rate", check=learning_rate)
     labels: int = setting(100, "number of labelled images, equally many per class (0 for clustering)", least=0)
-    labelled_term: str | None = setting(None, "term that trains the class's scores by a label (default: cross-entropy)",
+    labelled_term: str | None = setting(None, "term that trains the class's scores on a label (default: cross-entropy)",
                                         choices=lambda: label_terms.REGISTRY)
     label_eps: float | None = setting(None, "eps of the terms released and direct-loss (default: 0.05)",
                                       check=temperature)
@@ -165,7 +166,7 @@ class MixtureRun(Run):
     def attach(self, dataset: data.Dataset) -> None:
         """Choose the labelled images.
 
-        They are drawn from a separate generator, so they are the same for every estimator, and when a run is continued.
+        A separate generator chooses them.  So they depend neither on the estimator nor on whether the run is continued.
         """
         part, classes = dataset.train, self.settings.entry.classes
         rows = labelled_images.draw(part, self.settings.labels, classes,
@@ -261,7 +262,7 @@ class MixtureRun(Run):
                                  matched=self.settings.labels == 0)
 
     def samples(self, rows: int = 8) -> np.ndarray:
-        """Return mean images, (rows, K, pixels).  Each row has one draw of g from its prior, and all K joint values."""
+        """Return mean images, (rows, K, pixels).  Each row combines one draw of g from its prior with all K joint values."""
         g = streams.samples(self.settings.seed).standard_normal((rows, self.model.d)).astype(self.model.dtype)
         return expit(self.model.decode(g).astype(np.float64))
 

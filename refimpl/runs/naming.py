@@ -32,7 +32,7 @@ class Naming(NamedTuple):
 class Accuracy(NamedTuple):
     """Holds the accuracy of a model, as shares of the images.
 
-    `every` is the share with all attributes right.  `each`, (n,), is the share with attribute j right, for each j.
+    `every` is the share with all attributes right.  Entry j of `each`, (n,), is the share with attribute j right.
     """
 
     every: float
@@ -48,8 +48,8 @@ def best_match(predicted: np.ndarray, labels: np.ndarray, k: int) -> Naming:
     """Return the naming with the most agreements between `predicted` and `labels`, both (N, n).
 
     Each image and attribute on which they agree counts once.  First, for each pair of a variable and an attribute, the
-    best one-to-one renaming of the values is found.  Two values are either exchanged or kept.  Then the best
-    one-to-one pairing of variables and attributes is found.
+    best one-to-one renaming of the values is found; with k = 2, the two values are either exchanged or kept.  Then
+    the best one-to-one pairing of variables and attributes is found.
     """
     from scipy.optimize import linear_sum_assignment    # imported here because it takes long
 

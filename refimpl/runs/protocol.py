@@ -80,7 +80,7 @@ class Run(ABC):
 
     @property
     def may_be_missing(self) -> tuple[str, ...]:
-        """Return the columns that may be NaN because they are not computed in every epoch or for every estimator."""
+        """Return the columns that may contain NaN, as they are not computed in every epoch or for every estimator."""
         return ("eps_or_tau",)
 
     def keywords(self, step: int) -> dict[str, object]:

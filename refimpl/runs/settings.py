@@ -1,8 +1,8 @@
 """Define the settings of a training run.
 
 The settings are all choices on which the result of a run depends.  Each kind of run has a dataclass that extends
-RunSettings.  Each field of the dataclass declares a default, a line of help and a range.  The command line makes an
-option from them.
+RunSettings.  Each field of the dataclass declares a default, a line of help and a range, from which the command line
+makes an option.
 """
 from __future__ import annotations
 
@@ -113,14 +113,14 @@ def unregistered(values: Mapping[str, object]) -> str | None:
 class RunSettings:
     """Holds all settings that determine a run, except the number of epochs: a run can be continued for more epochs.
 
-    A field that is None has the default of the estimator or of the kind of run.  resolved() fills in these defaults and
-    the missing hyperparameters.  If `as_released` is set, resolved() replaces it by the settings of the
-    authors' code; another setting that contradicts them is an error.  If the data set is a user's file, resolved() also
-    fills in the fields whose names begin with file_, and the run can only be continued with the same file.
+    If a field is None, the default of the estimator or of the kind of run is used.  resolved() fills in these defaults
+    and the missing hyperparameters.  If `as_released` is set, resolved() replaces it by the settings of the authors'
+    code; another setting that contradicts them is an error.  If the data set is a user's file, resolved() also fills in
+    the fields whose names begin with file_, and the run can only be continued with the same file.
     """
 
     dataset: str = setting("mnist", "images to train on", choices=lambda: data.REGISTRY, files=data.own.SUFFIX)
-    estimator: str = setting("direct", "estimator of the gradient in the encoder's scores",
+    estimator: str = setting("direct", "estimator of the gradient with respect to the encoder's scores",
                              choices=lambda: estimators.REGISTRY)
     batch: int = setting(100, "images per step", least=1)
     lr: float = setting(1e-3, "Adam's learning rate", check=learning_rate)
@@ -170,7 +170,7 @@ class RunSettings:
         return replace(settings, schedule=schedule, hyperparameters=Options(chosen))
 
     def preset(self) -> dict[str, object]:
-        """Return the settings that replace `as_released`, by name.  Each kind of run adds others."""
+        """Return the settings that replace `as_released`, by name.  Each kind of run adds settings of its own."""
         estimator = estimators.get(self.estimator)
         names = {each.name for each in fields(self)}
         preset: dict[str, object] = {"kl_grad": True} | {

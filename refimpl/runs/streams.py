@@ -26,7 +26,7 @@ def training(seed: int) -> np.random.Generator:
 def labelled_images(seed: int, classes: int) -> np.random.Generator:
     """Return the generator that chooses the labelled images.
 
-    They are the same images for each estimator, and also when a run is continued.
+    The images are the same for every estimator, and they stay the same when a run is continued.
     """
     return np.random.default_rng([seed, classes])
 

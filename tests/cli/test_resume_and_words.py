@@ -95,7 +95,7 @@ def test_help_groups_the_commands_and_fits_into_a_hundred_columns(capsys):
     status, out, _ = call(capsys, "--help")
     assert status == 0 and max(map(len, out.splitlines())) <= 100
     titles = re.findall(r"^([A-Z].*):$", out, re.M)
-    assert titles == ["See it", "Train it", "Compare it", "Make the paper's figures again",
+    assert titles == ["See it", "Train it", "Compare it", "Reproduce the paper's figures",
                       "For maintainers"]
     assert len(out.splitlines()) <= 30                                      # it fits on one screen
     listed = re.findall(r"^  ([a-z][a-z-]+)(?: NAME)?  ", out, re.M)

@@ -311,7 +311,7 @@ def test_file_that_is_a_loop_of_links_is_rejected(tmp_path, capsys):
 def test_run_that_needs_too_much_memory_is_rejected_before_it_starts(file, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(loop, "available", lambda: 1e6)
     options = ["train", "--dataset", file, "--out", tmp_path / "run", "--epochs", 1, "--batch", 50, "--k", 2]
-    assert_refused(capsys, [*options, "--hidden", 5_000], "needs at least", "0.001 GB are there", "--hidden")
+    assert_refused(capsys, [*options, "--hidden", 5_000], "needs at least", "0.001 GB are available", "--hidden")
     assert not (tmp_path / "run").exists()
     assert call(capsys, *options, "--hidden", 8)[0] == 0
 

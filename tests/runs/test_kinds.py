@@ -105,7 +105,7 @@ def test_new_kind_of_run_trains_saves_and_resumes(sketch, tmp_path, capsys, monk
     for command in (["measure", "codes", str(tmp_path / "whole")],
                     ["measure", "variance", "--run", str(tmp_path / "whole"), "--out", str(tmp_path)]):
         assert cli.main(command) == 2
-        assert "is a run of the command sketch; one of train is needed here" in capsys.readouterr().err
+        assert "is a run of the command sketch; a run of train is needed here" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         cli.main(["--help"])
     assert "train a sketch" in capsys.readouterr().out
