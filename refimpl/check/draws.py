@@ -1,7 +1,7 @@
 """Compare the function's gradients draw by draw with each slip, and find the slips that explain all of them.
 
 A slip explains a draw if its difference of two arg maxes, for the same noise, is the gradient that the function has
-returned.  Draws with a near-tie are excepted, because rounding may change their arg max.
+returned.  Near-ties are an exception, because rounding may change their arg max.
 """
 from __future__ import annotations
 

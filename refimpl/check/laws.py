@@ -17,7 +17,7 @@ from refimpl._digits import tilted
 from refimpl.check.problem import Problem
 from refimpl.check.slips import Draws, Slip
 
-LEVEL = 1e-6                # the probability that the right slip is rejected, over all counts of one comparison
+LEVEL = 1e-6                # the probability that any count of a comparison leads to the rejection of the right slip
 SIMULATED = 100_000         # the number of draws for a slip whose law is not known in closed form
 CHANGES = 30.0              # counts are used for a verdict only if at least this many changes are expected
 

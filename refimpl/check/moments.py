@@ -77,7 +77,7 @@ def farthest(difference: np.ndarray, error: np.ndarray) -> float:
 
 
 def draws_needed(difference: np.ndarray, variance: np.ndarray, tests: int) -> float:
-    """Return the number of draws after which the difference of two means is twice the threshold.
+    """Return how many draws are needed to make the difference of two means twice as large as the threshold.
 
     `variance` is the variance of one gradient.  The result is infinite if the difference is zero.
     """

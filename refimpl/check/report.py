@@ -28,7 +28,7 @@ class Report(NamedTuple):
     """The precision in which the function seems to compute.  None if the function draws its own noise."""
     mean: str
     """The objective whose gradient is the mean of the function's gradients: "E f", "tilted" or "two-sided", or one of
-    these with a minus sign in front.  "both" means that E f and another one fit, "neither" that none fits."""
+    these with a minus sign in front.  "both" means that E f and another objective fit, "neither" that none fits."""
     mean_z: float
     """The largest distance of a component of the mean from the gradient of the tilted objective, in standard errors."""
     mean_z_exact: float

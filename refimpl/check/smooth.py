@@ -25,7 +25,7 @@ class Hypothesis(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """Holds some gradients that the function has returned, and the noise with which it was called."""
+    """Holds some of the gradients that the function has returned, and the noise that it was given."""
 
     problem: Problem
     g: np.ndarray                       # (rows, n, k)

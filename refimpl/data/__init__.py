@@ -55,7 +55,7 @@ def load(name: str, data_dir: str | os.PathLike | None = None, limit: int | None
     if folder is not None:
         if not os.path.isdir(folder):
             raise InputError(f"--data-dir (or REFIMPL_DATA_DIR) {folder} is not a folder")
-        if not os.access(folder, os.R_OK | os.X_OK):        # else its files would seem to be missing
+        if not os.access(folder, os.R_OK | os.X_OK):        # otherwise its files would seem to be missing
             raise InputError(f"--data-dir (or REFIMPL_DATA_DIR) {folder} cannot be read: Permission denied")
     entry = get(name)
     if sha256 != entry.sha256 and sha256 is not None:
@@ -66,6 +66,6 @@ def load(name: str, data_dir: str | os.PathLike | None = None, limit: int | None
         parts = tuple(part.first(limit) for part in parts)
     for part in parts:
         if part.shape != entry.shape:
-            raise InputError(f"{name} has images of {part.shape[0]} x {part.shape[1]} pixels, and its entry says "
+            raise InputError(f"{name} has images of {part.shape[0]} x {part.shape[1]} pixels, but its entry says "
                              f"{entry.shape[0]} x {entry.shape[1]}")
     return Dataset(entry.name, *parts)

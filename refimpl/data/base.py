@@ -72,7 +72,7 @@ class Reader(Protocol):
     def __call__(self, folder: Path | None) -> tuple[Part, Part, Part]:
         """Return the parts for training, validation and test.  No image is in two of them.
 
-        `folder` is the user's data folder, which has been found to exist, or None.  Raises InputError if a file is
+        `folder` is the user's data folder, which is known to exist, or None.  Raises InputError if a file is
         missing, damaged or of another kind.
         """
 

@@ -31,7 +31,7 @@ class Shipped(NamedTuple):
 
     def __call__(self, folder: Path | None) -> tuple[Part, Part, Part]:
         path = FOLDER / self.file
-        if folder is not None and os.path.lexists(folder / self.file):      # also a broken link, which is an error
+        if folder is not None and os.path.lexists(folder / self.file):      # also for a broken link, which is an error
             path = folder / self.file
         stamp = file_stamp(path, MISSING)
         images, labels = _content(self, Path(os.path.realpath(path)), stamp)

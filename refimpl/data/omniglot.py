@@ -15,7 +15,7 @@ ADVICE = ("get images_background.zip and images_evaluation.zip from the reposito
           "or chardata.mat of the IWAE code, and name their folder with --data-dir or REFIMPL_DATA_DIR")
 MISSING = f"is missing; {ADVICE}"
 SIDE = 105                                              # height and width of a drawing in pixels
-DRAWERS, TRAIN_DRAWERS, VALID_DRAWERS = 20, 14, 17      # persons 1-14: training, 15-17: validation, 18-20: test
+DRAWERS, TRAIN_DRAWERS, VALID_DRAWERS = 20, 14, 17      # people 1-14: training, 15-17: validation, 18-20: test
 CHARDATA_VALID = 1_345                                  # the last 1,345 of 24,345 training images
 
 

@@ -19,7 +19,7 @@ def bounds(rows: Sequence[dict[str, float]], label: str, dataset: str) -> Figure
                                        ("test_elbo", "test, -ELBO", FURTHER[0], "-"),
                                        ("test_log_likelihood", "test, -log p(x)", TRUTH, "--")):
         known = [row for row in rows if not math.isnan(row.get(name, math.nan))]
-        if known:                           # sampled bounds are missing in some runs, and exact ones in some epochs
+        if known:                           # some runs have no sampled bounds, and some epochs have no exact ones
             bound.plot([row["epoch"] for row in known], [-row[name] for row in known], color=colour, linestyle=style,
                        marker=marker, label=words)
     bound.set(xlabel="epoch", ylabel="nats per image (lower is better)", title=f"{dataset}: exact bounds")

@@ -30,7 +30,7 @@ def tiles(logits: np.ndarray, dataset: str, label: str, names: list[str] | None 
     columns = min(10, shown)
     rows = math.ceil(shown / columns)
     lines = 1 + max((name.count("\n") for name in names), default=0) if names else 1
-    (high, wide), gap, top = shape, 3, 8 * lines                # pixels; `top` is room for a name
+    (high, wide), gap, top = shape, 3, 8 * lines                # pixels; `top` is the room for a name
     canvas = np.full((rows * (high + top), columns * (wide + gap)), np.nan)
     width = max(0.95 * columns, 4.5)
     height = min(width * canvas.shape[0] / canvas.shape[1], 3 * width) + 0.4       # images may have any shape

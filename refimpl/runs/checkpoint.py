@@ -24,7 +24,7 @@ FOREIGN = "is truncated, damaged, or not a checkpoint of this program"
 EARLIER = ("refimpl run 1", "refimpl run 2", "refimpl run 3", "refimpl semi-supervised run 1",
            "refimpl semi-supervised run 2")       # formats of earlier versions
 MEMORY = "memory_"
-LARGEST = 1e12                      # all nats, seconds and counts of evaluations are below this
+LARGEST = 1e12                      # all metrics in nats or seconds, and all counts, are below this
 RISING = ("step", "seconds", "evaluations")
 
 

@@ -1,6 +1,6 @@
 """Choose the images whose labels are known, and shift them.
 
-All classes have equally many labelled images, or almost.  Random shifts make more training images out of few.
+The classes have equally many labelled images, or numbers that differ by one.  Random shifts multiply these images.
 """
 from __future__ import annotations
 

@@ -262,7 +262,7 @@ class MixtureRun(Run):
                                  matched=self.settings.labels == 0)
 
     def samples(self, rows: int = 8) -> np.ndarray:
-        """Return mean images, (rows, K, pixels).  Each row combines one draw of g from its prior with all K joint values."""
+        """Return mean images, (rows, K, pixels): in each row, one draw of g from its prior with all K joint values."""
         g = streams.samples(self.settings.seed).standard_normal((rows, self.model.d)).astype(self.model.dtype)
         return expit(self.model.decode(g).astype(np.float64))
 

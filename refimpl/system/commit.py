@@ -33,8 +33,10 @@ def commit() -> str:
 def threads() -> int:
     """Return the number of threads that compute a matrix product.
 
-    If an environment variable such as OPENBLAS_NUM_THREADS sets this number, return its value, otherwise the number of
-    processors.  Two runs with the same seed but different numbers of threads differ slightly, because of rounding.
+    If an environment variable such as OPENBLAS_NUM_THREADS sets this number, return its value.  Otherwise return the
+    number of processors.
+
+    Two runs with the same seed but different numbers of threads differ slightly, because of rounding.
     """
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         if os.environ.get(name, "").isdigit() and int(os.environ[name]) > 0:

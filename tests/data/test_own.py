@@ -418,7 +418,7 @@ def test_registered_data_set_may_have_images_of_any_size(tmp_path, monkeypatch, 
     run, _ = checkpoint.load(tmp_path / "run" / checkpoint.FILE)
     assert run.model.encoder.layers[0].W.shape == (35, 4) and run.settings.file_sha256 is None
     monkeypatch.setitem(data.REGISTRY, "small", data.Entry("small", lambda folder: (part,) * 3, None, "", (7, 5)))
-    with pytest.raises(InputError, match="small has images of 5 x 7 pixels, and its entry says 7 x 5"):
+    with pytest.raises(InputError, match="small has images of 5 x 7 pixels, but its entry says 7 x 5"):
         data.load("small")
 
 

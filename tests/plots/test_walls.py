@@ -161,7 +161,7 @@ def test_invalid_eps_names_and_types_are_rejected(noise):
     for eps in (0.0, -1.0, np.nan):
         with pytest.raises(ValueError, match="^eps must "):
             walls.draw_cloud(ax, walls.H, walls.F, eps, noise)
-    with pytest.raises(ValueError, match="^names must "):
+    with pytest.raises(ValueError, match="^names and colours must "):
         walls.draw_cloud(ax, walls.H, walls.F, 0.5, noise, names=("a", "b"))
     with pytest.raises(TypeError, match="^h must "):
         walls.y_lines(["a", "b", "c"])
