@@ -1,1 +1,1 @@
-"""This package has one file per claim, figure or table of the paper; each is a command of `python -m refimpl`."""
+"""Test the claims and repeat the experiments of the paper; each of them is a command of `python -m refimpl`."""

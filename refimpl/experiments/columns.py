@@ -23,7 +23,7 @@ class Refused(ValueError):
 
 
 class Column(NamedTuple):
-    """Describes the numbers that a column may contain; `least` and `most` are included."""
+    """Describes the numbers that a column may contain: those from `least` to `most`, both included."""
 
     least: float = -1e12
     most: float = 1e12
@@ -36,8 +36,8 @@ class Table(NamedTuple):
     """Describes a table of rows.
 
     label: the pattern that the label of the table must match.
-    settings: the names of settings that the record must have, as whole numbers.
-    columns: the columns by name.  A column of strings is described by None.
+    settings: the names of the settings that the record must have; their values must be whole numbers.
+    columns: the descriptions of the columns, by name.  A column of strings has None instead of a description.
     rising: the column whose numbers must rise from row to row, if there is one.
     """
 
@@ -87,7 +87,7 @@ TABLES: dict[str, Table] = {
         "run": None, "exact": NUMBER, "one": NUMBER, "one_spread": SIZE, "hundred": NUMBER, "hundred_spread": SIZE,
         "relaxed_one": PERHAPS, "relaxed_hundred": PERHAPS}),
 }
-"""Describes tables by experiment.  Experiments that are not listed here have tables of runs, described by `of_run`."""
+"""Maps an experiment to the description of its tables.  The tables of all other experiments are described by of_run."""
 
 
 def of_run(record: Record) -> Table:
@@ -109,10 +109,10 @@ def check(record: Record) -> None:
     """Raise Refused if the record does not fit the description of its table.  The message says where."""
     for words in (record.label, record.dataset or "-"):
         if not WORDS.fullmatch(words):
-            raise Refused(f"{words!r} is no label or data set that a page can show")
+            raise Refused(f"{words!r} is not a label or data set that a page can show")
     for commit in record.commits:
         if not COMMIT.fullmatch(commit):
-            raise Refused(f"{commit!r} is no commit")
+            raise Refused(f"{commit!r} is not a commit")
     if not re.fullmatch(r"[\w-]+", record.experiment) or not record.rows:
         raise Refused("it has no rows, or no experiment")
     table = TABLES.get(record.experiment) or of_run(record)
@@ -136,7 +136,7 @@ def check(record: Record) -> None:
             before = row[table.rising]
     if "test_elbo" in table.columns and table.rising and math.isnan(last := record.rows[-1]["test_elbo"]) \
             and math.isnan(record.rows[-1].get("test_log_likelihood", last)):
-        raise Refused("its last row holds no exact bound")
+        raise Refused("its last row has no exact bound")
 
 
 def _allowed(value: float | str, column: Column | None) -> bool:

@@ -24,12 +24,12 @@ WALL_CLOCK = 2.0                                    # slide 24: time of enumerat
 NOISE = {"direct": (0.0005, 0.0001), "gumbel-softmax": (0.0048, 0.0013)}
 # Slide 31: test loss with 15 binary variables, by the label of the same run here.
 BINARY = {"direct as released": 152.0, "relax as released": 156.5, "arm": 156.5, "rebar as released": 159.0}
-CROSSING = 40                                       # slide 31: epoch from which direct is lowest
+CROSSING = 40                                       # slide 31: from this epoch on, direct is lowest
 # Slide 32, right: test loss, which is not a bound here.
 STRUCTURED = {"unstructured, no KL": 153.0, "pairwise, w >= 0, start 0": 149.0, "pairwise, any sign": 145.5}
 STEP = {"direct, maxflow": 0.05, "joint Gumbel-softmax": 6.0}       # slide 32, left: seconds per step at n = 15
-# Slide 33, the table as printed: data set -> method -> (accuracies in %, bounds in nats), with one number for each
-# number of labels in LABELS.
+# Slide 33, the table as printed: data set -> method -> (accuracies in %, bounds in nats).  Each of the two has
+# one number for each entry of LABELS.
 LABELS, LABEL_EPOCHS = (50, 100, 300, 600, 1200), 400
 LABELLED = {
     "mnist": {"direct": ((92.6, 95.4, 96.4, 96.7, 96.8), (90.24, 90.93, 90.39, 90.78, 90.45)),

@@ -27,7 +27,7 @@ CROSS = f"cross: paper, after {paper.EPOCHS} epochs"
 
 @dataclass(frozen=True)
 class Panel:
-    """Describes one pair of axes, which plot `sign` times the column `merit` against the column `against`."""
+    """Describes one pair of axes, on which `sign` times the column `merit` is plotted against the column `against`."""
 
     title: str
     records: Sequence[Record]
@@ -69,7 +69,7 @@ def curve(runs: Sequence[Record], column: str, against: str = "epoch", sign: flo
           ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return x, and the median, lowest and highest value of the column over the seeds, as four arrays.
 
-    They have one entry for each epoch at which every run has a value.  Runs without any value are ignored.
+    Each array has one entry for each epoch at which every run has a value.  Runs without any value are ignored.
     """
     key = "step" if against == "step" else "epoch"
     runs = [record for record in runs if record.epochs(column, key)]
@@ -125,7 +125,7 @@ def draw(panels: Sequence[Panel], ylabel: str, title: str, columns: int | None =
             low, high = ax.get_xlim()
             ticks = [tick for tick in ((0, 10, 100, 1000, 10_000) if panel.symlog else (1, 2, 5, 10, 20, 50, 100, 300))
                      if low <= tick <= high]
-            if len(ticks) > 1:                              # otherwise matplotlib's own, for runs of less than an epoch
+            if len(ticks) > 1:                              # otherwise matplotlib's own ticks: less than an epoch
                 ax.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
                 ax.minorticks_off()
         elif panel.against == "epoch":
@@ -178,7 +178,7 @@ def _panel(ax: Axes, panel: Panel) -> list[tuple[str, float, float, str]]:
 
 
 def dots(ax: Axes, values: Sequence[float], place: float, colour: str, upright: bool = False) -> None:
-    """Draw a dot for each seed, and a stroke at the median, in a row, or in a column if `upright` is true."""
+    """Draw one row of marks, or one column if `upright` is true: a dot for each seed, and a stroke at their median."""
     stroke = dict(marker="_" if upright else "|", markersize=15, markeredgewidth=2, alpha=1.0)
     for numbers, style in ((values, dict(marker="o", markersize=6, markeredgewidth=0, alpha=0.7)),
                            ([np.median(values)], stroke)):

@@ -49,10 +49,10 @@ class Record:
     settings: dict[str, object]
     """All settings, including dataset and seed if there are any."""
     commits: tuple[str, ...]
-    """The commits of the code that made the rows, in order.  A run may be continued by a later commit."""
+    """The commits of the code that made the rows, in order.  There are several if later code continued the run."""
     rows: list[dict[str, Value]]
     threads: tuple[int, ...] = ()
-    """The numbers of threads that made the rows, in order; empty if they were not recorded.
+    """The numbers of threads with which the rows were made, in order; an empty tuple if they were not recorded.
 
     The last digits of the rows depend on the number of threads.
     """
@@ -91,12 +91,12 @@ class Record:
 
 
 def file_name(words: str) -> str:
-    """Return `words` with "_" for spaces and "p" for dots.  Only letters, digits, "_" and "-" are kept."""
+    """Return `words` with spaces replaced by "_", dots by "p", and all other signs except "_" and "-" removed."""
     return re.sub(r"[^\w-]", "", words.replace(" ", "_").replace(".", "p"))
 
 
 def thinned(rows: Sequence[dict[str, float]]) -> list[dict[str, float]]:
-    """Return the rows of a run that are kept.
+    """Return those rows of a run that are kept.
 
     These are the rows of the first 20 epochs, of every fifth epoch after them, and of the last epoch.  If only some
     epochs have exact bounds, the rows of these epochs are kept, too.
@@ -197,9 +197,9 @@ def read(path: Path) -> Record:
             raise ValueError
         return parsed(content.decode("utf-8").replace("\r\n", "\n"))       # git may have changed line endings
     except columns.Refused as problem:
-        raise InputError(f"{path} is damaged, or is no file of rows: {problem}") from None
+        raise InputError(f"{path} is damaged, or is not a file of rows: {problem}") from None
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError, csv.Error):
-        raise InputError(f"{path} is damaged, or is no file of rows") from None
+        raise InputError(f"{path} is damaged, or is not a file of rows") from None
 
 
 def write(folder: Path, record: Record) -> None:

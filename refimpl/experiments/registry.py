@@ -78,7 +78,7 @@ REGISTRY = {entry.name: entry for entry in (
                panels.convergence),
     Experiment("plateau", "why training by direct leaves the plateau: its bias, its noise, or its decoder's sample",
                ALL[:2], "test_elbo", comparisons.plateau, panels.plateau),
-    Experiment("plateau-exits", "with which half of direct's bias training leaves the plateau", ALL[:2], "test_elbo",
+    Experiment("plateau-exits", "which half of direct's bias makes training leave the plateau", ALL[:2], "test_elbo",
                comparisons.plateau_exits, panels.plateau_exits),
     Experiment("plateau-tests", "whether training with the capped half leaves the plateau if one setting is changed",
                ALL[:1], "test_elbo", comparisons.plateau_tests, panels.plateau_tests),
@@ -120,10 +120,10 @@ def settings_of(name: str, dataset: str, seed: int) -> dict[str, dict[str, objec
 
 
 def require(name: str, dataset: str | None = None, label: str | None = None) -> None:
-    """Raise ValueError if there is no experiment or measurement `name`, or if it does not have this label."""
+    """Raise ValueError if there is no experiment or measurement `name`, or if it has no run or table `label`."""
     table = columns.TABLES.get(name) if name not in CELLS_OF else None
     if table is None and name not in REGISTRY and name not in CELLS_OF:
-        raise ValueError(f"{name!r} is no experiment")
+        raise ValueError(f"{name!r} is not an experiment")
     known = {} if table else settings_of(name, dataset or REGISTRY[CELLS_OF.get(name, name)].datasets[0], 0)
     if label is not None and label not in known and not (table and re.fullmatch(table.label, label)):
         raise ValueError(f"{name} has no label {label!r}" + (f"; there are {'; '.join(known)}" if known else ""))
@@ -135,7 +135,7 @@ def check(record: Record) -> None:
         return
     known = settings_of(record.experiment, record.dataset, record.seed)
     if record.label not in known:
-        raise InputError(f"{record.file} is no run of {record.experiment} on {record.dataset!r}"
+        raise InputError(f"{record.file} is not a run of {record.experiment} on {record.dataset!r}"
                          + (f"; there are {'; '.join(known)}" if known else ""))
     wanted = known[record.label]
     names = [name for name, value in wanted.items() if value is not None] if record.experiment != "faces-switch" else []
@@ -157,7 +157,7 @@ def run(name: str, epochs: int, seeds: int, out: Path, jobs: int = 1, datasets: 
     datasets = list(datasets or experiment.datasets)
     wanted = [cell for dataset in datasets for seed in range(seeds) for cell in experiment.make(dataset, seed)]
     for dataset in datasets:
-        data.load(dataset, data_dir)                            # an error, before anything is made, if data are missing
+        data.load(dataset, data_dir)                            # if data are missing, stop before anything is made
     if only:
         known = list(dict.fromkeys(cell.label for cell in wanted))
         for label in only:

@@ -19,7 +19,7 @@ from refimpl.report.tables import NO_ROWS, plural, commits_line
 GRADIENTS = {"exact": "neither", "tilted": "bias", "noisy-exact": "noise", "direct": "both"}
 SIGNALS = ("q", "z*")
 STEPS = (40, 200, 1000)
-# A run is on the plateau if it is over ON_PLATEAU nats above the best median.  MNIST's plateau is 40 nats above it.
+# A run is on the plateau if it is more than ON_PLATEAU nats above the best median.  MNIST's plateau is 40 nats above.
 EARLY, ON_PLATEAU = 3, 10.0         # EARLY is an epoch
 STUCK = 5.0             # nats above the best median of the data set; runs that left the plateau differ by less
 
@@ -144,7 +144,7 @@ def plateau_steps(store: Store) -> str:
 
 
 def plateau_forces(store: Store) -> str:
-    """Make the table of the forces on the losing values.  measuring/plateau_forces.py defines both."""
+    """Make the table of the forces on the losing values; measuring/plateau_forces.py says what these are."""
     lines = []
     for dataset in store.datasets("plateau-forces"):
         for label, group in by_label(store.select("plateau-forces", dataset)).items():

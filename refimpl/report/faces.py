@@ -16,7 +16,7 @@ ALONE = "direct, 0 labels"
 
 
 def groups(store: Store, experiment: str) -> dict[str, list[Record]]:
-    """Return the runs of an experiment by label, with the fewest labelled images first."""
+    """Return the runs of an experiment by label.  The runs with the fewest labelled images come first."""
     every = [f"{name}, {labels} labels" for labels in LABELS for name in ESTIMATORS]
     return {label: group for label in every if (group := store.select(experiment, "faces", label))}
 
@@ -57,7 +57,8 @@ def switched(store: Store) -> str:
         return NO_ROWS.format("faces")
     judge = min(float(row["judge"]) for group in found.values() for record in group for row in record.rows)
     head = ["run", "after", *(f"drawn: {name}" for name in ATTRIBUTES), *(f"encoded: {name}" for name in ATTRIBUTES),
-            "wrong pixels: drawn again", "wrong pixels: switched", "wrong pixels: switched, another face's g", "seeds"]
+            "wrong pixels: not switched", "wrong pixels: switched",
+            "wrong pixels: switched, with another face's g", "seeds"]
     return (table(head, lines) + f"\n\nPercentages: the share of {FACES:,} faces for which the judge finds that the "
             "attribute of the switched variable changed, and that no other attribute did. The judge is right about all "
             f"three attributes in {judge:.2%} of the test images. Wrong pixels: how many of the 784 pixels differ from "

@@ -9,8 +9,8 @@ from refimpl.report.store import Spread, Store, lengths, spread
 from refimpl.report.tables import NO_ROWS, commits_line, plural, seeds_at
 
 SHARES = (("tiles", "test_tiles"), ("images", "test_images"))
-NOTE = ("Mean over the seeds ± half of the 95 % interval. Tiles: how many of all tiles of the test images are right, "
-        "in %. Images: how many of the test images are completely right, in %.")
+NOTE = ("Mean over the seeds ± half of the 95 % interval. Tiles: the share of all tiles of the test images that are "
+        "right, in %. Images: the share of the test images that are completely right, in %.")
 METHODS = (*LABELLED, "enumeration")
 
 
@@ -19,7 +19,7 @@ def _shares(group: list[Record], epoch: int) -> list[str]:
 
 
 def _milliseconds(group: list[Record]) -> str:
-    """Return the milliseconds per step as a string; they are the median over the runs."""
+    """Return the milliseconds per step, as the median over the runs, in a string."""
     steps = EPOCH / BATCH
     values = [1e3 * float(record.rows[-1]["seconds"]) / (steps * float(record.rows[-1]["epoch"])) for record in group]
     return f"{Spread(tuple(values)).median:.1f}" if group else "–"
@@ -90,9 +90,9 @@ def unlabelled(store: Store) -> str:
 
 
 def tuned(store: Store) -> dict[tuple[bool, str], list[Record]]:
-    """Return the runs of jigsaw-tuning by (whether they have labels, method).
+    """Return a dictionary (whether there are labels, method) -> runs of jigsaw-tuning.
 
-    The run that is best on the validation images comes first.
+    In each list, the run that is best on the validation images comes first.
     """
     found: dict[tuple[bool, str], list[Record]] = {}
     for record in store.select("jigsaw-tuning"):
@@ -102,7 +102,7 @@ def tuned(store: Store) -> dict[tuple[bool, str], list[Record]]:
 
 
 def tuning(store: Store) -> str:
-    """Make the table of the best learning rate, with one line for each method and each value of eps or tau."""
+    """Make the table of the best learning rates, with one line for each method and each value of eps or tau."""
     lines = []
     for (labels, method), runs in sorted(tuned(store).items(), key=lambda pair: (not pair[0][0], pair[0][1])):
         best = {(record.settings["eps"], record.settings["tau"]): record for record in reversed(runs)}

@@ -27,8 +27,8 @@ def wrapped(text: str) -> str:
 def blocks(page: str) -> list[str]:
     """Return the names of the blocks of a page, in order.
 
-    Raises InputError with one line if a block's first mark has no end mark, if an end mark has no first mark, or if two
-    blocks have the same name.
+    Raises InputError with one line if a start mark has no end mark, if an end mark has no start mark, or if two blocks
+    have the same name.
     """
     names, inside = [], None
     for number, line in enumerate(page.split("\n"), start=1):
@@ -36,10 +36,10 @@ def blocks(page: str) -> list[str]:
         if start and inside is None:
             inside = start[1]
             if inside in names:
-                raise InputError(f"line {number}: the block {inside} comes a second time")
+                raise InputError(f"line {number}: there is already a block {inside}")
             names.append(inside)
         elif start or (line == END and inside is None):
-            raise InputError(f"line {number}: {line} stands inside another block, or has no beginning")
+            raise InputError(f"line {number}: {line} is inside another block, or has no beginning")
         elif line == END:
             inside = None
     if inside is not None:

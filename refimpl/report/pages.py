@@ -93,8 +93,8 @@ def run(root: Path = ROOT, add: Sequence[Path] = (), write: bool = False,
     Otherwise nothing is changed.
 
     Raises InputError with one line if the folder has no pages, if a page cannot be read, if a block is unknown or is on
-    no page, or if a mark has no end mark.  It is also raised if rows cannot be used, but only after everything else has
-    been reported.
+    no page, or if a start mark has no end mark.  It is also raised if rows cannot be used, but only after everything
+    else has been reported.
     """
     root = Path(root)
     for page in PAGES:

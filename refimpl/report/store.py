@@ -36,7 +36,7 @@ class Spread:
     def text(self, digits: int = 2, unit: str = "", sign: str = "") -> str:
         """Return the mean and half the width of its interval as a string, or the value alone if there is only one.
 
-        If `sign` is "+", the mean is written with its sign, as for a difference.
+        If `sign` is "+", a positive mean is written with a plus sign, which suits a difference.
         """
         if not self.values:
             return "–"
@@ -127,7 +127,7 @@ def spread(runs: Sequence[Record], epoch: int, column: str, sign: float = -1.0) 
 
 
 def at_best_validation(runs: Sequence[Record], epoch: int) -> Spread:
-    """Return the test -ELBO of each run at its best validation epoch, which is the best one up to `epoch`.
+    """Return the test -ELBO of each run at the epoch, among those up to `epoch`, with its best validation bound.
 
     Runs that do not reach `epoch` are left out.
     """
@@ -142,8 +142,8 @@ def at_best_validation(runs: Sequence[Record], epoch: int) -> Spread:
 def paired(one: Sequence[Record], other: Sequence[Record], epoch: int, column: str, sign: float = -1.0) -> Spread:
     """Return `sign` times the column of `one` minus that of `other`, for each seed that both have.
 
-    Runs with the same seed have the same initial weights, batches and labelled images.  The effect
-    of these three on both runs cancels in the difference.
+    Runs with the same seed have the same initial weights, batches and labelled images.  If these three affect both runs
+    alike, their effect cancels in the difference.
     """
     there = {record.seed: record.at(epoch, column) for record in other}
     values = (sign * (record.at(epoch, column) - there.get(record.seed, math.nan)) for record in one)

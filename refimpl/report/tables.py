@@ -9,7 +9,7 @@ from refimpl.report.markdown import table
 from refimpl.report.store import Spread, Store, at_best_validation, evaluations_an_epoch, lengths, spread
 
 NOT_RUN = "not run yet"
-# A method gets worse if its bound ends more than WORSE nats above the bound at its best validation epoch.
+# A method counts as worse if its -ELBO ends more than WORSE nats above that at its best validation epoch.
 WORSE = 0.5
 NO_ROWS = "*No rows yet: `python -m refimpl experiment {}`, then `python -m refimpl make report --write --add DIR`.*"
 
@@ -19,7 +19,7 @@ def plural(count: int, noun: str) -> str:
 
 
 def seeds_at(groups: Sequence[Sequence[Record]], epoch: int, column: str) -> str:
-    """Return the number of seeds that have this column at this epoch, for example "3 seeds" or "1 to 3 seeds"."""
+    """Return how many seeds per group have this column at this epoch: "3 seeds", or "1 to 3 seeds" if groups differ."""
     counts = sorted({len(spread(group, epoch, column).values) for group in groups})
     return plural(counts[0], "seed") if len(counts) == 1 else f"{counts[0]} to {counts[-1]} seeds"
 
@@ -34,7 +34,7 @@ def bounds(store: Store, experiment: str, dataset: str, labels: Sequence[str], p
 
     paper: the paper's values by label.
     rename: returns the name of a label in the table.
-    stuck: whether the table shows median and range instead of mean and interval, as some seeds may be on a plateau.
+    stuck: whether some seeds may be on a plateau, so that the table shows median and range, not mean and interval.
     """
     groups = {label: group for label in labels if (group := store.select(experiment, dataset, label))}
     epochs = lengths(list(groups.values()), "test_elbo")
@@ -73,7 +73,7 @@ def bounds(store: Store, experiment: str, dataset: str, labels: Sequence[str], p
 
 
 def commits_line(records: Sequence[Record]) -> str:
-    """Return a sentence with the commits of the code that made the rows, and one on the threads, if they are known."""
+    """Return sentences with the commits of the code that made the rows, and with the numbers of threads, if known."""
     found = sorted({commit for record in records for commit in record.commits})
     counts = sorted({count for record in records for count in record.threads})
     threads = f" Where the number of threads was recorded, it was {' or '.join(map(str, counts))}." if counts else ""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from refimpl.experiments.records import Record
 from refimpl.report.store import Spread, Store, lengths, paired, spread
 
-FEWEST = 3              # seeds; with two seeds each, chance alone keeps the ranges apart in one of three cases
+FEWEST = 3              # seeds; with only two seeds each, ranges are apart by chance in one of three cases
 
 
 class Finding(NamedTuple):

@@ -650,7 +650,7 @@ def test_impossible_measurement_is_refused(tmp_path, name):
         row = {"epoch": 1.0, "seconds": 2.0, "test_elbo": -3.0, name: value}
         (tmp_path / "metrics.csv").write_text(f"{','.join(row)}\n{','.join(map(str, row.values()))}\n")
         if refused:
-            with pytest.raises(InputError, match="holds a number beyond 1e\\+12, which is no measurement"):
+            with pytest.raises(InputError, match="holds a number beyond 1e\\+12, which cannot be right"):
                 compare.read_run(tmp_path)
         else:
             assert compare.read_run(tmp_path) == (vae().resolved(), [row])

@@ -88,7 +88,7 @@ def test_damaged_files_are_refused_in_one_line_and_not_overwritten(content, tmp_
                      lambda: records.add(tmp_path, RUN)):
         with pytest.raises(InputError) as problem:
             function()
-        assert "is damaged, or is no file of rows" in str(problem.value) and "\n" not in str(problem.value)
+        assert "is damaged, or is not a file of rows" in str(problem.value) and "\n" not in str(problem.value)
     assert path.read_text() == content
 
 
@@ -212,9 +212,9 @@ def test_tables_of_the_first_version_are_read_unchanged(tmp_path):
     assert are_equal(records.read(tmp_path / "old.csv"), TABLE)
     (tmp_path / "bad.csv").write_text(records.text(RUN).replace("rows 2", "rows 1").replace(
         '{"dataset": "mnist", "seed": 3, "eps": null, "lr": 0.001}', '[]'))
-    with pytest.raises(InputError, match="is damaged, or is no file of rows$"):
+    with pytest.raises(InputError, match="is damaged, or is not a file of rows$"):
         records.read(tmp_path / "bad.csv")
     for settings in ({"estimator": "direct", "tau": 0.5}, {"estimator": "direct", "solver": "milp", "eps": 0.1}):
         (tmp_path / "bad.csv").write_text(records.text(replace(RUN, settings=settings)).replace("rows 2", "rows 1"))
-        with pytest.raises(InputError, match="is damaged, or is no file of rows$"):
+        with pytest.raises(InputError, match="is damaged, or is not a file of rows$"):
             records.read(tmp_path / "bad.csv")

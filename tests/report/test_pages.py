@@ -113,8 +113,8 @@ def test_filling_changes_only_text_between_marks():
 
 @pytest.mark.parametrize("page, words", [
     ("<!-- report: a -->\n", "the block a has no end"), (f"x\n{END}\n", "line 2: .* has no beginning"),
-    (f"<!-- report: a -->\n<!-- report: b -->\n{END}\n", "line 2: .* stands inside another block"),
-    (f"<!-- report: a -->\n{END}\n<!-- report: a -->\n{END}\n", "line 3: the block a comes a second time")])
+    (f"<!-- report: a -->\n<!-- report: b -->\n{END}\n", "line 2: .* is inside another block"),
+    (f"<!-- report: a -->\n{END}\n<!-- report: a -->\n{END}\n", "line 3: there is already a block a")])
 def test_marks_that_do_not_match_are_rejected(page, words):
     with pytest.raises(InputError, match=words):
         markdown.filled(page, str)
@@ -221,7 +221,7 @@ def test_damaged_file_is_named_and_other_rows_are_reported(root, tmp_path, capsy
 def test_select_rejects_unknown_experiments_and_labels(store):
     for arguments in (("binary", "mnist", "dirct"), ("binery",), ("variance", None, "k 10"),
                   ("faces-switch", "faces", "x")):
-        with pytest.raises(ValueError, match="no label|no experiment"):
+        with pytest.raises(ValueError, match="no label|not an experiment"):
             store.select(*arguments)
     assert store.select("binary", "omniglot", "direct") == []                              # a valid label without runs
 

@@ -37,8 +37,8 @@ Runs = dict[Cell, list[dict[str, float]]]
 def by_labels(dataset: str, seed: int) -> list[Cell]:
     """Return the cells of one seed.
 
-    The Gaussian variable g has 10 numbers, one more than there are nuisances.  Labelled images are shifted by at most
-    one pixel.
+    The Gaussian variable g has 10 components, one more than there are nuisances.  Labelled images are shifted by at
+    most one pixel.
     """
     if not data.get(dataset).attributes:
         raise InputError(f"experiment faces needs images with attributes, and {dataset} has none; there are "
@@ -69,7 +69,7 @@ def lines(runs: Runs, epoch: int) -> list[str]:
 
 
 def measure(runs: Runs, folder: Path, data_dir: str | None, report: Callable[[str], None]) -> None:
-    """Train the judge, make the switch test with every run, write the rows of the tests, and report a line per run."""
+    """Train the judge, run the switch test on every model, write the rows of the tests, and report a line per run."""
     if not runs:
         return
     whole = data.load("faces", data_dir)

@@ -22,7 +22,7 @@ from refimpl.nn.parameters import bind
 from refimpl.runs.naming import Naming
 
 EPOCHS, BATCH, HIDDEN, SEED = 3, 100, 100, 7
-FACES = 5_000           # number of drawn faces, and of encoded faces, in the test: the standard error is below 0.7 %
+FACES = 5_000           # drawn faces, and as many encoded faces, in the test: the standard error is at most 0.71 %
 NEEDED = 0.99           # the judge's verdicts are used only if its accuracy is at least this
 
 
@@ -115,7 +115,7 @@ def switch_test(model: MixtureVAE, naming: Naming, judge: Judge, test: data.Part
                 rng: np.random.Generator, images: int = FACES) -> list[Switched]:
     """Run the switch test of all attributes, on `images` drawn faces and on the first `images` test images.
 
-    The drawn faces have their bits and their g from the prior.  The first test image has the index `first` in
+    The bits and the g of the drawn faces come from the prior.  The first test image has the index `first` in
     faces.truth.
     """
     part = test.first(images)
@@ -139,7 +139,7 @@ def switch_test(model: MixtureVAE, naming: Naming, judge: Judge, test: data.Part
 
 
 def _closest(bit: np.ndarray, nuisances: np.ndarray) -> tuple[str, float]:
-    """Return the nuisance that correlates most with `bit`, and the size of this correlation: 0 for a constant bit."""
+    """Return the nuisance that correlates most with `bit`, and how strongly: 0 for a constant bit."""
     centred, spread = nuisances - nuisances.mean(axis=0), nuisances.std(axis=0) * max(float(bit.std()), 1e-12)
     found = np.abs((bit - bit.mean()) @ centred / len(bit)) / spread
     return list(faces.NUISANCES)[int(found.argmax())], float(found.max())

@@ -37,7 +37,7 @@ CHOSEN: dict[str, dict[str, float]] = {
     "reinforce": {"lr": 1e-3}, "cross-entropy": {"lr": 3e-2}, "enumeration": {"lr": 1e-2}}
 CHOSEN_WITHOUT = {"direct": {"lr": 1e-2, "eps": 0.5}, "gumbel-sinkhorn": {"lr": 1e-2, "tau": 1.0},
                   "reinforce": {"lr": 3e-3}}
-LOWEST = {True: 3e-4, False: 1e-3}      # a further learning rate that reinforce tries, with labels (True) and without
+LOWEST = {True: 3e-4, False: 1e-3}      # a lower learning rate for reinforce only, with labels (True) and without
 RATES, EPS, TAU = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1), (1.0, 4.0, 16.0), (0.5, 1.0, 2.0, 4.0)
 EPS_WITHOUT = (0.02, 0.1, 0.5, 2.5)     # in 1/nat, because f is in nats without labels; with labels f counts places
 
@@ -125,7 +125,7 @@ def solved(found: dict[Cell, list[dict[str, float]]], folder: Path) -> dict[str,
 
 
 def shown(tested: jigsaws.Tested, z: np.ndarray, side: int, mark: bool = True) -> np.ndarray:
-    """Return pictures, (B, height, width), in which the tiles are at their places in the matchings z.
+    """Return pictures, (B, height, width), in which the matchings z say where the tiles are.
 
     If `mark` is true, wrong tiles have a light grey background.
     """

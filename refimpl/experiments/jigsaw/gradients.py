@@ -1,11 +1,11 @@
 """Compute gradients with respect to the scores theta, (B, N, N), with one function per method.
 
-All gradients point uphill.  These are the arguments; each function has those that it needs:
+All gradients point uphill.  Each function has those of the following arguments that it needs:
 
     theta       scores of the network
     puzzle      the objective f, and the matching y that undoes the shuffling (None without labels)
-    rng         generator of the noise, which is a Gumbel variable on each theta_ij
-    eps, tau    the setting of direct (eps) and of gumbel_sinkhorn (tau)
+    rng         generator of the noise: one Gumbel variable is added to each theta_ij
+    eps, tau    the settings eps of direct and tau of gumbel_sinkhorn
     draws       see below
 
 The distribution of z* = argmax_z (theta + gamma) . z is not a Gibbs distribution and has no closed form, because the
@@ -62,9 +62,9 @@ def reinforce(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator, draws
 
     Here X = exp(-(gamma + c)) with Euler's constant c, and the baseline is the mean of f over the other samples.
 
-    theta shifts the density of theta + gamma, whose score function -d log p(gamma) / d gamma_ij is 1 - X_ij.  The usual
-    score function z - E z would need the distribution of z*, which has no closed form here.  E (1 - X_ij) = 0, so a
-    baseline that is independent of gamma causes no bias.
+    The scores theta shift the density of theta + gamma, so the derivative of the log density in theta_ij is
+    -d log p(gamma) / d gamma_ij = 1 - X_ij.  The usual score function z - E z would need the distribution of z*, which
+    has no closed form here.  The mean of 1 - X_ij is 0, so a baseline that is independent of gamma causes no bias.
     """
     family, samples = matchings(theta.shape[-1]), 2 * draws
     noise = [gumbel.sample(theta.shape, rng) for _ in range(samples)]
@@ -83,7 +83,7 @@ def gumbel_sinkhorn(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator,
 def enumeration(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator) -> np.ndarray:
     """Return sum_z p(z) (f(z) - E f) z, the exact gradient of E f(z) if z has the Gibbs law p(z) = exp(theta . z) / Z.
 
-    All N! matchings are listed, which are 24 for 2 x 2 tiles.  The z* of the other methods has another distribution.
+    The sum is over all N! matchings, 24 for 2 x 2 tiles.  The z* that other methods sample has another distribution.
     """
     every = matchings(theta.shape[-1]).values()
     p = softmax(np.einsum("bij,kij->bk", theta, every), axis=1)

@@ -1,9 +1,9 @@
 """Train the jigsaw networks.
 
-In each epoch, 10,000 images are drawn from the first 40,000 training images, cut into tiles, and shuffled.  The
-training images after the first 40,000 are never shuffled: the mixture model is fitted to them.  In the runs without
-labels, f is computed by this model.  A run is continued from its file state.npz, which contains the weights, Adam's
-moments, the state of the random generator and the rows.
+In each epoch, 10,000 of the first 40,000 training images are drawn and cut into tiles, and the tiles are shuffled.  A
+mixture model is fitted to the other training images, those after the first 40,000.  In the runs without labels, f is
+computed by this model.  A run is continued from its file state.npz, which contains the weights, Adam's moments, the
+state of the random generator and the rows.
 """
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class Tested(NamedTuple):
 
 @functools.lru_cache(maxsize=1)
 def mixture_of(dataset: str, data_dir: str | None) -> Mixture:
-    """Return the mixture fitted to the training images that are never shuffled."""
+    """Return the mixture model.  It is fitted to whole images: the training images after the first SHUFFLED."""
     whole = data.load(dataset, data_dir).train.images(slice(SHUFFLED, None))
     return Mixture(whole, COMPONENTS, np.random.default_rng(FITTING))
 
@@ -155,7 +155,7 @@ class JigsawRun:
             self.made_by[name] += [now] * (now not in self.made_by[name][-1:])
 
     def solve(self, shuffled: np.ndarray) -> np.ndarray:
-        """Return the matching, (B, N, N), with the largest score by the network, without noise."""
+        """Return the matching, (B, N, N), to which the network gives the largest score, without noise."""
         return gradients.matchings(shuffled.shape[1]).argmax(self.scorer.run(shuffled).theta)
 
     def save(self, path: Path) -> None:
@@ -196,7 +196,7 @@ class JigsawRun:
 
 
 def opened(cell: Cell, out: Path, data_dir: str | None) -> JigsawRun:
-    """Return the run of this cell, from its file if there is one."""
+    """Return the run of this cell, from its file if there is one, and otherwise a new run."""
     path = out / cell.folder / FILE
     return JigsawRun.load(path, cell.settings, data_dir) if path.exists() else JigsawRun(cell.settings, data_dir)
 

@@ -14,10 +14,10 @@ ROWS, COLUMNS = 1, 0                                    # the axis of (N, N, B) 
 
 
 def forward(scores: np.ndarray, tau: float, rounds: int = ROUNDS) -> list[np.ndarray]:
-    """Return the list of all P, (N, N, B), one after each division, for scores (B, N, N).
+    """Return a list with P, (N, N, B), after every division, for scores (B, N, N).
 
-    P is divided by the sums of its rows and of its columns in turn.  The batch is on the last axis, because sums over
-    few rows or columns are then fast.
+    P is divided in turn by the sums of its rows and by the sums of its columns.  The batch is on the last axis, because
+    sums over few rows or columns are then fast.
     """
     L, made = np.ascontiguousarray(scores.transpose(1, 2, 0)) / tau, []
     for _ in range(rounds):

@@ -58,7 +58,7 @@ class Row(NamedTuple):
 class Counted(np.ndarray):
     """An array that records the shapes of the matrix products in which it is used.
 
-    So do all arrays that are computed from it.
+    The arrays that are computed from it record theirs, too.
     """
 
     noted: list[tuple[int, int, int]] = []
@@ -163,7 +163,7 @@ def run(batch: int = 100, steps: int = 30, rounds: int = 7,
 def epoch_seconds(k: int = 10, epochs: int = 3) -> list[float]:
     """Return the seconds that each of the first epochs of direct takes on MNIST.
 
-    If training made denormal numbers, later epochs would be slower.
+    If training led to denormal numbers, later epochs would take longer.
     """
     dataset = data.load("mnist")
     run = VAERun.start(VAESettings(k=k).resolved())

@@ -45,13 +45,13 @@ class Row(NamedTuple):
     deviation_linear: float
     """Each deviation is the standard deviation of one sample."""
     floor: float
-    """The bias that would be measured if the true bias were 0, because the mean over the samples is noisy.  Of the
-    three arg maxes, the noisiest counts."""
+    """The bias that would be measured if the true bias were 0, because the mean over the samples is noisy.  It is
+    that of the noisiest of the three arg maxes."""
 
 
 def measure(model: VAE, x: np.ndarray, eps: float, samples: int, rng: np.random.Generator,
             after_sample: Callable[[], None] = lambda: None) -> Row:
-    """Compute the coordinate-wise, the joint and the linearised arg max on the batch x, `samples` times each."""
+    """Compute the coordinate-wise, the joint and the linearised arg max on the batch x, each `samples` times."""
     h = model.encode(x).astype(np.float64)
     f = model.objective(x).joint_table().f.astype(np.float64)
     truth = joint.gradient(h, f)
@@ -82,7 +82,7 @@ def measure(model: VAE, x: np.ndarray, eps: float, samples: int, rng: np.random.
 
 
 def _table(f: np.ndarray, z: np.ndarray, n: int, k: int) -> np.ndarray:
-    """Return f, (B, n, k), after every change of one variable of z, (B, n).  `f` is known for all z, (B, k^n)."""
+    """Return f, (B, n, k), after every change of one variable of z, (B, n).  The argument `f` is (B, k^n)."""
     place = k ** np.arange(n - 1, -1, -1)
     index = (z * place).sum(axis=1)
     neighbours = index[:, None, None] + (np.arange(k) - z[:, :, None]) * place[:, None]

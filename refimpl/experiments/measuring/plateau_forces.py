@@ -3,7 +3,7 @@
     python -m refimpl measure plateau-forces
 
 The winner w of an image is its likeliest value, and all other values are its losing values.  Two forces act on the
-score of a losing value i.  They are given per unit of its probability q_i, in nats:
+score of a losing value i.  Both are divided by its probability q_i and given in nats:
 
     push      g_i / q_i, the force of the gradient g of E f.  For the exact gradient it is f_i - E f.  For `capped`
               it is u_i - E u, where u_i is never below -1/eps (estimators/halves.py)

@@ -6,12 +6,12 @@ Every few steps, these values are computed exactly on the first 1,000 test image
 
     elbo            the bound, nats per image
     entropy         mean over the images of the entropy of q(z given x), nats; it is log 10 = 2.3 if q is uniform
-    winner          share of the images whose likeliest value is the most common one among the images
+    winner          largest share of the images that have the same likeliest value under q
     values_used     exp of the entropy of the mean of q: 1 if all images use one value, 10 if all are used equally
     ahead           share of the images for which the largest f is more than 1/eps = 10 nats above the f of the value
                     that is likeliest under q
     length_exact    mean over the images of |grad_h E_q f|, nats
-    length_made     mean length of one estimate of this gradient by the run's own estimator; noise adds to the length
+    length_made     mean length of a single estimate of this gradient by the run's own estimator, including its noise
 """
 from __future__ import annotations
 

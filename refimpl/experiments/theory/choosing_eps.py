@@ -11,27 +11,27 @@ probability that the winner changes.  Then for all h and f
     variance   <= 2 P(eps) / eps^2                                      (3)
 
 Proof of (1): let y = eps (f - E_q f) and Z = E_q e^y >= 1.  Then bias = q (e^y / Z - 1 - y) / eps.  Because e^y / Z - 1
-- y = (e^y - 1 - y) - (1 - 1/Z) e^y, |bias|_1 is at most 2 (Z - 1) / eps.  Next, Z - 1 = E_q phi(y) y.  Half of E_q |y|
-comes from the y above 0, which are at most some a, and half from the y below 0, which are at least some -b, where a + b
-<= x.  So 2 (Z - 1) <= (phi(a) - phi(-b)) E_q |y| <= phi(x) E_q |y|, because phi is convex, phi(0) = 0 and phi'(0) =
+- y = (e^y - 1 - y) - (1 - 1/Z) e^y, |bias|_1 is at most 2 (Z - 1) / eps.  Next, Z - 1 = E_q phi(y) y.  Let a be
+the largest y and -b the smallest, so that a + b = x.  Half of E_q |y| comes from the y above 0, and half from those
+below 0.  So 2 (Z - 1) <= (phi(a) - phi(-b)) E_q |y| <= phi(x) E_q |y|, because phi is convex, phi(0) = 0 and phi'(0) =
 1/2.
 
 Proof of (2): by direct.stay_probability, q_i - P(i, i) <= q_i sum_j q_j (e^(eps (f_j - f_i)) - 1), where the sum is
 over the j with f_j > f_i.  Here e^y - 1 <= (1 + phi(x)) y for y = eps (f_j - f_i), because 0 <= y <= x.  Summed over
 i, the bound is (1 + phi(x)) eps E |f - f'| / 2 with independent f and f' from q, and E |f - f'| / 2 <= |grad|_1.
 
-Proof of (3): an estimate that is not 0 has two entries, each of absolute value 1 / eps.
+Proof of (3): an estimate is 0, or it has two entries that are not 0, each of absolute value 1 / eps.
 
-So the rule never takes eps above 1 / R, where |bias|_1 is at most (e - 2) |grad|_1 = 0.72 |grad|_1.  Which eps below 1
-/ R is best depends on the noise, and the noise depends on how often the winner changes.  Let N be the number of draws
+So the rule never chooses an eps above 1 / R, where |bias|_1 is at most (e - 2) |grad|_1 = 0.72 |grad|_1.  Which smaller
+eps is best depends on the noise, and the noise depends on how often the winner changes.  Let N be the number of draws
 whose winner changes at eps = 1 / R:
 
     N < ENOUGH:     the draws cannot determine eps; return 0 as the estimate, or use eps = 1 / R if 0 is not acceptable
     otherwise:      eps = min(1, (AIM / N)^(1/3)) / R; this is proportional to M^(-1/3), as is the best eps if the
                     bias is small
 
-The rule has a guarantee for all h, f and M.  M draws choose eps, M further draws are averaged, and E is the mean over
-all of them:
+The rule has a guarantee for all h, f and M.  M draws determine eps, the estimates of M further draws are averaged, and
+E is the mean over all these draws:
 
     E |result - grad|^2 <= 1.7 |grad|_1^2 <= 1.7 k |grad|^2
 
@@ -105,7 +105,7 @@ def _unit_range(f: np.ndarray) -> tuple[np.ndarray, float]:
 def _eps(changed: np.ndarray | int, R: float) -> np.ndarray:
     """Return the eps that the rule chooses for each number of changed winners.
 
-    It is never above arguments.LARGEST_EPS.
+    These eps are never above arguments.LARGEST_EPS.
     """
     return np.minimum(1, (AIM / np.maximum(changed, 1)) ** (1 / 3)) * min(1 / max(R, 1e-307), arguments.LARGEST_EPS)
 
@@ -179,8 +179,8 @@ def least_errors(given: list[tuple[np.ndarray, np.ndarray]], M: int) -> np.ndarr
 
 
 def least_up_to_bound(h: np.ndarray, f: np.ndarray, M: int) -> float:
-    """Return the smallest mean squared error, computed exactly, over 200 values of eps from 0.01 / R to 1 / R and the
-    constant estimate 0."""
+    """Return the smallest mean squared error at 200 values of eps between 0.01 / R and 1 / R, or that of the estimate 0
+    if it is smaller.  The errors are computed exactly."""
     return min(float(direct.mse(h, f, np.geomspace(0.01, 1, 200) / np.ptp(f), M).min()), float(at_zero(h, f)))
 
 

@@ -162,8 +162,8 @@ def _figure(rows: list[Row], title: str, samples: int) -> Figure:
              yticks=place, yticklabels=[row.name for row in rows], xlim=(min(noise, default=1e-4) / 4, None))
     variance.set(xscale="log", xlabel="total variance x decoder evaluations, nats²", title="noise at equal cost",
                  yticks=place, yticklabels=[], ylim=bias.get_ylim())
-    plots.entitle(figure, "Above what is unbiased (circles), below what is biased by more than 4 standard errors "
-                  "(diamonds); in each part the least noisy first", f"{title}; left is better; no mark: 0")
+    plots.entitle(figure, "Above: no bias found (circles).  Below: biased by more than 4 standard errors (diamonds).  "
+                  "In each part, the least noisy is first", f"{title}; left is better; no mark: 0")
     return figure
 
 

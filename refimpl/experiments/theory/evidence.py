@@ -6,7 +6,7 @@ The mean is then about as close to normal as the frequency of a rare event that 
 If the statistic is itself an event of small probability p, this number is n p.  There are three cases:
 
     n s^4 / m4 is at least 25           the mean must be within five standard errors of the exact value
-    all draws are almost surely equal   every draw must have that value
+    all draws are almost surely equal   every draw must be equal to the usual value
     otherwise                           the draws cannot test the claim, and the report says so
 """
 from __future__ import annotations

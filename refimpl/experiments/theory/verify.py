@@ -5,7 +5,7 @@
 
 The problem has k values, encoder scores h, and decoder scores f of a few nats.  It is random, or the caller gives h and
 f.  Two exact computations must agree to within 1e-10.  A sampled value must be within five standard errors of the exact
-value, so in about one of 10^5 runs some true claim fails.  If the scores do not allow a claim to be tested, for example
+value, so in about one run in 10^5 some true claim fails.  If the scores do not allow a claim to be tested, for example
 because no draw changes its winner, the claim neither holds nor fails, and the report says why (evidence.py).
 """
 from __future__ import annotations
@@ -39,7 +39,7 @@ def _short(claim: Claim) -> Claim:
 def problem(k: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Return random scores h and f, (k,) each.
 
-    h are normalised scores of the encoder, so h = log q.  f are scores of the decoder, of a few nats.
+    The scores h of the encoder are normalised, so h = log q.  The scores f of the decoder are a few nats in size.
     """
     h = rng.normal(size=k)
     return h - danskin.G(h, np.zeros(k), 0.0), 2 * rng.normal(size=k)
@@ -260,8 +260,9 @@ def _best_eps(text: str, h: np.ndarray, f: np.ndarray, best: float) -> Claim:
 def _slope(text: str, h: np.ndarray, f: np.ndarray, two_sided: bool, order: int) -> Claim:
     """Check the order of the exact bias: if eps is halved, the bias must fall by a factor close to 2^order.
 
-    eps falls from 0.01 to 0.005, in units of 1 / (max f - min f), and then by further factors of ten until the order
-    shows.  If the first term of the bias vanishes, the order is higher at every eps, and the claim holds, too.
+    This is tested for eps = 0.01, in units of 1 / (max f - min f).  If the order does not show there, eps is divided by
+    ten, up to six times.  If the first term of the bias vanishes, the order is higher at every eps, and the claim also
+    holds.
     """
     f = (f - f.max()) / np.ptp(f)
     eps = np.multiply.outer(0.01 / 10.0 ** np.arange(7), [1.0, 0.5])

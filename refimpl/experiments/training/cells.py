@@ -46,8 +46,8 @@ class Cell:
 def epochs_done(cell: Cell, out: Path) -> int:
     """Return the number of epochs for which this cell has been trained; 0 if there is no such run in `out`.
 
-    Raises InputError if the folder holds another run: two labels may give the same folder name, which leaves out some
-    characters.
+    Raises InputError if the folder holds another run.  Two labels may have the same folder name, because some
+    characters are left out of it.
     """
     path = out / cell.folder / checkpoint.FILE
     if not path.exists():
@@ -80,7 +80,7 @@ def run_cells(cells: Sequence[Cell], epochs: int, out: Path, jobs: int, data_dir
             ended(cell, rows[-1])
         return
     running: dict[subprocess.Popen, Cell] = {}
-    # The other processes read from `theirs`.  When this process ends, `ours` is closed, and then they end, too.
+    # The other processes read from `theirs`.  They end when `ours` is closed, at the latest when this process ends.
     theirs, ours = os.pipe()
     try:
         while waiting or running:
@@ -144,7 +144,7 @@ def at_epoch(rows: list[Row], epoch: int, name: str) -> float:
 
 
 def groups(runs: dict[Cell, list[Row]], epoch: int, name: str) -> dict[tuple[str, str], list[Cell]]:
-    """Return (data set, label) -> cells, for all cells that have a value in the column `name` at an epoch."""
+    """Return the cells by (data set, label).  Cells without a value in the column `name` at an epoch are left out."""
     found: dict[tuple[str, str], list[Cell]] = {}
     for cell, rows in runs.items():
         if not math.isnan(at_epoch(rows, epoch, name)):
@@ -164,7 +164,7 @@ def mean_and_half(runs: dict[Cell, list[Row]], group: Sequence[Cell], epoch: int
                   unit: str = "") -> str:
     """Return the interval of `factor` times the column `name` at an epoch, as "mean ± half width".
 
-    For a single value only the value is returned.
+    If there is only one value, the half width is left out.
     """
     mean, half = interval([factor * at_epoch(runs[cell], epoch, name) for cell in group])
     return f"{mean:.2f}{unit}" + ("" if math.isnan(half) else f" ± {half:.2f}")
@@ -193,7 +193,7 @@ def write_results(runs: dict[Cell, list[Row]], out: Path, name: str) -> list[Rec
 def table(runs: dict[Cell, list[Row]], epoch: int, name: str) -> list[tuple[str, str, int, float, float]]:
     """Return lines (data set, label, number of seeds, mean, half width of the interval), best first in each data set.
 
-    The mean is taken over minus the values of the column `name` at an epoch.  Cells without such a value are left out.
+    The values are minus those of the column `name` at an epoch.  Cells without such a value are left out.
     """
     lines = [(*key, len(group), *interval([-at_epoch(runs[cell], epoch, name) for cell in group]))
              for key, group in groups(runs, epoch, name).items()]

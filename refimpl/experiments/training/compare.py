@@ -41,7 +41,7 @@ def read_run(folder: Path | str) -> tuple[RunSettings, list[Row]]:
     if settings is None:
         raise InputError(f"{folder} {problem}")
     if any(abs(row[name]) > checkpoint.LARGEST for row in measured for name in ("epoch", "seconds", "test_elbo")):
-        raise InputError(f"{folder}: metrics.csv holds a number beyond {checkpoint.LARGEST:g}, which is no measurement")
+        raise InputError(f"{folder}: metrics.csv holds a number beyond {checkpoint.LARGEST:g}, which cannot be right")
     if not measured:
         raise InputError(f"{folder} has no epoch with a test bound yet in its metrics.csv")
     return settings, measured

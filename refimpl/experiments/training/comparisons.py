@@ -1,4 +1,4 @@
-"""Define the runs, with labels and settings, of each of the paper's comparisons and of further ones.
+"""Define the runs, with their labels and settings, for the paper's comparisons and for further ones.
 
     binary        slide 31: 15 binary variables; direct, the other estimators on the slide, and newer ones
     joint         slides 29 and 30: the coordinate-wise arg max, the joint arg max, and the exact gradient, n = 8 and 12
@@ -86,8 +86,8 @@ def convergence(dataset: str, seed: int) -> list[Cell]:
 def plateau(dataset: str, seed: int) -> list[Cell]:
     """Return runs whose encoder gradient has neither bias nor noise, only bias, only noise, or both.
 
-    For each of these gradients, the decoder learns from q in one run and from z* in another.  learn_from is None in the
-    run that has the estimator's default.
+    For each of these gradients, the decoder learns from q in one run and from z* in another.  In the run that has the
+    estimator's default, learn_from is None.
     """
     own = {"exact": "q", "tilted": "q", "direct": "z_star", "noisy-exact": "z_star"}
     return [_cell(f"{name}, decoder {words}", dataset, seed, estimator=name, k=10,
@@ -120,7 +120,7 @@ CHANGES = {"lr 0.0003": {"lr": 3e-4}, "lr 0.003": {"lr": 3e-3}, "k 50": {"k": 50
 
 
 def plateau_tests(dataset: str, seed: int) -> list[Cell]:
-    """Return runs of exact, capped and amplified as in plateau_exits, at eps = 0.1, with one of CHANGES each.
+    """Return runs of exact, capped and amplified as in plateau_exits, at eps = 0.1, each with one of CHANGES.
 
     In further runs of capped, the weight of the KL term is between 0 and 1.  The weights 0 and 1 are in plateau_exits.
     """

@@ -3,7 +3,7 @@
     semi-supervised   direct and Gumbel-softmax with each number of labels, and clustering by direct without labels
     label-steps       the same numbers of labels, but always with 1,200 steps on the labelled images alone
     labelled-terms    100 labels with cross-entropy, with the released term, with direct loss minimisation, with all
-                      settings of the authors, and with our settings, one of which is the authors' instead
+                      settings of the authors, and with all of ours but one, which is the authors'
     label-weights     100 labels with several weights of the two terms for labelled images
 """
 from __future__ import annotations
@@ -85,7 +85,7 @@ def lines(runs: dict[Cell, list[dict[str, float]]], epoch: int) -> list[str]:
     """
     made = [f"Test accuracy and -ELBO, nats per image, after {epoch} epoch{'s' * (epoch != 1)} on all images",
             "(With 0 labels: accuracy of the clusters, assigned to classes as well as possible.  In brackets: the",
-            "paper's values after 400 epochs with another recipe, with labels only in the pretraining, and no shifts.)"]
+            "paper's values after 400 epochs with another recipe: labels only in the pretraining, and no shifts.)"]
     for (dataset, label), group in cells.groups(runs, epoch, "accuracy").items():
         values, slide = [], _paper(group[0])
         for name, factor, unit, which in (("accuracy", 100, " %", 0), ("test_elbo", -1, "", 1)):
