@@ -142,7 +142,7 @@ def check(record: Record) -> None:
     differing = [name for name in dict.fromkeys((*names, *record.settings))
                  if name in wanted and (name not in record.settings or record.settings[name] != wanted[name])]
     if differing:
-        raise InputError(f"{record.file} has other settings than {record.label!r} says: {', '.join(differing)}")
+        raise InputError(f"the settings of {record.file} are not those of {record.label!r}: {', '.join(differing)}")
 
 
 def run(name: str, epochs: int, seeds: int, out: Path, jobs: int = 1, datasets: Sequence[str] | None = None,

@@ -25,13 +25,13 @@ def _tiles(*names: str, labels: bool, rule: Callable[[Runs], bool]) -> Look:
 # Each entry has four parts: what you have, what to use, the runs that show it, and the method whose time per step is
 # shown.
 CHOICES = (
-    ("f for every value of z", "`exact`: it has no noise and no bias. Where it stays on a plateau, use `direct`.",
+    ("f at every value of z", "`exact`: it has no noise and no bias. Where it stays on a plateau, use `direct`.",
      compared("plateau", "mnist", {"exact, decoder q": "exact", "direct, decoder z*": "direct"}, median=True),
      "exact, k = 10"),
-    ("f for every change of a single variable of a sample", "`direct`, or its mean, `local-tilted`. If the gradient "
+    ("f after every change of a single variable of a sample", "`direct`, or its mean, `local-tilted`. If the gradient "
      "must be unbiased, use `local-expectation`.", _binary("direct", "local-tilted", "local-expectation"),
      "direct, n = 15, k = 2, eps = 0.1"),
-    ("f for a few samples", "`disarm`, for binary variables.", _binary("disarm", "arm"), "disarm, n = 15, k = 2"),
+    ("f at a few samples", "`disarm`, for binary variables.", _binary("disarm", "arm"), "disarm, n = 15, k = 2"),
     ("an f that is differentiable between the one-hot values", "`gumbel-softmax`; check its bounds by enumeration.",
      _binary("gumbel-softmax"), "gumbel-softmax, n = 15, k = 2, tau = 0.5"),
     ("a cheap arg max, a sum that is out of reach, and an f to be maximised", "`direct`.",

@@ -1,4 +1,4 @@
-"""Read the committed rows, and compute what the tables show, such as means, intervals and epochs in common."""
+"""Read the committed rows, and compute the means, intervals, common epochs and other numbers that the tables show."""
 from __future__ import annotations
 
 import math
@@ -106,8 +106,8 @@ class Store:
 def lengths(runs: Sequence[Sequence[Record]], column: str) -> list[int]:
     """Return the epochs that a table shows, at most two, in ascending order.
 
-    The first is the last epoch that every run of every group has.  The second, if it differs, is the last epoch that at
-    least one run of every group has.  If a group has no run, the list is empty.  Runs without any value in the column
+    The first is the last epoch that every run has.  The second, if it differs, is the last epoch that at least one run
+    of every group has.  If a group has no run, the list is empty.  Runs without any value in the column
     do not count.
     """
     if not runs or not all(runs):

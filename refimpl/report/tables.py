@@ -28,7 +28,7 @@ def bounds(store: Store, experiment: str, dataset: str, labels: Sequence[str], p
            rename: Callable[[str], str] = str, stuck: bool = False) -> str:
     """Make the table of an experiment's runs on one data set, with the best run first.
 
-    Bounds are shown at the epochs of `lengths`, and log p(x) and the gap at the last of these.  If a bound gets
+    Bounds are shown at the epochs that `lengths` returns, and log p(x) and the gap at the last one.  If a bound gets
     worse during training, a further column shows the bounds at the best validation epoch, as the slides do for
     Gumbel-softmax.
 

@@ -167,7 +167,7 @@ def test_bad_rows_are_rejected_in_one_line_and_change_nothing(root, tmp_path, ca
     (tmp_path / "bad/rows").mkdir(parents=True)
     (tmp_path / "bad/rows/x.csv").write_text("no rows")
     before = {path: path.read_bytes() for path in root.rglob("*.csv")}
-    for add, words in ((tmp_path / "other", "other settings than 'direct' says: lr"), (tmp_path / "bad", "is damaged"),
+    for add, words in ((tmp_path / "other", "are not those of 'direct': lr"), (tmp_path / "bad", "is damaged"),
                        (tmp_path / "none", "is missing")):
         assert cli.main(["make", "report", "--root", str(root), "--write", "--add", str(add)]) == 2
         printed = capsys.readouterr()

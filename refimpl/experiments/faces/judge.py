@@ -27,7 +27,7 @@ NEEDED = 0.99           # the judge's verdicts are used only if its accuracy is 
 
 
 class Judge:
-    """A network 784 -> 100 ReLU -> one logit per attribute, trained by the binary cross-entropy of each attribute."""
+    """A network 784 -> 100 ReLU -> one logit per attribute, trained with the binary cross-entropy of each attribute."""
 
     def __init__(self, part: data.Part) -> None:
         """Train the network on this part of the data."""

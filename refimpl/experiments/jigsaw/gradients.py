@@ -40,8 +40,8 @@ def direct(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator, eps: flo
            draws: int = 1) -> np.ndarray:
     """Return (z(eps) - z*) / eps, where z(eps) = argmax_z (theta + gamma + eps c) . z and c is the gradient of f at z*.
 
-    f is maximised: it is minus the loss.  Both matchings have the same noise gamma.  The mean of the result is (E
-    z(eps) - E z*) / eps; for a linear f, it tends to the gradient of E f(z*) as eps -> 0.
+    The objective f is maximised: it is minus the loss.  Both matchings have the same noise gamma.  The mean of the
+    result is (E z(eps) - E z*) / eps; for a linear f, this tends to the gradient of E f(z*) as eps -> 0.
     """
     family = matchings(theta.shape[-1])
     return np.mean([family.gradient(theta, puzzle.objective.tangent, eps, rng) for _ in range(draws)], axis=0)
@@ -50,8 +50,8 @@ def direct(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator, eps: flo
 def fenchel_young(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator, draws: int = 1) -> np.ndarray:
     """Return y minus the average of z* over 2 x `draws` draws of the noise.
 
-    The result is an estimate of minus the gradient of the perturbed Fenchel-Young loss E max_z (theta + gamma) . z -
-    theta . y (Berthet et al., NeurIPS 2020).
+    The result is an estimate of minus the gradient of the perturbed Fenchel-Young loss (Berthet et al., NeurIPS 2020),
+    which is E max_z (theta + gamma) . z - theta . y.
     """
     family = matchings(theta.shape[-1])
     return puzzle.y - np.mean([family.sample(theta, rng) for _ in range(2 * draws)], axis=0)

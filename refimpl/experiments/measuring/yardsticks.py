@@ -1,4 +1,4 @@
-"""Compare the ways in which the paper measures the bound, on the same model: one sample, 100 samples, enumeration.
+"""Measure the bound of a model in all ways that the paper uses: by one sample, by 100 samples, by enumeration.
 
     python -m refimpl measure yardsticks DIR ...
 

@@ -1,6 +1,6 @@
 """Test claims: two exact computations must agree, or a sampled mean must be close to the exact value.
 
-A mean of n draws is approximately normal only if many draws make it vary.  How many do so can be computed, because the
+A mean of n draws is approximately normal only if many draws make it vary.  Their number can be computed, because the
 law of every sampled statistic is known.  Let s^2 be the variance and m4 the fourth central moment of the statistic.
 The mean is then about as close to normal as the frequency of a rare event that is expected n s^4 / m4 times in n draws.
 If the statistic is itself an event of small probability p, this number is n p.  There are three cases:
@@ -67,7 +67,7 @@ class Law(NamedTuple):
     usual: np.ndarray
     """The value of each entry in the likeliest outcome."""
     others: np.ndarray
-    """The probability that an entry has another value than `usual`."""
+    """The probability that an entry has a value other than `usual`."""
     shift: np.ndarray
     """The mean of |value - usual|."""
     largest: np.ndarray
