@@ -40,8 +40,8 @@ class Runs(NamedTuple):
     def apart(self, one: str, other: str) -> bool | None:
         """Return True if every seed of `one` is below every seed of `other`, and False if every seed is above.
 
-        Return None if the ranges overlap, or if there are fewer than FEWEST seeds.  Unlike an interval of the mean,
-        this comparison also suits runs of which some may still be on a plateau.
+        Return None if the ranges overlap, or if there are fewer than FEWEST seeds.  Unlike a confidence interval for
+        the mean, this comparison is valid even if some of the runs are still on a plateau.
         """
         a, b = self.of(one).values, self.of(other).values
         if min(len(a), len(b)) < FEWEST:
