@@ -366,10 +366,10 @@ for method, part in of.items():
 # (The picture shows seed 0, one of the two seeds that start with the lowest costs. With the other three seeds the cost
 # before training is more than 130 % above the least possible cost.) Below left: each line is one seed. The lines of the
 # two methods overlap, but one seed of direct ends lower than the others. Below right: each learnt score of a pure
-# colour is shown as a cost. The walks determine the costs only up to a constant, since all paths have 31 cells, and up
-# to a scale, since the cheapest path does not depend on it. So water and meadow are set to their true costs, and the
-# learnt costs of the other three can be compared with the true ones. On average over the seeds, the learnt costs of
-# these three are too high. Why?
+# colour is shown as a cost. The walks, from which the costs are learnt, determine them only up to a constant, since all
+# paths have 31 cells, and up to a scale, since the cheapest path does not depend on it. So the colours of water and
+# meadow are set to their true costs, and the learnt costs of the other three colours are compared with the true ones.
+# On average over the seeds, the learnt costs of these three colours are too high. Why?
 #
 # Both methods assume that the walker makes mistakes, because in the model a walk is the best path for *noisy* scores.
 # Our walkers make no mistakes. If this difference is the reason, then we should learn the true costs from walkers who

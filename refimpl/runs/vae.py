@@ -152,7 +152,7 @@ class VAERun(Run):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Return the names of the columns: COLUMNS, more if there are several latent variables, and "evaluations"."""
+        """Return the names of the columns.  With several latent variables there are more than in COLUMNS."""
         if self.settings.n == 1:
             return COLUMNS + ("evaluations",)
         if not self.model.family.normalised:

@@ -58,7 +58,7 @@ class Row(NamedTuple):
 class Counted(np.ndarray):
     """An array that records the shapes of the matrix products in which it is used.
 
-    The arrays that are computed from it record theirs, too.
+    Arrays that are computed from it do so, too.
     """
 
     noted: list[tuple[int, int, int]] = []
