@@ -213,6 +213,14 @@ def test_rows_support_the_numbers_of_chapter_7(store):
     assert "The 95 % intervals of REBAR and DisARM (two seeds each) overlap with the interval of direct." in text
 
 
+def test_rows_support_the_text_about_the_weights_for_labelled_images(store):
+    accuracy = {label: 100 * record.at(1, "valid_accuracy")
+                for label, (record,) in by_label(store.select("label-weights", "mnist")).items()}
+    best_first = sorted(accuracy, key=accuracy.get, reverse=True)
+    assert len(best_first) == 9 and best_first[7] == "label weight 50, image weight 0.2"
+    assert round(accuracy[best_first[0]] - accuracy[best_first[7]], 1) == 1.4
+
+
 def test_rows_support_the_text_about_relaxed_samples(store):
     """The larger tau is, the more the exact bound gets worse after its best value; the relaxed bound does not."""
     rise, log_p, gap = {}, {}, {}
