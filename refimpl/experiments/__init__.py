@@ -1,1 +1,1 @@
-"""Test the claims and repeat the experiments of the paper; each of them is a command of `python -m refimpl`."""
+"""Test the claims of the paper and repeat its experiments, with the commands of `python -m refimpl`."""

@@ -19,7 +19,7 @@ COMMIT = re.compile(r"[\w .+-]{1,100}")
 
 
 class Refused(ValueError):
-    """Raised if a record is not allowed, with a few words that say what is wrong."""
+    """Raised if a record is not allowed.  The message says what is wrong."""
 
 
 class Column(NamedTuple):
@@ -87,7 +87,7 @@ TABLES: dict[str, Table] = {
         "run": None, "exact": NUMBER, "one": NUMBER, "one_spread": SIZE, "hundred": NUMBER, "hundred_spread": SIZE,
         "relaxed_one": PERHAPS, "relaxed_hundred": PERHAPS}),
 }
-"""Maps an experiment to the description of its tables.  The tables of all other experiments are described by of_run."""
+"""Maps an experiment to the description of its tables.  For an experiment that is not listed here, use of_run."""
 
 
 def of_run(record: Record) -> Table:
@@ -106,7 +106,7 @@ def of_run(record: Record) -> Table:
 
 
 def check(record: Record) -> None:
-    """Raise Refused if the record does not fit the description of its table.  The message says where."""
+    """Raise Refused if the record does not fit the description of its table.  The message says what does not fit."""
     for words in (record.label, record.dataset or "-"):
         if not WORDS.fullmatch(words):
             raise Refused(f"{words!r} is not a label or data set that a page can show")

@@ -62,7 +62,7 @@ OPTIONS: dict[str, dict[str, Setting]] = {
 
 
 def check(command: str, **values: float) -> None:
-    """Raise InputError with one line if the value of one of these options of `command` is out of range."""
+    """Raise InputError with one line if an option of `command`, given by name in `values`, is out of range."""
     for name, value in values.items():
         declared = OPTIONS[command][name]
         in_range(f"--{name}", value, declared.least, declared.most)

@@ -38,13 +38,13 @@ class Panel:
     """The values on the horizontal axis are divided by this number."""
     log: bool = False
     symlog: float | None = None
-    """If given, the horizontal axis is linear up to this value and logarithmic above it, so that it can start at 0."""
+    """If given, the horizontal axis is linear up to this value and logarithmic above it, so the axis can start at 0."""
     log_y: bool = False
     above: float | None = None
-    """If given, only values up to this number of nats above the best are shown."""
+    """If given, only values up to this number of nats above the best value are shown."""
     sign: float = -1.0
     paper: Mapping[str, float] = field(default_factory=dict)
-    """The paper's values, by the labels of our runs."""
+    """Maps labels of our runs to the paper's values."""
     last: bool = False
     """Whether only the last epoch is drawn, as dots."""
 
@@ -67,7 +67,7 @@ def in_common(runs: Sequence[Record], column: str, key: str) -> list[float]:
 
 def curve(runs: Sequence[Record], column: str, against: str = "epoch", sign: float = -1.0
           ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return x, and the median, lowest and highest value of the column over the seeds, as four arrays.
+    """Return four arrays: `against`, and the median, the lowest and the highest value of `column` over the seeds.
 
     Each array has one entry for each epoch at which every run has a value.  Runs without any value are ignored.
     """
@@ -82,7 +82,7 @@ def curve(runs: Sequence[Record], column: str, against: str = "epoch", sign: flo
 
 
 def only_epoch(panel: Panel) -> float | None:
-    """Return the epoch that the panel shows as dots, or None if it shows curves."""
+    """Return the epoch that the panel shows as dots, or None if the panel shows curves."""
     if panel.against != "epoch":
         return None
     if panel.last:
@@ -178,7 +178,7 @@ def _panel(ax: Axes, panel: Panel) -> list[tuple[str, float, float, str]]:
 
 
 def dots(ax: Axes, values: Sequence[float], place: float, colour: str, upright: bool = False) -> None:
-    """Draw one row of marks, or one column if `upright` is true: a dot for each seed, and a stroke at their median."""
+    """Draw one row of marks, or one column if `upright` is true: a dot for each seed, and a stroke at the median."""
     stroke = dict(marker="_" if upright else "|", markersize=15, markeredgewidth=2, alpha=1.0)
     for numbers, style in ((values, dict(marker="o", markersize=6, markeredgewidth=0, alpha=0.7)),
                            ([np.median(values)], stroke)):

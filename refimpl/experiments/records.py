@@ -49,7 +49,7 @@ class Record:
     settings: dict[str, object]
     """All settings, including dataset and seed if there are any."""
     commits: tuple[str, ...]
-    """The commits of the code that made the rows, in order.  There are several if later code continued the run."""
+    """The commits of the code that made the rows, in order; several if the run was continued with later code."""
     rows: list[dict[str, Value]]
     threads: tuple[int, ...] = ()
     """The numbers of threads with which the rows were made, in order; an empty tuple if they were not recorded.
@@ -74,7 +74,7 @@ class Record:
 
     @property
     def identity(self) -> tuple[object, ...]:
-        """Return a key that identifies the record.  Two records may have the same file name, but not the same key."""
+        """Return a key that identifies the record.  Different records may share a file name, but never a key."""
         return self.experiment, self.dataset, self.label, self.settings.get("seed")
 
     def at(self, epoch: float, name: str, key: str = "epoch") -> float:
@@ -91,12 +91,12 @@ class Record:
 
 
 def file_name(words: str) -> str:
-    """Return `words` with spaces replaced by "_", dots by "p", and all other signs except "_" and "-" removed."""
+    """Return `words` with "_" for spaces, "p" for dots, and no characters except letters, digits, "_" and "-"."""
     return re.sub(r"[^\w-]", "", words.replace(" ", "_").replace(".", "p"))
 
 
 def thinned(rows: Sequence[dict[str, float]]) -> list[dict[str, float]]:
-    """Return those rows of a run that are kept.
+    """Return the rows of a run that are kept in its file.
 
     These are the rows of the first 20 epochs, of every fifth epoch after them, and of the last epoch.  If only some
     epochs have exact bounds, the rows of these epochs are kept, too.
@@ -186,7 +186,7 @@ def _read(value: str) -> Value:
 def read(path: Path) -> Record:
     """Return the record in this file.
 
-    Raises InputError if the file is missing or damaged, or if it is of another kind or version.
+    Raises InputError if the file is missing or damaged, is not a file of rows, or has another version of the format.
     """
     content = read_whole(path, "is missing")
     if len(content) <= LARGEST and content.startswith(b"# refimpl rows ") and \
@@ -205,7 +205,7 @@ def read(path: Path) -> Record:
 def write(folder: Path, record: Record) -> None:
     """Write the record to its file below the folder of all rows.  An earlier file of the same run or table is replaced.
 
-    Raises InputError, and writes nothing, if the file contains a record with another identity.
+    Raises InputError, and writes nothing, if the file already contains a record with another identity.
     """
     path, before = folder / record.file, None
     with contextlib.suppress(InputError):           # a file that cannot be read is replaced
@@ -225,7 +225,7 @@ def _require_same(path: Path, before: Record, record: Record) -> None:
 
 def write_measurements(out: Path, experiment: str, label: str, settings: dict[str, object],
                        rows: Sequence[tuple]) -> None:
-    """Write a table of measurements below rows/ in `out`.  Its rows are named tuples of numbers and strings."""
+    """Write a table of measurements below rows/ in `out`.  `rows` are named tuples of numbers and strings."""
     made = [{name: value if isinstance(value, str) else float(value) for name, value in row._asdict().items()}
             for row in rows]
     write(out / "rows", Record(experiment, label, settings, (commit(),), made, (threads(),)))
@@ -234,8 +234,8 @@ def write_measurements(out: Path, experiment: str, label: str, settings: dict[st
 def add(folder: Path, record: Record) -> bool:
     """Write the record into the folder of rows that the pages quote; return whether it was written.
 
-    It is not written if the folder already has a longer run with the same settings.  Raises InputError, and writes
-    nothing, if the record's file is damaged, or contains a record with other settings.
+    The record is not written if the folder already has a longer run with the same settings.  Raises InputError, and
+    writes nothing, if the existing file is damaged, or holds another record or other settings.
     """
     path = folder / record.file
     if path.exists():
@@ -259,8 +259,8 @@ def raise_it(problem: InputError) -> None:
 def read_all(folder: Path, refused: Callable[[InputError], None] = raise_it) -> list[Record]:
     """Return every record below this folder, in the order of their file names.
 
-    If a file cannot be read, or does not have the name that its record should have, refused(problem) is called, and the
-    other files are still read.  Without `refused` the InputError is raised.
+    If a file cannot be read, or does not have the file name of its record, refused(problem) is called, and the other
+    files are still read.  Without `refused` the InputError is raised.
     """
     return _each(sorted(Path(folder).rglob("*.csv")), refused, Path(folder))
 

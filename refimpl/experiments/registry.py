@@ -113,7 +113,7 @@ CELLS_OF = {"plateau-steps": "plateau", "plateau-forces": "plateau-exits", "face
 
 @functools.cache
 def settings_of(name: str, dataset: str, seed: int) -> dict[str, dict[str, object]]:
-    """Return the settings, by label, of the runs of the experiment `name`, or of the runs that `name` measures."""
+    """Return a dictionary label -> settings, for the runs that the experiment or measurement `name` uses."""
     experiment = REGISTRY.get(CELLS_OF.get(name, name))
     made = experiment.make(dataset, seed) if experiment and dataset in data.REGISTRY else []
     return {cell.label: cell.settings.as_dict() for cell in made}
@@ -130,7 +130,7 @@ def require(name: str, dataset: str | None = None, label: str | None = None) -> 
 
 
 def check(record: Record) -> None:
-    """Raise InputError if the record belongs to no experiment, or if its settings are not those of its label."""
+    """Raise InputError if the experiment of the record has no run with its label, or if this run has other settings."""
     if record.experiment in columns.TABLES and record.experiment not in CELLS_OF:
         return
     known = settings_of(record.experiment, record.dataset, record.seed)

@@ -55,7 +55,7 @@ def plateau(store: Store) -> str:
 
 
 def exits(store: Store) -> str:
-    """Make the table of how many seeds are still on the plateau, with one line for each part of direct's gradient."""
+    """Make the table that shows, for each gradient of `plateau-exits`, how many seeds are still on the plateau."""
     lines = []
     for dataset in store.datasets("plateau-exits"):
         groups = by_label(store.select("plateau-exits", dataset))
@@ -79,7 +79,7 @@ def exits(store: Store) -> str:
 
 
 def tests(store: Store) -> str:
-    """Make the table of how many seeds are still on the plateau when one setting is changed."""
+    """Make the table that shows how many seeds are still on the plateau when one setting is changed."""
     groups = by_label(store.select("plateau-tests"))
     epochs = lengths(list(groups.values()), "test_elbo")
     if not epochs:
@@ -112,7 +112,7 @@ def _eps(label: str) -> str:
 def _median(group: list[Record], column: str, step: int, form: str, sign: float = 1.0) -> str:
     """Return `sign` times the median of the column over the runs at a step, in the format `form`.
 
-    The result is "–" if a run has no value there, because it is shorter.
+    The result is "–" if a run is too short to have a value at this step.
     """
     value = sign * float(np.median([record.at(step, column, "step") for record in group]))
     return "–" if math.isnan(value) else format(value, form)

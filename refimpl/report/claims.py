@@ -1,7 +1,7 @@
 """Make the first table of results.md: each claim of the slides, the paper's numbers next to ours, and a verdict.
 
 The verdicts and the sentences that explain them are written by hand.  Each verdict comes with a rule that the rows must
-satisfy.  When the rows no longer satisfy it, `make report` refuses to build the page until the sentence has been
+satisfy.  When the rows no longer satisfy this rule, `make report` refuses to build the page until the sentence has been
 rewritten.
 """
 from __future__ import annotations
@@ -91,8 +91,8 @@ def _ends(dataset: str, k: int, rule: Callable[[Runs], bool], names: Mapping[str
 def _labels(count: int, expected: bool | None, unit: str = "", **options) -> Look:
     """Return a function that compares direct and Gumbel-softmax with `count` labels.
 
-    `expected` is the result of Runs.ahead that supports the verdict: whether direct is lower, or None if that is not
-    decided.
+    `expected` is the result of Runs.ahead that supports the verdict: whether direct has the lower values, or None if
+    this is not decided.
     """
     names = {f"direct, {count} labels": "direct", f"gumbel-softmax, {count} labels": "Gumbel-softmax"}
     return compared("semi-supervised", "mnist", names, lambda runs: runs.ahead(*names.values()) is expected,

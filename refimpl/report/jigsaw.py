@@ -26,7 +26,7 @@ def _milliseconds(group: list[Record]) -> str:
 
 
 def results(store: Store) -> str:
-    """Make a table per data set, with a line for each method that learns from labels, and one for random orders."""
+    """Make a table per data set, with a line for each method that learns from labels, and a line for random orders."""
     parts = []
     for dataset in store.datasets("jigsaw"):
         groups = {(method, side): store.select("jigsaw", dataset, label(method, side)) for method in METHODS
@@ -53,7 +53,7 @@ def results(store: Store) -> str:
 
 
 def questions(store: Store) -> str:
-    """Make the table that compares the usual runs on MNIST with further ones.
+    """Make the table that compares the usual runs on MNIST with further runs.
 
     The further runs count a tile as right by its place instead of its pixels, average ten times as many draws of the
     noise, or have eps = 1.

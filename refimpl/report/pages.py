@@ -67,7 +67,7 @@ FILES = {name: f"{name}.png" for name in SHOWN} | {
 
 
 def pictures(store: Store) -> dict[str, Callable[[], Figure]]:
-    """Return, by file name, functions that draw the pictures for which there are rows."""
+    """Return a dictionary file name -> function that draws the picture, for all pictures for which there are rows."""
     made: dict[str, Callable[[], Figure]] = {}
     draws = {name: entry.draw for name, entry in registry.REGISTRY.items()} | {
         "plateau-steps": plateau_steps.draw, "plateau-forces": plateau_forces.draw, "relaxation": relaxation.draw}
@@ -87,14 +87,14 @@ def pictures(store: Store) -> dict[str, Callable[[], Figure]]:
 @plots.own_settings()
 def run(root: Path = ROOT, add: Sequence[Path] = (), write: bool = False,
         report: Callable[[str], None] = print) -> bool:
-    """Compare every block and picture with what the rows give; return whether all of them were up to date.
+    """Compare every block and picture with the one that the rows give; return whether all of them were up to date.
 
     If `write` is true, the rows at the paths `add` are added first, and everything that was not up to date is written.
     Otherwise nothing is changed.
 
     Raises InputError with one line if the folder has no pages, if a page cannot be read, if a block is unknown or is on
-    no page, or if a start mark has no end mark.  It is also raised if rows cannot be used, but only after everything
-    else has been reported.
+    no page, or if a start mark has no end mark.  InputError is also raised if rows cannot be used, but only after
+    everything else has been reported.
     """
     root = Path(root)
     for page in PAGES:

@@ -34,9 +34,9 @@ class Spread:
         return cells.interval(self.values)[1]
 
     def text(self, digits: int = 2, unit: str = "", sign: str = "") -> str:
-        """Return the mean and half the width of its interval as a string, or the value alone if there is only one.
+        """Return the mean and half the width of its 95 % interval as a string; of a single value, the value alone.
 
-        If `sign` is "+", a positive mean is written with a plus sign, which suits a difference.
+        If `sign` is "+", a positive mean is written with a plus sign, for use with differences.
         """
         if not self.values:
             return "–"
@@ -54,7 +54,7 @@ class Spread:
     def range_text(self, digits: int = 2, unit: str = "") -> str:
         """Return the median, the lowest and the highest value as a string.
 
-        Tables show them instead of a mean if some runs may be stuck on a plateau.
+        Tables show these three values instead of a mean if some runs may be stuck on a plateau.
         """
         if len(self.values) < 2:
             return self.text(digits, unit)
@@ -71,8 +71,8 @@ class Store:
     def read(cls, folder: Path, refused: Callable[[InputError], None] = records.raise_it) -> Store:
         """Return a store with the records below a folder.
 
-        If a record cannot be used, refused(problem) is called, and the others are still read.  Without `refused` the
-        InputError is raised.
+        If a record cannot be used, refused(problem) is called, and the other records are still read.  Without `refused`
+        the InputError is raised.
         """
         kept = []
         for record in records.read_all(folder, refused):
@@ -107,8 +107,7 @@ def lengths(runs: Sequence[Sequence[Record]], column: str) -> list[int]:
     """Return the epochs that a table shows, at most two, in ascending order.
 
     The first is the last epoch that every run has.  The second, if it differs, is the last epoch that at least one run
-    of every group has.  If a group has no run, the list is empty.  Runs without any value in the column
-    do not count.
+    of every group has.  If a group has no run, the list is empty.  Runs without any value in the column are ignored.
     """
     if not runs or not all(runs):
         return []
@@ -127,7 +126,7 @@ def spread(runs: Sequence[Record], epoch: int, column: str, sign: float = -1.0) 
 
 
 def at_best_validation(runs: Sequence[Record], epoch: int) -> Spread:
-    """Return the test -ELBO of each run at the epoch, among those up to `epoch`, with its best validation bound.
+    """Return each run's test -ELBO at the epoch that has its best validation bound, of the epochs up to `epoch`.
 
     Runs that do not reach `epoch` are left out.
     """

@@ -28,9 +28,9 @@ def bounds(store: Store, experiment: str, dataset: str, labels: Sequence[str], p
            rename: Callable[[str], str] = str, stuck: bool = False) -> str:
     """Make the table of an experiment's runs on one data set, with the best run first.
 
-    Bounds are shown at the epochs that `lengths` returns, and log p(x) and the gap at the last one.  If a bound gets
-    worse during training, a further column shows the bounds at the best validation epoch, as the slides do for
-    Gumbel-softmax.
+    Bounds are shown at the epochs that `lengths` returns, and log p(x) and the gap at the last of these epochs.  If a
+    bound gets worse during training, a further column shows the bounds at the best validation epoch, as the slides do
+    for Gumbel-softmax.
 
     paper: the paper's values by label.
     rename: returns the name of a label in the table.

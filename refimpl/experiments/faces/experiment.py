@@ -103,8 +103,8 @@ def pictures(runs: Runs, folder: Path) -> dict[str, Figure]:
 def draw(records: Sequence[Record], title: str) -> Figure:
     """Plot errors and the bound at the last epoch against the number of labels.
 
-    The first panel shows the share of images in which not all three attributes are right.  The second shows, for
-    direct, the share in which each attribute is wrong, and the third shows the bound.
+    The first panel shows the share of images in which at least one of the three attributes is wrong.  The second panel
+    shows, for direct only, the share in which each single attribute is wrong.  The third panel shows the bound.
     """
     figure, axes = plots.new_figure(3, width=5.0, height=4.0)
     series = [(0, name, "accuracy", "-", name) for name in ESTIMATORS]

@@ -1,10 +1,10 @@
-"""Train a judge of faces, and run the switch test: which attributes change if one binary variable changes and g is
-kept?
+"""Train a judge of faces, and run the switch test: which attributes change if one binary variable changes, and the
+Gaussian variable g does not?
 
 The judge is a network that is trained on the true attributes of all training images.  It classifies a model's pictures
-in the format of the data: each pixel is black if black is likelier, and white otherwise.  The judge cannot tell whether
-a picture still shows the same face.  But the nuisances of each test image are known (data/faces.py), so the true
-picture with the attribute switched can be drawn, and the wrong pixels can be counted.
+in the format of the data: each pixel is black if black is the likelier colour, and white otherwise.  The judge cannot
+tell whether a picture still shows the same face.  But the nuisances of each test image are known (data/faces.py), so
+the true picture with the attribute switched can be drawn, and the wrong pixels can be counted.
 """
 from __future__ import annotations
 
@@ -66,17 +66,17 @@ class Switched(NamedTuple):
     judge: float
     """The judge's accuracy on the test images."""
     generated: float
-    """Share of drawn faces, with g from its prior, in which only this attribute changed, according to the judge."""
+    """Share of the faces drawn from the prior in which the judge finds that this attribute changed, and no other."""
     encoded: float
-    """The same share for test images, which are encoded as their bits and their mean g."""
+    """The same share as `generated`, but of test images, each encoded as its bits and the mean of its g."""
     pixels_again: float
     """Number of wrong pixels in the reconstruction of an encoded face.  A face has 784 pixels."""
     pixels_switched: float
-    """Number of wrong pixels after the switch, compared with the true face in which the attribute is also switched."""
+    """Number of pixels in which the face after the switch differs from the true face with this attribute switched."""
     pixels_other: float
-    """The same number with the g of another test image.  It shows how many pixels are wrong if the face changes."""
+    """Like `pixels_switched`, but with the g of another test image: the number of wrong pixels if the face changes."""
     agrees: float
-    """Share of the test images whose bit equals the attribute.  If the naming says so, the bit is flipped first."""
+    """Share of the test images whose bit, or flipped bit if the naming says so, equals the attribute."""
     nuisance: str
     """The nuisance with which the bit correlates most over the test images."""
     correlation: float
@@ -94,13 +94,13 @@ def binarise(model: MixtureVAE, values: np.ndarray, g: np.ndarray) -> np.ndarray
 
 
 def exactly(before: np.ndarray, after: np.ndarray, j: int) -> float:
-    """Return the share of the faces in which attribute `j` changed, and no other, according to the judge."""
+    """Return the share of the rows in which `before` and `after`, (B, n), differ in attribute `j` and in no other."""
     changed = before != after
     return float((changed[:, j] & (changed.sum(axis=1) == 1)).mean())
 
 
 def wrong_pixels(pictures: np.ndarray, wanted: np.ndarray) -> float:
-    """Return how many pixels of `pictures` and `wanted`, (B, pixels), differ, as a mean over the B pictures."""
+    """Return the number of pixels in which `pictures` and `wanted`, (B, pixels), differ, averaged over the B rows."""
     return float((pictures != wanted).sum(axis=1).mean())
 
 
@@ -139,7 +139,7 @@ def switch_test(model: MixtureVAE, naming: Naming, judge: Judge, test: data.Part
 
 
 def _closest(bit: np.ndarray, nuisances: np.ndarray) -> tuple[str, float]:
-    """Return the nuisance that correlates most with `bit`, and how strongly: 0 for a constant bit."""
+    """Return the nuisance that correlates most with `bit`, and the absolute correlation, 0 if the bit is constant."""
     centred, spread = nuisances - nuisances.mean(axis=0), nuisances.std(axis=0) * max(float(bit.std()), 1e-12)
     found = np.abs((bit - bit.mean()) @ centred / len(bit)) / spread
     return list(faces.NUISANCES)[int(found.argmax())], float(found.max())

@@ -62,9 +62,9 @@ def reinforce(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator, draws
 
     Here X = exp(-(gamma + c)) with Euler's constant c, and the baseline is the mean of f over the other samples.
 
-    The scores theta shift the density of theta + gamma, so the derivative of the log density in theta_ij is
-    -d log p(gamma) / d gamma_ij = 1 - X_ij.  The usual score function z - E z would need the distribution of z*, which
-    has no closed form here.  The mean of 1 - X_ij is 0, so a baseline that is independent of gamma causes no bias.
+    The scores theta shift the density of theta + gamma, so the derivative of the log density with respect to theta_ij
+    is -d log p(gamma) / d gamma_ij = 1 - X_ij.  The usual score function z - E z would need the distribution of z*,
+    which has no closed form here.  As 1 - X_ij has mean 0, a baseline independent of gamma causes no bias.
     """
     family, samples = matchings(theta.shape[-1]), 2 * draws
     noise = [gumbel.sample(theta.shape, rng) for _ in range(samples)]

@@ -31,8 +31,8 @@ class Likelihood(NamedTuple):
 
         f(z) = log sum_k pi_k exp(sum_ij c_ijk z_ij),   c_ijk = log p(tile i | place j of component k)
 
-    f is a log-sum-exp of linear functions, so it is convex, and its tangent at z* is nowhere above f.  Therefore f
-    increases from z* to another z by at least as many nats as the tangent.  With one component, f is linear.
+    f is a log-sum-exp of linear functions, so it is convex, and its tangent at z* is nowhere above f.  Therefore, from
+    z* to any other z, f increases by at least as many nats as this tangent does.  With one component, f is linear.
     """
 
     c: np.ndarray
@@ -80,8 +80,8 @@ class Mixture:
 def best(objective: Likelihood) -> np.ndarray:
     """Return the best matching z, (B, N, N), that a search finds.
 
-    For each component, a search starts from the component's best matching.  A few times, it moves to the arg max of the
-    tangent of f, which cannot decrease f.  The best result of these searches is returned.
+    For each component, a search starts from the component's best matching.  The search then moves a few times to the
+    arg max of the tangent of f.  No such move can decrease f.  The best result of these searches is returned.
     """
     B, N, _, K = objective.c.shape
     family, found, worth = sets.matchings(N), np.zeros((B, N, N)), np.full(B, -np.inf)

@@ -93,8 +93,8 @@ def mixture_of(dataset: str, data_dir: str | None) -> Mixture:
 def ceiling(dataset: str, data_dir: str | None, side: int) -> tuple[Likelihood, dict[str, float]]:
     """Return f of the tested jigsaws, and four numbers that show how far a network can get by maximising f.
 
-    They are the mean of f for the right matching and for the best matching found, and the shares of the tiles and of
-    the images that are right in the best matching found.
+    The four numbers are the mean of f for the right matchings, the mean of f for the best matchings found, and the
+    shares of right tiles and of right images in the best matchings found.
     """
     tested = Tested.of(data.load(dataset, data_dir).test, side)
     f = mixture_of(dataset, data_dir).objective(tested.tiles, side)
@@ -203,9 +203,9 @@ def opened(cell: Cell, out: Path, data_dir: str | None) -> JigsawRun:
 
 def train(name: str, wanted: Sequence[Cell], every: Sequence[Cell], epochs: int, out: Path, jobs: int,
           data_dir: str | None, report: Callable[[str], None]) -> tuple[dict[Cell, list[Row]], list[Record]]:
-    """Train each of the `wanted` cells up to `epochs` epochs, one after the other, and write its rows when it ends.
+    """Train the `wanted` cells one after the other, each up to `epochs` epochs, and write the rows of each cell.
 
-    Returns the rows of those cells in `every` that have rows in `out`, and their records.
+    Returns the rows and the records of those cells in `every` that have a file of rows in `out`.
     """
     if jobs != 1:
         raise InputError(f"--jobs must be 1 for {name}, whose runs are trained one after the other, got {jobs}")

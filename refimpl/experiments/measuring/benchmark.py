@@ -45,7 +45,7 @@ def cases(batch: int) -> list[RunSettings]:
 
 
 class Row(NamedTuple):
-    """Holds the label of a case, the seconds of a whole step, and those of its matrix products alone.
+    """Holds the label of a case, and two times in seconds: of a whole step, and of its matrix products alone.
 
     The times are medians over the rounds.
     """
@@ -58,7 +58,7 @@ class Row(NamedTuple):
 class Counted(np.ndarray):
     """An array that records the shapes of the matrix products in which it is used.
 
-    Arrays that are computed from it do so, too.
+    An array that is computed from a Counted array is also a Counted array.
     """
 
     noted: list[tuple[int, int, int]] = []
@@ -78,7 +78,7 @@ class Counted(np.ndarray):
 def product_shapes(settings: RunSettings) -> list[tuple[int, int, int]]:
     """Return (rows, inner, columns) for every matrix product of a training step.
 
-    The products are found by making a step in which the parameters are Counted arrays.
+    The products are found by making a step in which the parameters and the images are Counted arrays.
     """
     dataset = data.load("mnist")
     run = started(settings, dataset)

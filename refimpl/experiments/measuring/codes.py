@@ -28,8 +28,8 @@ class Codes(NamedTuple):
     shares: np.ndarray
     """The share of the images in which each variable has each of its values, (n, k)."""
     labels: list[tuple[int | None, float]] = []
-    """For each value of a single latent variable: the most frequent label of the images that have this value, and the
-    share of these images that have the label.
+    """For each value of the latent variable: the most frequent label of the images with this value, and the share of
+    these images that have this label.  The list is empty if there are several latent variables.
 
     The label is None if no image has the value, or if the data have no labels.
     """
@@ -52,7 +52,7 @@ def _labels(z: np.ndarray, labels: np.ndarray | None) -> list[tuple[int | None, 
 
 
 def run(folder: Path | str, images: int = 2_000, data_dir: str | None = None) -> tuple[Codes, Codes]:
-    """Return two counts for the run in a folder: at the start of its training, and now.
+    """Return two results of `count` for the run in a folder: for the untrained model, and for the trained model.
 
     Raises InputError if there is no run in the folder.
     """

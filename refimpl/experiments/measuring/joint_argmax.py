@@ -4,7 +4,7 @@
 
 A model with n binary variables is trained for one epoch.  Then both arg maxes are computed many times on a batch of
 training images, each time with the same noise for both.  The rows say how often the two arg maxes agree, and how far
-the mean gradient of each is from the exact grad_h E_q f.
+the mean gradient with each of them is from the exact grad_h E_q f.
 """
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class Row(NamedTuple):
     """Share of coordinates in which the joint z*(eps) differs from z*."""
     coordinates_agree: float
     images_agree: float
-    """The shares of the coordinates, and of the whole images, for which the coordinate-wise and the joint z*(eps) are
-    the same."""
+    """`coordinates_agree` and `images_agree` are the shares of the coordinates and of the images in which the
+    coordinate-wise z*(eps) equals the joint one."""
     bias: float
     bias_joint: float
     bias_linear: float
@@ -45,8 +45,8 @@ class Row(NamedTuple):
     deviation_linear: float
     """Each deviation is the standard deviation of one sample."""
     floor: float
-    """The bias that would be measured if the true bias were 0, because the mean over the samples is noisy.  It is
-    that of the noisiest of the three arg maxes."""
+    """The bias that would be measured if the true bias were 0, because the mean over the samples is noisy.  The value
+    is computed for the noisiest of the three arg maxes."""
 
 
 def measure(model: VAE, x: np.ndarray, eps: float, samples: int, rng: np.random.Generator,
@@ -82,7 +82,7 @@ def measure(model: VAE, x: np.ndarray, eps: float, samples: int, rng: np.random.
 
 
 def _table(f: np.ndarray, z: np.ndarray, n: int, k: int) -> np.ndarray:
-    """Return f, (B, n, k), after every change of one variable of z, (B, n).  The argument `f` is (B, k^n)."""
+    """Return, as an array (B, n, k), the entries of `f`, (B, k^n), after every change of one variable of z, (B, n)."""
     place = k ** np.arange(n - 1, -1, -1)
     index = (z * place).sum(axis=1)
     neighbours = index[:, None, None] + (np.arange(k) - z[:, :, None]) * place[:, None]

@@ -3,7 +3,7 @@
     python -m refimpl measure plateau-forces
 
 The winner w of an image is its likeliest value, and all other values are its losing values.  Two forces act on the
-score of a losing value i.  Both are divided by its probability q_i and given in nats:
+score of a losing value i.  Both forces are divided by the probability q_i of this value, and are given in nats:
 
     push      g_i / q_i, the force of the gradient g of E f.  For the exact gradient it is f_i - E f.  For `capped`
               it is u_i - E u, where u_i is never below -1/eps (estimators/halves.py)
@@ -17,7 +17,7 @@ first 1,000 test images:
     lead_f        mean of f_w - f_i, nats: how much better the winner explains its image than the losing values
     lead_h        mean of log q_w - log q_i, nats
     push          mean of g_i / q_i, nats
-    pull          mean of the KL gradient per unit of q_i, nats; 0 if the gradient does not include the KL term
+    pull          mean of the KL gradient divided by q_i, nats; 0 if the gradient does not include the KL term
 """
 from __future__ import annotations
 

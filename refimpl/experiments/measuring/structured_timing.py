@@ -50,7 +50,7 @@ METHODS = {
 
 def run(out: Path | str, batch: int = 100, largest: int = 40,
         report: Callable[[Row], None] = lambda row: None) -> list[Row]:
-    """Time all methods at n = 5 ... 15, and those with polynomial time at n up to `largest`.
+    """Time all methods at n from 5 to 15, and the methods with polynomial time also at larger n, up to `largest`.
 
     Write structured-timing.csv and structured-timing.png into `out`.  Raises InputError if `batch` or `largest` is out
     of range.

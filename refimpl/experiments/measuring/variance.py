@@ -6,9 +6,9 @@ The gradient of one trained model on one batch of training images is computed ma
 the noise is also computed exactly, from the joint distribution of the two arg maxes (coupling.py), so the sampled
 points must lie on the line of the exact values.
 
-The noise is measured by a standard deviation: the square root of the mean, over all weights of the encoder, of the
-variance of the batch's gradient.  The slide does not say how it averages over the weights, so the mean of the weights'
-standard deviations is recorded, too.  This mean is smaller, because most weights rarely have a gradient.
+The noise is measured by a standard deviation: the variance of the batch's gradient is averaged over all weights of the
+encoder, and the square root is taken.  The slide does not say how its authors average over the weights, so the mean of
+the weights' standard deviations is recorded, too.  This mean is smaller, because most weights rarely have a gradient.
 """
 from __future__ import annotations
 
@@ -80,8 +80,8 @@ def exact_deviation(model: VAE, x: np.ndarray, eps: float) -> float:
 def sampled_deviation(model: VAE, x: np.ndarray, name: str, temperature: float, samples: int,
                       rng: np.random.Generator, after_sample: Callable[[], None] = lambda: None
                       ) -> tuple[float, float, float]:
-    """Return the standard deviation of the encoder's gradient over `samples` draws of the noise, its standard error,
-    and the mean over the weights of their own standard deviations."""
+    """Return the standard deviation of the encoder's gradient over `samples` draws of the noise, the standard error of
+    this standard deviation, and the mean of the standard deviations of the single weights."""
     estimator = estimators.get(name)
     gradients = np.empty((samples, model.encoder.n_parameters), model.dtype)
     for sample in range(samples):

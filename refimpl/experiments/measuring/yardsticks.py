@@ -1,4 +1,4 @@
-"""Measure the bound of a model in all ways that the paper uses: by one sample, by 100 samples, by enumeration.
+"""Measure the bound of a model in all ways that the paper uses: with one sample, with 100 samples, and by enumeration.
 
     python -m refimpl measure yardsticks DIR ...
 
@@ -41,7 +41,7 @@ class Row(NamedTuple):
     hundred: float
     hundred_spread: float
     relaxed_one: float
-    """Here z = softmax((h + gamma) / tau) instead of a one-hot z.  The value is NaN for an estimator without tau."""
+    """From one relaxed sample, z = softmax((h + gamma) / tau), per image.  NaN for an estimator without tau."""
     relaxed_hundred: float
 
 

@@ -66,7 +66,7 @@ class Choice(NamedTuple):
     """Holds the eps that was chosen, and whether the draws could determine it."""
 
     eps: float
-    """At most 1 / (max f - min f), in 1 / the unit of f."""
+    """The chosen eps, which is at most 1 / (max f - min f).  Its unit is 1 divided by the unit of f."""
     changed: int
     """The number of draws whose winner changes at eps = 1 / (max f - min f)."""
     reason: str
@@ -105,13 +105,13 @@ def _unit_range(f: np.ndarray) -> tuple[np.ndarray, float]:
 def _eps(changed: np.ndarray | int, R: float) -> np.ndarray:
     """Return the eps that the rule chooses for each number of changed winners.
 
-    These eps are never above arguments.LARGEST_EPS.
+    No eps is above arguments.LARGEST_EPS.
     """
     return np.minimum(1, (AIM / np.maximum(changed, 1)) ** (1 / 3)) * min(1 / max(R, 1e-307), arguments.LARGEST_EPS)
 
 
 class Expected(NamedTuple):
-    """Holds two exact expectations over the draws: the error of the rule, and how often it cannot choose eps."""
+    """Holds the exact error of the rule, and the exact probability that the rule cannot choose eps."""
 
     error: float
     """Mean squared error of the rule's result.  The result is 0 if M draws cannot determine eps, and otherwise the mean
@@ -121,9 +121,9 @@ class Expected(NamedTuple):
 
 
 def expected(h: np.ndarray, f: np.ndarray, M: int) -> Expected:
-    """Return the exact error of the rule on the problem h and f, (k,) each.
+    """Return the error of the rule, and the probability that it cannot choose eps, for a problem h and f, (k,) each.
 
-    It can be computed because the number of changed winners has a binomial distribution.
+    Both results are exact, because the number of changed winners has a binomial distribution.
     """
     M = arguments.integer("M", M, 1)
     f_of_unit_range, R = _unit_range(np.asarray(f))
@@ -141,8 +141,7 @@ def expected(h: np.ndarray, f: np.ndarray, M: int) -> Expected:
 
 
 def at_zero(h: np.ndarray, f: np.ndarray) -> np.ndarray:
-    """Return |grad_h E_q f|^2, which is the squared error of the estimate 0.  For h and f, (..., k), it has shape
-    (...)."""
+    """Return |grad_h E_q f|^2, (...), the squared error of the estimate 0, for h and f, (..., k)."""
     return (exact.gradient(h, f) ** 2).sum(axis=-1)
 
 
@@ -150,8 +149,8 @@ def problems(count: int, least: int, most: int, seed: int,
              concentrated: bool = False) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return random problems (h, f), whose number of values k is between `least` and `most`.
 
-    The scale of f spreads over two decades.  If `concentrated` is true, one score of each problem is increased by 2 to
-    12, so that one value has almost all of q.
+    The problems differ in the size of f, by a factor of up to about 150.  If `concentrated` is true, one score of each
+    problem is increased by 2 to 12, so that one value has almost all of q.
     """
     rng, made = np.random.default_rng(seed), []
     for _ in range(count):
@@ -166,7 +165,7 @@ def problems(count: int, least: int, most: int, seed: int,
 def least_errors(given: list[tuple[np.ndarray, np.ndarray]], M: int) -> np.ndarray:
     """Return the smallest mean squared error of each problem, computed exactly, (problems,).
 
-    It is the error at the problem's best eps, or that of the estimate 0 if there is no best eps.
+    This is the error at the problem's best eps, or the error of the estimate 0 if there is no best eps.
     """
     least = np.empty(len(given))
     for k in {len(h) for h, _ in given}:                                # problems of the same size together, for speed
@@ -179,8 +178,8 @@ def least_errors(given: list[tuple[np.ndarray, np.ndarray]], M: int) -> np.ndarr
 
 
 def least_up_to_bound(h: np.ndarray, f: np.ndarray, M: int) -> float:
-    """Return the smallest mean squared error at 200 values of eps between 0.01 / R and 1 / R, or that of the estimate 0
-    if it is smaller.  The errors are computed exactly."""
+    """Return the smallest of these exact mean squared errors: the error at each of 200 values of eps between 0.01 / R
+    and 1 / R, and the error of the estimate 0."""
     return min(float(direct.mse(h, f, np.geomspace(0.01, 1, 200) / np.ptp(f), M).min()), float(at_zero(h, f)))
 
 
@@ -191,10 +190,10 @@ CANNOT_TELL = "chance that it cannot tell"
 def table(M: int, seed: int = 0, count: int = PROBLEMS) -> dict[str, dict[str, np.ndarray]]:
     """Return the table as a dictionary: kind of problems -> row -> one value for each problem, (count,).
 
-    There are `count` random problems of each of KINDS, and every error is that of a mean of M estimates.  The first
-    four rows are mean squared errors divided by the smallest possible one: the errors of the rule, of eps = 1 / R, of
-    eps = 0.1, and of the estimate 0.  In the next two rows, the error of the rule is divided by the smallest one with
-    eps up to 1 / R, and by the error of the estimate 0.  The last row is the probability that the draws cannot
+    There are `count` random problems of each kind in KINDS.  Every error is the error of a mean of M estimates.  The
+    first four rows are mean squared errors divided by the smallest possible one: the errors of the rule, of eps = 1/R,
+    of eps = 0.1, and of the estimate 0.  In the next two rows, the error of the rule is divided by the smallest error
+    with eps up to 1 / R, and by the error of the estimate 0.  The last row is the probability that the draws cannot
     determine eps.
     """
     made = {}

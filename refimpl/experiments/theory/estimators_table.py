@@ -4,8 +4,8 @@
 
 The toy (models/toy.py) has n variables of k values and a nonlinear score f that couples all of them.  Enumeration gives
 grad_h E_q f exactly.  If an estimator is declared unbiased, the mean of every coordinate must be within four standard
-errors of the exact value.  With many coordinates the limit is larger, so that the probability of a false alarm is the
-same.
+errors of the exact value.  With more coordinates the limit is larger, so the probability of a false alarm does not
+grow.
 """
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Row(NamedTuple):
 
     @property
     def at_equal_cost(self) -> float:
-        """Return the variance at the cost of one decoder evaluation."""
+        """Return the variance times the number of decoder evaluations per sample."""
         return self.variance * self.evaluations
 
 

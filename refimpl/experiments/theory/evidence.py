@@ -75,7 +75,7 @@ class Law(NamedTuple):
 
 
 def normal(variance: float, kurtosis: float) -> Law:
-    """Return the law of a statistic with this variance and kurtosis that never has the same value in two draws."""
+    """Return the law of a statistic that has this variance and kurtosis, and never the same value in two draws."""
     return Law(*np.atleast_1d(np.sqrt(variance), kurtosis, 0.0, 1.0, np.inf, 0.0))
 
 
@@ -115,8 +115,8 @@ def allowed(values: int, errors: float = STANDARD_ERRORS) -> float:
 def identity(text: str, one: np.ndarray, other: np.ndarray, tolerance: float = RELATIVE, scale: float = 0.0) -> Claim:
     """Return the claim that two exact computations agree.
 
-    The claim shows the largest entry of `one`, and the largest difference divided by this entry, or by `scale` if that
-    is larger.
+    The claim shows the largest entry of `one`, and the largest difference divided by the size of this entry, or by
+    `scale` if `scale` is larger.
     """
     one, other = np.atleast_1d(one), np.atleast_1d(other)
     shown = f"{one.flat[np.abs(one).argmax()]:.6g}"

@@ -29,7 +29,7 @@ SIZE = (13.6, 8.2)                                      # inches, at 100 dots ea
 
 
 def problem(h: np.ndarray | None, f: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, Sequence[str]]:
-    """Return h, f and the names of the values; those of the chapters if neither h nor f is given.
+    """Return h, f and the names of the values.  If neither h nor f is given, use those of the chapters.
 
     Raises InputError if h and f are not three numbers each, or if a number is outside the range of its slider.
     """

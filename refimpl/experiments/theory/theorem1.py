@@ -14,7 +14,7 @@ AVERAGED = 100              # number of samples in each mean whose mean squared 
 
 
 def errors(h: np.ndarray, f: np.ndarray, samples: int, rng: np.random.Generator, seed: int) -> Figure:
-    """Plot bias, standard deviation and root mean squared error against eps: exact values as lines, sampled ones as
+    """Plot bias, standard deviation and root mean squared error against eps: exact values as lines, sampled values as
     points."""
     figure, axes = plots.new_figure(3, width=4.4, height=4.0)
     unit = 1 / (f.max() - f.min())

@@ -72,8 +72,8 @@ def run(k: int = 6, seed: int = 0, samples: int = 200_000, out: Path | str | Non
     """Check all claims on a random problem with k values, or on h and f if they are given.
 
     If `out` is given, write theorem1.png and component.png into this folder.  When all arguments have been checked,
-    started(h, f) is called, and after each claim report(claim).  Raises InputError if a number is out of range, or if h
-    and f are not allowed.
+    started(h, f) is called; report(claim) is called after each claim.  Raises InputError if a number is out of range,
+    or if h and f are not allowed.
     """
     options.check("verify", k=k, eps=eps, seed=seed, samples=samples)
     h, f = scores(k, seed, h, f)
@@ -249,7 +249,7 @@ def _best_eps(text: str, h: np.ndarray, f: np.ndarray, best: float) -> Claim:
     """Compare `best` with the eps at which Brent's search finds the smallest mean squared error of one sample.
 
     The search covers a factor of 1.5 in both directions.  If the error hardly depends on eps, the search may find
-    another eps.  The claim still holds if the error is not smaller there, up to rounding.
+    another eps.  The claim still holds if the error at this other eps is not smaller, up to rounding.
     """
     error = lambda t: float(direct.mse(h, f, best * np.exp(t)))
     found = minimize_scalar(error, bounds=(-0.4, 0.4), method="bounded", options={"xatol": 1e-9})

@@ -1,6 +1,6 @@
 """Train the runs of an experiment, which are called cells.
 
-A cell that was interrupted is continued, and a cell that is done is skipped.  One cell or several run at a time.
+A cell that was interrupted is continued, and a cell that is done is skipped.  One or more cells run at a time.
 """
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def at_epoch(rows: list[Row], epoch: int, name: str) -> float:
 
 
 def groups(runs: dict[Cell, list[Row]], epoch: int, name: str) -> dict[tuple[str, str], list[Cell]]:
-    """Return the cells by (data set, label).  Cells without a value in the column `name` at an epoch are left out."""
+    """Return a dictionary (data set, label) -> cells, without cells that have no value of `name` at this epoch."""
     found: dict[tuple[str, str], list[Cell]] = {}
     for cell, rows in runs.items():
         if not math.isnan(at_epoch(rows, epoch, name)):
@@ -193,7 +193,7 @@ def write_results(runs: dict[Cell, list[Row]], out: Path, name: str) -> list[Rec
 def table(runs: dict[Cell, list[Row]], epoch: int, name: str) -> list[tuple[str, str, int, float, float]]:
     """Return lines (data set, label, number of seeds, mean, half width of the interval), best first in each data set.
 
-    The values are minus those of the column `name` at an epoch.  Cells without such a value are left out.
+    The values are those of the column `name` at an epoch, multiplied by -1.  Cells without such a value are left out.
     """
     lines = [(*key, len(group), *interval([-at_epoch(runs[cell], epoch, name) for cell in group]))
              for key, group in groups(runs, epoch, name).items()]

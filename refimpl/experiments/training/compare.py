@@ -49,7 +49,7 @@ def read_run(folder: Path | str) -> tuple[RunSettings, list[Row]]:
 
 @plots.own_settings()
 def run(folders: list[Path | str], out: Path | str) -> list[tuple[RunSettings, list[Row]]]:
-    """Draw all runs into the file `out`, and return the result of read_run for each.
+    """Draw all runs into the file `out`, and return the result of read_run for each run.
 
     Raises InputError if a folder is not a run, if the data sets differ, or if the suffix of `out` is not in
     plots.FORMATS.

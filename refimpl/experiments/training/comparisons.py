@@ -4,11 +4,11 @@
     joint         slides 29 and 30: the coordinate-wise arg max, the joint arg max, and the exact gradient, n = 8 and 12
     structured    slide 32: unstructured encoders, and encoders with pair scores that are non-negative or of any sign
     latent_sizes  supplement, figure 1: k = 20, 30, 40, 50
-    convergence   slides 23 and 24: k = 10 and 50 against epochs and wall clock
+    convergence   slides 23 and 24: the bound against epochs and against wall-clock time, k = 10 and 50
     plateau       why direct leaves the plateau: four encoder gradients, and two ways in which the decoder learns
     plateau_exits which half of the bias makes training leave the plateau, with and without the KL gradient, at two eps
     plateau_tests whether plateau_exits has the same result with other learning rates, sizes and weights of the KL term
-    tuning        every method with several settings, from which the best can be chosen
+    tuning        direct, exact and Gumbel-softmax, each with several settings, from which the best can be chosen
 
 The runs of slide 33 are in semi_supervised.py, and those of the faces in experiments/faces/experiment.py.
 """
@@ -120,7 +120,7 @@ CHANGES = {"lr 0.0003": {"lr": 3e-4}, "lr 0.003": {"lr": 3e-3}, "k 50": {"k": 50
 
 
 def plateau_tests(dataset: str, seed: int) -> list[Cell]:
-    """Return runs of exact, capped and amplified as in plateau_exits, at eps = 0.1, each with one of CHANGES.
+    """Return runs of exact, capped and amplified as in plateau_exits, at eps = 0.1, each with one change from CHANGES.
 
     In further runs of capped, the weight of the KL term is between 0 and 1.  The weights 0 and 1 are in plateau_exits.
     """

@@ -3,7 +3,7 @@
     semi-supervised   direct and Gumbel-softmax with each number of labels, and clustering by direct without labels
     label-steps       the same numbers of labels, but always with 1,200 steps on the labelled images alone
     labelled-terms    100 labels with cross-entropy, with the released term, with direct loss minimisation, with all
-                      settings of the authors, and with all of ours but one, which is the authors'
+                      settings of the authors, and with our settings, one of which is replaced by the authors'
     label-weights     100 labels with several weights of the two terms for labelled images
 """
 from __future__ import annotations
@@ -42,7 +42,7 @@ def by_labels(dataset: str, seed: int) -> list[Cell]:
 def by_steps(dataset: str, seed: int) -> list[Cell]:
     """Return runs with the same number of steps on the labelled images alone, whatever the number of labels is.
 
-    With the same number of epochs, 24 times as many labels would need twelve times as many steps.
+    An epoch on 1,200 labelled images has twelve steps, but an epoch on 50 labelled images has only one.
     """
     return [_cell(f"{name}, {labels} labels, 1,200 steps", dataset, seed, estimator=name, labels=labels,
                   pretrain=1200 * PRETRAIN_BATCH // max(labels, PRETRAIN_BATCH))
@@ -163,9 +163,9 @@ def draw_terms(records: Sequence[Record], title: str) -> Figure:
 
 
 def grids(runs: dict[Cell, list[dict[str, float]]], folder: Path) -> dict[str, Figure]:
-    """Draw classes-DATASET.png: samples of a model trained without labels and of one trained with 100 labels.
+    """Draw classes-DATASET.png: samples of a model trained without labels and of a model trained with 100 labels.
 
-    A data set is left out if one of these runs is missing.
+    A data set is left out if one of these two runs is missing.
     """
     made = {}
     for dataset in sorted({cell.settings.dataset for cell in runs}):

@@ -2,9 +2,9 @@
 
     python -m refimpl make tutorial-runs --write [NAME ...]
 
-This command trains the runs with these names, or all of them, which takes about ten minutes.  It writes each run to
-tutorials/runs/NAME.npz, with its settings, its rows of metrics and, for some runs, the weights.  The same seed on the
-same machine gives the same numbers, except for the seconds.
+This command trains the runs with these names.  Without names, it trains all runs, which takes about ten minutes.  It
+writes each run to tutorials/runs/NAME.npz, with its settings, its rows of metrics and, for some runs, the weights.  The
+same seed on the same machine gives the same numbers, except for the seconds.
 """
 from __future__ import annotations
 
