@@ -19,7 +19,7 @@ def plural(count: int, noun: str) -> str:
 
 
 def seeds_at(groups: Sequence[Sequence[Record]], epoch: int, column: str) -> str:
-    """Return how many seeds per group have this column at this epoch: "3 seeds", or "1 to 3 seeds" if groups differ."""
+    """Return how many seeds per group have a value at this epoch: "3 seeds", or "1 to 3 seeds" if the groups differ."""
     counts = sorted({len(spread(group, epoch, column).values) for group in groups})
     return plural(counts[0], "seed") if len(counts) == 1 else f"{counts[0]} to {counts[-1]} seeds"
 

@@ -27,7 +27,7 @@ Look = Callable[[Store], Finding | None]
 
 
 class Runs(NamedTuple):
-    """Holds the runs that are compared at one epoch, by the names that the table of claims uses for them."""
+    """Holds the runs that are compared, under their names in the table of claims, and the epoch of the comparison."""
 
     groups: Mapping[str, Sequence[Record]]
     epoch: int

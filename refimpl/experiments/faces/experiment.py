@@ -50,7 +50,7 @@ def by_labels(dataset: str, seed: int) -> list[Cell]:
 
 
 def lines(runs: Runs, epoch: int) -> list[str]:
-    """Return one line per label, with the accuracies and -ELBO as mean over the seeds ± half of the 95 % interval."""
+    """Return one line per label: means of the accuracies and of -ELBO over the seeds ± half of the 95 % interval."""
     made = [f"Test accuracy, %, and -ELBO, nats per image, after {epoch} epoch{'s' * (epoch != 1)} on all images",
             "(with 0 labels: under the best assignment of variables to attributes)",
             f"  {'':26s}" + "".join(f"{name:>16s}" for name in (*faces.ATTRIBUTES, "all three", "-ELBO"))]

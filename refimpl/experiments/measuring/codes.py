@@ -2,9 +2,9 @@
 
     python -m refimpl measure codes DIR
 
-For each test image, one z is drawn by the model's perturbed arg max.  The result is the number of different z, and how
-often each variable has each value.  A variable that never changes carries no information.  If all images have the same
-z at the start of training, training starts slowly.
+For each test image, one z is drawn by the model's perturbed arg max.  The results are the number of different z, and
+the share of the images in which each variable has each value.  A variable that never changes carries no information.
+If all images have the same z at the start of training, training starts slowly.
 """
 from __future__ import annotations
 

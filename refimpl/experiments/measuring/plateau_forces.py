@@ -68,7 +68,7 @@ def run(out: Path | str, seeds: int = 3, steps: int = 1_000, datasets: Sequence[
 
 
 def draw(records: Sequence[Record], title: str = "Push and pull on the losing values, and the bound") -> Figure:
-    """Plot push, pull and bound for the exact gradient and for the capped one, on the first data set."""
+    """Plot push, pull and bound for the exact gradient and for the capped gradient, on the first data set."""
     groups = by_label([record for record in records if record.dataset == records[0].dataset])
     figure, axes = plots.new_figure(3, width=5.0, height=3.8)
     named: list[list[tuple[str, float, float, str]]] = [[], [], []]

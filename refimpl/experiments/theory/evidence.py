@@ -1,9 +1,9 @@
 """Test claims: two exact computations must agree, or a sampled mean must be close to the exact value.
 
-A mean of n draws is approximately normal only if many draws make it vary.  Their number can be computed, because the
-law of every sampled statistic is known.  Let s^2 be the variance and m4 the fourth central moment of the statistic.
-The mean is then about as close to normal as the frequency of a rare event that is expected n s^4 / m4 times in n draws.
-If the statistic is itself an event of small probability p, this number is n p.  There are three cases:
+A mean of n draws is approximately normal only if many draws make it vary.  The number of such draws can be computed,
+because the law of every sampled statistic is known.  Let s^2 be the variance and m4 the fourth central moment of the
+statistic.  The mean is then about as close to normal as the frequency of a rare event that is expected n s^4 / m4 times
+in n draws.  If the statistic is itself an event of small probability p, this number is n p.  There are three cases:
 
     n s^4 / m4 is at least 25           the mean must be within five standard errors of the exact value
     all draws are almost surely equal   every draw must be equal to the usual value

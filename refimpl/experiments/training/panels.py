@@ -21,7 +21,7 @@ GRADIENTS = ("exact", "tilted", "noisy-exact", "direct")            # no bias or
 
 
 def datasets(records: Records) -> list[str]:
-    """Return the names of these records' data sets: first those of the paper, in its order, then the others, sorted."""
+    """Return the names of the records' data sets: those of the paper in the paper's order, then all others, sorted."""
     known = ("mnist", "fashion-mnist", "omniglot")
     found = {record.dataset for record in records}
     return [name for name in known if name in found] + sorted(found - {*known})
