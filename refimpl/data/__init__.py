@@ -1,4 +1,4 @@
-"""Load a data set by its name.  Every data set has binary images in three parts; data/README.md names their sources."""
+"""Load a data set by its name.  Every data set has binary images in three parts.  data/README.md names the sources."""
 from __future__ import annotations
 
 import os
@@ -46,7 +46,7 @@ def load(name: str, data_dir: str | os.PathLike | None = None, limit: int | None
     limit     if given, only the first `limit` images of each part are kept
     sha256    if given, the sha256 that the file FILE.npz must have
 
-    Raises InputError if the name is unknown, or if a file is missing, damaged or of another kind.
+    Raises InputError if the name is unknown, or if a file is missing, damaged or not the right file.
     """
     data_dir = data_dir or os.environ.get("REFIMPL_DATA_DIR") or None
     folder = Path(data_dir) if data_dir else None

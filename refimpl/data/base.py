@@ -1,4 +1,4 @@
-"""Define the types of a data set, of its parts, of its registry entry and of the function that reads it.
+"""Define the classes for a data set, its three parts, its registry entry and the function that reads it.
 
 A data set has three parts, and all its images are binary and have the same size.
 """
@@ -48,7 +48,7 @@ class Part:
         return (self.images(slice(start, start + size), dtype) for start in range(0, len(self), size))
 
     def first(self, limit: int) -> Part:
-        """Return a part with the first `limit` images, or all if there are fewer.  It shares memory with this part."""
+        """Return a part with the first `limit` images, or all if there are fewer.  The two parts share memory."""
         return Part(self.packed[:limit], None if self.labels is None else self.labels[:limit], self.shape)
 
 
@@ -67,13 +67,13 @@ class Dataset(NamedTuple):
 
 
 class Reader(Protocol):
-    """Describes the functions that read one data set and check it."""
+    """The type of a function that reads one data set and checks it."""
 
     def __call__(self, folder: Path | None) -> tuple[Part, Part, Part]:
-        """Return the parts for training, validation and test.  No image is in two of them.
+        """Return the parts for training, validation and test.  No image is in two parts.
 
-        `folder` is the user's data folder, which is known to exist, or None.  Raises InputError if a file is
-        missing, damaged or of another kind.
+        `folder` is the user's data folder, which must exist, or None.  Raises InputError if a file is missing,
+        damaged or not the right file.
         """
 
 
@@ -82,10 +82,10 @@ class Entry(NamedTuple):
 
     read        the function that reads the images
     classes     number of different labels, or None if there are no labels
-    summary     a few words on what the images show
+    summary     a short description of the images
     shape       (height, width) of every image
     attributes  names of the attributes, each of which an image has or lacks.  The label, written as a binary number,
-                has one digit per attribute, in the order of joint.values.  Empty if the labels are plain classes.
+                has one digit per attribute, in the order of joint.values.  () if the labels are plain classes.
     sha256      the sha256 of a user's file; None for the other data sets
     note        one line that the user should read; usually empty
     """

@@ -152,7 +152,7 @@ def _ink(attributes: np.ndarray, nuisances: np.ndarray) -> np.ndarray:
 def read(folder: Path | None) -> tuple[Part, Part, Part]:
     """Return 50,000 faces for training, 10,000 for validation and 10,000 for testing.
 
-    They are drawn at the first call and then kept in memory.  `folder` is not used.  The label is
+    The faces are drawn at the first call and then kept in memory.  `folder` is not used.  The label is
     `4 * glasses + 2 * long_hair + smile`, where each attribute is 0 or 1, as in joint.values(3, 2).  Raises InputError
     if the images differ from those drawn on other machines.
     """

@@ -22,7 +22,7 @@ CHARDATA_VALID = 1_345                                  # the last 1,345 of 24,3
 def read(folder: Path | None) -> tuple[Part, Part, Part]:
     """Return the three parts, without labels, from the zip files if there are any, otherwise from chardata.mat.
 
-    Raises InputError if `folder` is None or contains neither, or if a file is damaged or of another kind.
+    Raises InputError if `folder` is None or contains no such file, or if a file is damaged or not the right file.
     """
     if folder is None:
         raise InputError(f"omniglot is not shipped: {ADVICE}")
@@ -38,8 +38,8 @@ def read(folder: Path | None) -> tuple[Part, Part, Part]:
 def area_weights(size: int, target: int) -> np.ndarray:
     """Return the matrix, (target, size), that scales a row of `size` pixels down to `target` pixels.
 
-    Each new pixel is the mean of the old pixels in an interval of size / target pixels.  An old pixel that is only
-    partly in the interval has the weight of this part.
+    Each new pixel is the mean of the old pixels in an interval of size / target pixels.  If only a fraction
+    of an old pixel is in the interval, the pixel is weighted by this fraction.
     """
     edges = np.linspace(0, size, target + 1)
     pixel = np.arange(size)
@@ -50,9 +50,9 @@ def area_weights(size: int, target: int) -> np.ndarray:
 def _from_drawings(archives: list[Path]) -> tuple[Part, Part, Part]:
     """Return the three parts from the drawings in these zip files.
 
-    A drawing is a file ALPHABET/characterNN/XXXX_YY.png of 105 x 105 pixels in which ink is 0.  It was drawn by person
-    YY (1 to 20), and YY determines its part.  A drawing that is in several archives, as in the small background sets,
-    is used only once.
+    A drawing is a file ALPHABET/characterNN/XXXX_YY.png of 105 x 105 pixels in which ink is 0.  Person YY (1 to 20)
+    made the drawing, and YY determines whether it is for training, validation or test.  If several archives contain the
+    same drawing, as the small background sets do, it is used only once.
     """
     weights = area_weights(SIDE, 28)
     found: dict[str, tuple[int, np.ndarray]] = {}           # the key is ALPHABET/characterNN/XXXX_YY.png

@@ -47,7 +47,7 @@ class Content(NamedTuple):
 
 
 def entry(name: str) -> Entry:
-    """Return the entry of the file `name`.  Raises InputError if the file is missing, damaged, or of another kind."""
+    """Return the entry of the file `name`.  Raises InputError if the file is missing, damaged, or in another format."""
     content = _read(name)
     return cached(name, content.sha256, content.shape, content.classes)._replace(note=content.note)
 

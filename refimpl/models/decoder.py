@@ -1,4 +1,4 @@
-"""The decoder together with a batch of images: the part of a model that an estimator uses (estimators/base.py).
+"""Define the objective that an estimator uses: the decoder with a batch of images (estimators/base.py).
 
 A forward pass stores everything that its backward pass needs, and later calls do not change what is stored.  If the
 weights have been updated since the forward pass, the backward pass raises nn.parameters.StalePass.
@@ -63,7 +63,7 @@ class DecoderObjective:
     def run(self, z: np.ndarray, counted: bool = True) -> DecoderPass:
         """Evaluate f at z, (B, n, k), which may be one-hot or relaxed.
 
-        `counted` says whether this counts as an evaluation.
+        `counted` says whether this call is counted in `evaluations`.
         """
         self._check(z)
         self.evaluations += counted

@@ -1,4 +1,4 @@
-"""The classes that compute the decoder's input from z and, in some models, a Gaussian for each image."""
+"""Compute the decoder's input from z and, in some models, from a Gaussian for each image."""
 from __future__ import annotations
 
 import numpy as np
@@ -34,8 +34,8 @@ class OneHots:
 class ClassRow:
     """Computes the decoder's input, (B, k d), for a class z, (B, 1, k), and a Gaussian g, (B, d) (slide 33).
 
-    The input is the k x d matrix z g^T.  If z is one-hot, the row of its class is g, and all other rows are 0.  The
-    attribute dg, (B, d), accumulates the gradient with respect to g.
+    The input is the k x d matrix z g^T.  If z is one-hot, the row of the chosen class is g, and all other rows are 0.
+    The attribute dg, (B, d), accumulates the gradient with respect to g.
     """
 
     n = 1
@@ -61,7 +61,7 @@ class ClassRow:
         """Return the first layer's output for every pair of an image and a class, (B k, H).
 
         Only one row of the k x d input matrix is not zero.  So the output for a class is the product of g with the d
-        rows of weights that belong to this class.  All k products together cost as much as one with a full input row.
+        rows of weights that belong to this class.  The k products cost as much as one product with a full input.
         """
         y = (self.g @ self._by_class(first.W)).reshape(-1, first.n_out)
         y += first.b

@@ -1,6 +1,6 @@
 """The mixture model of slide 33, whose latent variables are discrete variables and a Gaussian.
 
-It can be trained on images of which only some have labels.  It is the model M2 of Kingma, Rezende, Mohamed and Welling
+It can be trained when only some of the images have labels.  It is the model M2 of Kingma, Rezende, Mohamed and Welling
 (Semi-supervised learning with deep generative models, NeurIPS 2014), with three differences.  The posterior of the
 Gaussian does not depend on the class, both posteriors share the first layers of the encoder, and training does not need
 to enumerate the classes.
@@ -140,7 +140,7 @@ class MixtureVAE:
 
         x          the images, (B, pixels), as zeros and ones in the model's dtype
         kl_grad    whether the gradient includes the KL term of the discrete variables
-        beta       the weight of the Gaussian's KL term.  If it is 1, the loss is the bound
+        beta       the weight of the Gaussian's KL term.  If beta = 1, the loss is an upper bound on -log p(x)
         settings   the hyperparameters of the estimator, such as eps or tau, and its memory
         """
         beta, kl_grad = arguments.kl_weight("beta", beta), arguments.flag("kl_grad", kl_grad)
@@ -164,9 +164,9 @@ class MixtureVAE:
 
             1/B sum_b  image_weight [ -f(x_b, y_b, g) + beta KL(q(g) || N(0, 1)) ] - weight * (objective of `term`)
 
-        `term` is a function from estimators/label_terms.py.  From h, `eps` and the value that the label gives to each
-        variable, it computes a direction for h in which its objective rises.  The KL term of the discrete variables is
-        constant, because the label is certain.  The decoder is run only for the label.
+        `term` is a function from estimators/label_terms.py.  The function takes h, the value that the label gives to
+        each variable, and `eps`, and returns a direction of h in which the objective of the term rises.  The label is
+        certain, so the KL term of the discrete variables is constant, and the decoder is run only for this label.
         """
         weight, image_weight = arguments.weight("weight", weight), arguments.weight("image_weight", image_weight)
         beta = arguments.kl_weight("beta", beta)
@@ -179,7 +179,7 @@ class MixtureVAE:
     def _encoder_backward(self, draw: Draw, dh: np.ndarray, dg: np.ndarray, beta: float) -> None:
         """Add the gradient of the encoder, given the gradients dh and dg of the loss with respect to h and g.
 
-        The Gaussian's KL term, with weight beta, is added here.
+        This method also adds the gradient of the Gaussian's KL term, with weight beta.
         """
         _, kl_mu, kl_log_var = gaussian_kl(draw.mu, draw.log_var)
         dmu = beta * kl_mu / len(dh) + dg                                           # g = mu + s xi

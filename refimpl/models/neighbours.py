@@ -15,10 +15,9 @@ from refimpl.nn.network import MLP
 
 def neighbour_scores(decoder: MLP, inputs: OneHots | BesideGaussian, x: np.ndarray,
                      chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return two arrays (B, n, k-1): the other values of each coordinate of z, and f for each of them.
+    """Return two arrays (B, n, k-1): the values to which each coordinate of z can change, and f after each change.
 
-    f is log p(x given z), in nats, where the coordinate of z is replaced by the other value.  `chosen`, (B, n), holds z
-    as integers.
+    f is log p(x given z), in nats.  `chosen`, (B, n), holds z as integers.
     """
     (batch, n), k = chosen.shape, inputs.k
     first, _, *middle, last = decoder.layers

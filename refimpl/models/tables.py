@@ -1,4 +1,4 @@
-"""Tables of f for each image of a batch at every joint value of z.  The decoder can learn from them."""
+"""Compute tables of f, for each image of a batch and every joint value of z, from which the decoder can learn."""
 from __future__ import annotations
 
 import numpy as np
@@ -12,7 +12,7 @@ from refimpl.nn.parameters import StalePass
 
 
 class Weighted:
-    """The decoder's part of the loss if it learns from all joint values.
+    """The decoder's part of the loss, if the decoder learns from all joint values.
 
     `weights`, (B, K), holds the weight of each joint value for each image.  Each row sums to 1.
     """
@@ -26,7 +26,7 @@ class Weighted:
 
 
 class EnumeratedPoint(Weighted):
-    """The decoder's part of the loss if it learns from one z per image, for a single variable.
+    """The decoder's part of the loss, if the decoder learns from one z per image and z is a single variable.
 
     All values of the variable have been enumerated.  The chosen value has weight 1, and all others have weight 0.
     """

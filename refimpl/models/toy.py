@@ -19,7 +19,7 @@ WAVES = 5
 
 
 class ToyPass:
-    """Holds one z per image, and computes f and its derivative there."""
+    """Holds one z per image, and computes f and the derivative of f at this z."""
 
     def __init__(self, toy: Toy, z: np.ndarray) -> None:
         self._toy, self.z = toy, z
@@ -41,7 +41,7 @@ class ToyPass:
 
 
 class ToyTable(NamedTuple):
-    """Holds f at every joint value, (B, K), and the weights that were passed to weighted(), or None."""
+    """Holds f at every joint value, (B, K), and the weights from weighted(), or None for a table without weights."""
 
     f: np.ndarray
     weights: np.ndarray | None = None
@@ -65,7 +65,7 @@ class Toy:
     def repeated(self, image: int, times: int) -> Toy:
         """Return a Toy with `times` images, all of which have the function f of the given image.
 
-        With it, one call of an estimator makes many independent draws for the same f.
+        With this Toy, one call of an estimator makes many independent draws for the same f.
         """
         copy = Toy(0, self.n, self.k, np.random.default_rng(0))
         copy.a = np.broadcast_to(self.a[image], (times,) + self.a.shape[1:])

@@ -1,4 +1,4 @@
-"""The variational auto-encoder with discrete latent variables (slides 8 to 32): an encoder, a family, a decoder.
+"""Define the variational auto-encoder with discrete latent variables of any family (slides 8 to 32).
 
     encoder  x (784) -> 300 ReLU -> theta               the family's scores: h (n, k), or u and w for pairwise scores
     latent   z* = argmax of the perturbed scores        a sample of q = prod_i softmax(h_i) for independent variables
@@ -65,11 +65,11 @@ class VAE:
 
         x          the images, (B, pixels), as zeros and ones in the model's dtype
         kl_grad    whether the gradient includes the KL term
-        kl_weight  the weight of the KL term.  If it is 1, the loss is the bound
+        kl_weight  the weight of the KL term.  If kl_weight = 1, the loss is an upper bound on -log p(x)
         settings   the hyperparameters of the estimator, and its memory
 
         Returns the objective, which has counted the decoder evaluations.  Raises ValueError if kl_grad is True and the
-        KL term has no closed form, or if the estimator does not serve this family.
+        KL term has no closed form, or if the estimator cannot be used for this family.
         """
         if not estimator.serves(self.family):
             raise ValueError(f"estimator must serve this family of latent variables, and {estimator.name} does not: "
@@ -93,7 +93,7 @@ class VAE:
     # --- what it has learnt -------------------------------------------------------------------------------------------
 
     def decode_all(self) -> np.ndarray:
-        """Return the logits a for every joint value, (K, pixels).  Raise InputError if there are too many to list."""
+        """Return the logits a for every joint value, (K, pixels).  Raise InputError if there are too many values."""
         return self.decoder.forward(self.family.values(self.dtype))
 
     def score_all(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

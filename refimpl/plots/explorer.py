@@ -29,7 +29,7 @@ class Explorer:
 
         h      encoder scores at the start, (3,), pure numbers
         f      decoder scores before they are multiplied by the factor, (3,), nats
-        eps    weight of f in the second arg max at the start, in the range EPS, 1/nat
+        eps    eps at the start, the weight of f in the second arg max, in the range EPS, 1/nat
         noise  the draws of the noise, (N, 3)
         names  the names of the three values
         """
@@ -78,7 +78,7 @@ class Explorer:
         return float(10 ** self.sliders["eps"].val)
 
     def update(self) -> None:
-        """Show the problem to which the sliders are set."""
+        """Show the problem that the sliders define."""
         problem = h, f, eps = self.h, self.f, self.eps
         draws = len(self.noise)
         self.cloud.update(*problem, self.noise)

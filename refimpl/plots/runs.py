@@ -97,8 +97,8 @@ def switched(run, part: data.Part, changes: bool = False) -> Figure:
 
     There is one row for each combination in which an even number of attributes is present.  A row begins with the first
     image of `part` that has this combination.  From this image the model infers one bit for each attribute, and a mean
-    of g.  The second picture is drawn from these bits and this mean, and each further picture with one of the bits
-    switched.  If `changes` is set, the further pictures show how much each pixel changes.
+    of g.  The second picture is drawn from these bits and this mean, and each further picture is drawn with one of
+    the bits switched.  If `changes` is set, the further pictures show how much each pixel changes.
     """
     settings, model = run.settings, run.model
     found = [np.flatnonzero(part.labels == label)[:1] for label in _even(settings.entry.classes)]

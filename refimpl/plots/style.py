@@ -45,10 +45,10 @@ DASHES = (("as released", "--"), ("batch mean", ":"), ("no KL", "-."), ("start 0
 
 
 def line_style(words: str) -> dict[str, object]:
-    """Return the colour and the dash of the line of a run, as keywords for matplotlib.
+    """Return the colour and the dash pattern of the line of a run, as keywords for matplotlib.
 
     `words` is the label of the run.  Its first word, the estimator, gives the colour, and the words after it give the
-    dash.  Runs with pair scores have the colour of the solver that they need.
+    dash pattern.  Runs with pair scores have the colour of the solver that they need.
     """
     if words.startswith("pairwise"):
         shade = SOLVERS["milp" if "any sign" in words else "maxflow"]
@@ -63,7 +63,7 @@ def line_style(words: str) -> dict[str, object]:
 def new_figure(columns: int, rows: int = 1, width: float = 4.6, height: float = 3.6) -> tuple[Figure, list]:
     """Return a figure and the list of its rows x columns axes, in a style that is still legible at half size.
 
-    `width` and `height` are those of one axes, in inches.
+    `width` and `height` are the size of one axes, in inches.
     """
     figure = Figure(figsize=(width * columns, height * rows), dpi=110, layout="constrained")
     axes = [figure.add_subplot(rows, columns, place + 1) for place in range(rows * columns)]
@@ -81,7 +81,7 @@ def new_figure(columns: int, rows: int = 1, width: float = 4.6, height: float = 
 def entitle(figure: Figure, title: str, note: str = "") -> None:
     """Write `title` above all axes, and below the title `note`, which says how to read the picture.
 
-    Both are broken into lines that fit the figure.
+    Title and note are broken into lines that fit the figure.
     """
     letters = int(figure.get_size_inches()[0] * 11)
     figure.suptitle("\n".join(textwrap.fill(words, len(words) // math.ceil(len(words) / letters) + 8)
@@ -89,7 +89,7 @@ def entitle(figure: Figure, title: str, note: str = "") -> None:
 
 
 def name_lines(ax: Axes, ends: Sequence[tuple[str, float, float, str]]) -> None:
-    """Write the names of lines to the right of the axes, moved apart where they would overlap.
+    """Write the names of lines to the right of the axes, and move overlapping names apart.
 
     `ends` has (name, x, y, colour) for each line, where (x, y) is the right end of the line.
     """
@@ -134,7 +134,7 @@ def chapter_style() -> None:
 def figure_digest(figure: Figure) -> str:
     """Return a digest of what the figure shows: its lines, bars, bands and images, and all its words.
 
-    It depends on their numbers and on most colours, but not on the version of matplotlib.
+    The digest depends on the plotted numbers and on most colours, but not on the version of matplotlib.
     """
     shown: list[object] = [figure.get_suptitle()]
     for ax in figure.axes:

@@ -4,7 +4,7 @@ With k = 3 the arg max depends on only two numbers of a draw, (a, b) = (gamma_1 
 draw is a point in a plane.  Value 0 is the arg max where a < h_0 - h_1 and b < h_0 - h_2.  The regions of the three
 values are separated by three walls, on which two values tie.  The walls form a Y with its centre at
 (h_0 - h_1, h_0 - h_2).  Adding eps f to the scores moves the Y.  A draw between the old and the new Y changes its
-winner, and counts 1/eps in the direct gradient (equation 1).  All other draws count 0.
+winner, and has the weight 1/eps in the direct gradient (equation 1).  All other draws have the weight 0.
 
 This module also defines the problem of the chapters: H, F, and the NAMES and COLOURS of its three values.
 """
@@ -49,8 +49,8 @@ def y_lines(h: np.ndarray, limits: Limits = WINDOW) -> np.ndarray:
     """Return the parts of the three walls that are inside the window, as an array of shape (3, 2, 2).
 
     On a wall, the two largest of h_0, h_1 + a and h_2 + b are equal.  For each wall, in the order of WALLS, the result
-    has two points (a, b): the end nearer to the centre of the Y, and the other end.  Both are NaN if the wall does not
-    cross the window.
+    has two points (a, b): the end nearer to the centre of the Y, and the other end.  Both points are NaN if the wall
+    does not cross the window.
 
     `h` has shape (3,), and `limits` is ((left, right), (bottom, top)).  Raises ValueError if `h` has another shape, or
     if the limits are not in rising order.
@@ -81,9 +81,9 @@ class Cloud:
 
     limits: Limits
     kept: list[Line2D]
-    """For each value, the draws in which it wins with h + noise and also with h + eps f + noise."""
+    """For each value, the draws in which this value wins with h + noise and also with h + eps f + noise."""
     changed: dict[tuple[int, int], Line2D]
-    """For each (old winner, new winner), the draws with this change: a dot in the new colour, ringed in the old one."""
+    """For each (old winner, new winner), the draws with this change: dots in the new colour, rings in the old colour."""
     solid: Line2D
     """The Y of h."""
     dashed: Line2D
@@ -93,7 +93,7 @@ class Cloud:
     key: list[Line2D]
     """The entries of a legend: the two Ys, and a draw that changes its winner."""
     pair: direct.Pair | None = None
-    """The winners of every draw, for h + noise and for h + eps f + noise."""
+    """The two winners of every draw: the arg max of h + noise, and the arg max of h + eps f + noise."""
     points: np.ndarray | None = None
     """The positions of the draws in the plane, (N, 2)."""
 
@@ -124,7 +124,7 @@ class Cloud:
 def draw_cloud(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray, limits: Limits = WINDOW,
                names: Sequence[str] = NAMES, colours: Sequence[str] = COLOURS, size: float = 1.0,
                legend: bool = True) -> Cloud:
-    """Draw the two Ys, of h and of h + eps f, and one point for each draw; return the artists.
+    """Draw the walls for h and for h + eps f, which form two Ys, and a point for each draw; return the artists.
 
     A point has the colour of the winner.  If a draw changes its winner, its point is larger: the colour of the new
     winner is inside, and the colour of the old winner is a ring around it.

@@ -11,7 +11,7 @@ from refimpl.runs.settings import RunSettings
 from refimpl.runs.vae import VAERun
 
 KINDS: dict[str, type[Run]] = {kind.COMMAND: kind for kind in (VAERun, MixtureRun)}
-"""The kinds of run by their command.  To add a kind, write one file and add the class to this table."""
+"""The class of each kind of run, by its command.  To add a kind, write a file with a class, and add the class here."""
 
 
 def kind_of(settings: RunSettings) -> type[Run]:

@@ -1,7 +1,7 @@
 """Save and load a run: weights, Adam's moments, the estimator's memory, the generator's state, settings and metrics.
 
 A checkpoint is a single file that is written in one step, so its parts always belong together.  metrics.csv and the
-pictures are made from it.
+pictures are made from the checkpoint.
 """
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def load(path: Path, settings: RunSettings | None = None, kind: type[Run] | None
 
     If `settings` or `kind` is given, the run must have these settings or be of this kind.  `missing` is the end of the
     error message for a missing file.  Raises InputError if the file is missing, damaged, not a checkpoint, from an
-    earlier version, or does not hold the run that was asked for.
+    earlier version, or holds a run with other settings or of another kind.
     """
     kind = kind_of(settings) if settings is not None else kind
     content = read_arrays(path, missing=missing, damaged=FOREIGN)
@@ -120,7 +120,7 @@ def _check_history(run: Run, history: np.ndarray) -> None:
 def _settings(kind: type[RunSettings], text: str, path: Path) -> RunSettings:
     """Return the settings that `text` describes in JSON.
 
-    Raises InputError if this program cannot have written them, or if they name an estimator or family of a user that is
+    Raises InputError if this program cannot have written them, or if the settings name an estimator or family that is
     not registered in this process.
     """
     values = json.loads(text)

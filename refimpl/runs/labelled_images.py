@@ -1,6 +1,7 @@
 """Choose the images whose labels are known, and shift them.
 
-The classes have equally many labelled images, or numbers that differ by one.  Random shifts multiply these images.
+The numbers of labelled images in any two classes differ by at most one.  Random shifts make many different images from
+the few labelled images.
 """
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Train a run.  In each epoch, the loop makes the steps, measures the model, and writes a checkpoint.
+"""Train a run.  In each epoch, the loop makes the training steps, measures the model, and writes a checkpoint.
 
 The output folder of a run contains these files:
 
@@ -115,10 +115,10 @@ def train(settings: RunSettings, epochs: int, out: Path | str, resume: bool = Fa
 
 
 def _refuse_what_does_not_fit(settings: RunSettings) -> None:
-    """Raise InputError if the run needs more memory than is `available`, because the system would kill the process.
+    """Raise InputError if the run needs more memory than is available, because the system would kill the process.
 
-    Only a lower bound is compared.  It counts the weights, their gradients, Adam's moments, a batch of images, the
-    decoder's outputs for this batch and, for a single latent variable, the decoder's image of each value.
+    The function counts only the weights, their gradients, Adam's moments, a batch of images, the decoder's outputs for
+    this batch and, for a single latent variable, the decoder's image of each value.  A run needs more than this.
     """
     model = kind_of(settings).create(settings, np.random.default_rng(0)).model          # zeros take no memory
     images = 3 * settings.batch + (2 * model.k if model.n == 1 else 0)
@@ -169,12 +169,12 @@ def _continue(run: Run, history: np.ndarray, epochs: int, out: Path, dataset: da
 
 
 def commits_of(folder: Path) -> list[str]:
-    """Return the recorded commits or versions of the code that trained the run in this folder, in order."""
+    """Return the recorded commits or versions of the code that trained the run in this folder, oldest first."""
     return _lines(folder / COMMIT)
 
 
 def threads_of(folder: Path) -> list[int]:
-    """Return the recorded numbers of threads with which the run in this folder was trained, in order."""
+    """Return the recorded numbers of threads with which the run in this folder was trained, oldest first."""
     return [int(line) for line in _lines(folder / THREADS)]
 
 

@@ -45,12 +45,12 @@ class MixtureSettings(RunSettings):
 
     labels         number of labelled images.  Each class has equally many; for combinations of attributes the numbers
                    may differ by one.  0 means clustering without labels.
-    labelled_term  name of the term from which the scores of the class learn the labels: cross-entropy, released or
-                   direct-loss (see estimators/label_terms.py)
+    labelled_term  name of the loss term that trains the scores of the class on the labels: cross-entropy, released
+                   or direct-loss (see estimators/label_terms.py)
     label_eps      eps of the terms released and direct-loss
     label_weight   weight of the labelled term after the pretraining
-    image_weight   weight of the other terms of the labelled images after the pretraining.  The decoder and the Gaussian
-                   learn from these terms.  If image_weight and label_weight are both 0, no labelled image is used after
+    image_weight   weight, after the pretraining, of the terms that train the decoder and the Gaussian on the labelled
+                   images.  If image_weight and label_weight are both 0, no labelled image is used after
                    the pretraining.
     label_batch    number of labelled images that are added to each batch
     pretrain       number of epochs of the pretraining, which together count as epoch 0 of the run
@@ -160,13 +160,13 @@ class MixtureRun(Run):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Return COLUMNS and, for a data set with attributes, a column with the test accuracy of each attribute."""
+        """Return the names in COLUMNS and, if there are attributes, the name of one accuracy column per attribute."""
         return COLUMNS + tuple(attribute_columns(self.settings.entry.attributes))
 
     def attach(self, dataset: data.Dataset) -> None:
         """Choose the labelled images.
 
-        A separate generator chooses them.  So they depend neither on the estimator nor on whether the run is continued.
+        A separate generator chooses them, so neither the estimator nor a continuation of the run changes the choice.
         """
         part, classes = dataset.train, self.settings.entry.classes
         rows = labelled_images.draw(part, self.settings.labels, classes,
@@ -181,7 +181,7 @@ class MixtureRun(Run):
         return super().steps(epoch, part)
 
     def epoch(self, epoch: int, part: data.Part) -> Iterator[int]:
-        """Train for one epoch, and yield the decoder evaluations of each step.  Epoch 0 is the whole pretraining."""
+        """Train for one epoch; yield the number of decoder evaluations of each step.  Epoch 0 is the pretraining."""
         if epoch > 0:
             yield from super().epoch(epoch, part)
             return
@@ -195,7 +195,7 @@ class MixtureRun(Run):
                 yield len(rows)
 
     def step(self, x: np.ndarray) -> int:
-        """Make one training step after the pretraining; return the decoder evaluations.
+        """Make one training step after the pretraining; return the number of decoder evaluations.
 
         `x`, (B, pixels), are B images without labels.  Labelled images are added, unless label_weight and image_weight
         are both 0.
@@ -220,7 +220,7 @@ class MixtureRun(Run):
     def _learn_labelled(self, rows: np.ndarray, weight: float, image_weight: float, beta: float) -> None:
         """Add the gradient of the loss of the labelled images with the indices `rows`, which are shifted at random.
 
-        `weight` is the weight of the labelled term, and `image_weight` is the weight of the other terms.
+        `weight` is the weight of the labelled term, and `image_weight` is the weight of all other terms.
         """
         settings = self.settings
         term = label_terms.REGISTRY[settings.labelled_term]
@@ -231,7 +231,7 @@ class MixtureRun(Run):
     def measure(self, dataset: data.Dataset, epoch: int, last: bool) -> Row:
         """Return a row of metrics, except seconds and evaluations.
 
-        Bounds are in nats per image.  All values of c are enumerated, and g has one sample per image.
+        Bounds are in nats per image.  All values of c are enumerated, and one g is sampled per image.
         """
         settings = self.settings
         bound = self.model.bound(dataset.test, streams.measuring(settings.seed, epoch, settings.entry.classes))
@@ -245,7 +245,7 @@ class MixtureRun(Run):
     def accuracy(self, part: data.Part) -> float:
         """Return the share of images whose likeliest class, or likeliest combination of attributes, is the true one.
 
-        If the run has no labels, the values are first matched one-to-one to the true classes.
+        If the run has no labels, variables and values are first matched one-to-one to the true labels.
         """
         return self.accuracies(part).every
 
@@ -262,7 +262,7 @@ class MixtureRun(Run):
                                  matched=self.settings.labels == 0)
 
     def samples(self, rows: int = 8) -> np.ndarray:
-        """Return mean images, (rows, K, pixels): in each row, one draw of g from its prior with all K joint values."""
+        """Return mean images, (rows, K, pixels).  Each row combines one g from the prior with all K joint values."""
         g = streams.samples(self.settings.seed).standard_normal((rows, self.model.d)).astype(self.model.dtype)
         return expit(self.model.decode(g).astype(np.float64))
 

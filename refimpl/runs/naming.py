@@ -2,8 +2,8 @@
 
 A model has n variables of k values each, and a label is the index of a joint value, as in joint.values.  A class with
 ten values means n = 1 and k = 10; attributes are n variables of two values each.  If a model was trained without
-labels, its variables and their values have no names.  Then they are matched to the true labels before the accuracy is
-computed.
+labels, the variables and their values have no names.  Then variables and values are matched to the true labels before
+the accuracy is computed.
 """
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ class Accuracy(NamedTuple):
 
 
 def as_taught(n: int, k: int) -> Naming:
-    """Return the naming in which variable j means attribute j, as it does if the model has learnt from labels."""
+    """Return the naming in which variable j means attribute j, which is right for a model that has learnt from labels."""
     return Naming(np.arange(n), np.tile(np.arange(k), (n, 1)))
 
 
 def best_match(predicted: np.ndarray, labels: np.ndarray, k: int) -> Naming:
     """Return the naming with the most agreements between `predicted` and `labels`, both (N, n).
 
-    Each image and attribute on which they agree counts once.  First, for each pair of a variable and an attribute, the
-    best one-to-one renaming of the values is found; with k = 2, the two values are either exchanged or kept.  Then
-    the best one-to-one pairing of variables and attributes is found.
+    Each entry of `labels` that equals the renamed prediction is one agreement.  First, for each pair of a variable and
+    an attribute, the best one-to-one renaming of the values is found; with k = 2, the two values are either exchanged
+    or kept.  Then the best one-to-one pairing of variables and attributes is found.
     """
     from scipy.optimize import linear_sum_assignment    # imported here because it takes long
 
@@ -69,7 +69,7 @@ def best_match(predicted: np.ndarray, labels: np.ndarray, k: int) -> Naming:
 def accuracies(predicted: np.ndarray, labels: np.ndarray, n: int, k: int, matched: bool) -> Accuracy:
     """Return the accuracy of the labels `predicted`, (N,), compared with the true labels `labels`, (N,).
 
-    If `matched` is set, the variables and values are first renamed by best_match.
+    If `matched` is True, best_match first renames the variables and their values.
     """
     values = joint.values(n, k)
     said, true = values[predicted], values[labels]

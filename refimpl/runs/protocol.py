@@ -23,7 +23,7 @@ from refimpl.runs import streams
 from refimpl.runs.settings import RunSettings
 
 Row = dict[str, float]
-"""A row of metrics by column; NaN if a metric was not computed."""
+"""A row of metrics, by the names of the columns.  The value of a metric that was not computed is NaN."""
 
 
 class Run(ABC):
@@ -40,7 +40,7 @@ class Run(ABC):
     EXAMPLE: ClassVar[str] = ""
     """The options of the example that --help prints."""
     FORMAT: ClassVar[str]
-    """The name of the format of its checkpoints."""
+    """The name of the format of the checkpoints."""
     SETTINGS: ClassVar[type[RunSettings]]
     EPOCHS: ClassVar[int]
     """The default number of epochs."""
@@ -68,10 +68,10 @@ class Run(ABC):
     @classmethod
     @abstractmethod
     def create(cls, settings: RunSettings, rng: np.random.Generator) -> Run:
-        """Return a new run in which all weights are 0, to be initialised or read from a checkpoint."""
+        """Return a new run in which all weights are 0.  The caller initialises them or reads them from a checkpoint."""
 
     def attach(self, dataset: data.Dataset) -> None:
-        """Store what the run needs from the data.  It is called once, before the first step."""
+        """Store what the run needs from the data.  Call this method once, before the first step."""
 
     @property
     @abstractmethod
@@ -80,7 +80,7 @@ class Run(ABC):
 
     @property
     def may_be_missing(self) -> tuple[str, ...]:
-        """Return the columns that may contain NaN, as they are not computed in every epoch or for every estimator."""
+        """Return the columns that may contain NaN, for example because they are not computed in every epoch."""
         return ("eps_or_tau",)
 
     def keywords(self, step: int) -> dict[str, object]:
@@ -91,7 +91,7 @@ class Run(ABC):
         return math.ceil(len(part) / self.settings.batch)
 
     def epoch(self, epoch: int, part: data.Part) -> Iterator[int]:
-        """Train on all images of `part` once, in random order; yield the number of decoder evaluations after each step.
+        """Train on all images of `part` once, in random order; yield each step's number of decoder evaluations.
 
         The last batch may be smaller than the others.
         """
@@ -101,8 +101,8 @@ class Run(ABC):
 
     @abstractmethod
     def step(self, x: np.ndarray) -> int:
-        """Make one training step on images `x`, (B, pixels); return the total number of decoder evaluations."""
+        """Make a training step on images `x`, (B, pixels); return the number of decoder evaluations of all images."""
 
     @abstractmethod
     def measure(self, dataset: data.Dataset, epoch: int, last: bool) -> Row:
-        """Measure the model after an epoch; return all columns except seconds and evaluations, which the loop adds."""
+        """Measure the model after an epoch; return the row without `seconds` and `evaluations`, which the loop adds."""

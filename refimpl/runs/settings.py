@@ -30,8 +30,8 @@ def setting(default: object, text: str, *, least: float | None = None, most: flo
     check         the function of arguments.py that checks the range of a number that is not a count
     choices       a function that returns the allowed names.  It is called only when they are needed, so names that a
                   user has registered are included.
-    files         the suffix of files that are allowed besides the names
-    option        whether the command line has an option for the field; otherwise its value is found in the data
+    files         a suffix: the name of any file with this suffix is allowed, too
+    option        whether the command line has an option for the field.  If not, the value is found in the data
     """
     return field(default=default, metadata=dict(help=text, least=least, most=most, check=check, choices=choices,
                                                 files=files, option=option))
@@ -89,7 +89,7 @@ def check_fields(settings: RunSettings) -> None:
 def check_options(known: Mapping[str, Setting], given: Mapping[str, Value], of: str) -> None:
     """Raise InputError if `given` has a name that is not in `known`, or a value that is not allowed.
 
-    `of` says in the message whose settings they are, for example "the estimator direct".
+    The message names the owner of the settings as `of`, for example "the estimator direct".
     """
     for name, value in given.items():
         if name not in known:
@@ -154,7 +154,7 @@ class RunSettings:
                       for name, value in values.items()})
 
     def resolved(self) -> RunSettings:
-        """Return the settings with the preset expanded and every default filled in.
+        """Return the settings with `as_released` replaced by preset() and every default filled in.
 
         Settings that are already resolved are returned unchanged.  Raises InputError if a value is not allowed.
         """
@@ -180,7 +180,7 @@ class RunSettings:
         return preset | ({"hyperparameters": Options(own)} if own else {})
 
     def _described(self) -> RunSettings:
-        """Return the settings with the fields that describe a user's file filled in.
+        """Return the settings after filling in the fields that describe a user's file.
 
         Raises InputError if the file cannot be used.
         """
@@ -198,7 +198,7 @@ class RunSettings:
 
     @property
     def entry(self) -> data.Entry:
-        """Return the registry's entry for the data set.  For a user's file it is made from the fields file_..."""
+        """Return the registry's entry for the data set.  For a user's file, the entry is made from the fields file_*."""
         if self.file_sha256 is None:
             return data.get(self.dataset)
         return data.own.cached(self.dataset, self.file_sha256, (self.file_height, self.file_width), self.file_classes)
@@ -236,7 +236,7 @@ class RunSettings:
         return replace(self, as_released=False, **preset)
 
     def _check_estimator(self, estimator: estimators.Estimator) -> None:
-        """Raise InputError if the estimator has no such hyperparameter, or if the schedule does not suit it."""
+        """Raise InputError if the estimator has no such hyperparameter, or cannot be used with the schedule."""
         check_options(estimator.hyperparameters, self.hyperparameters, f"the estimator {estimator.name}")
         released = "--schedule released" if self.schedule == "released" else ""
         scheduled = "--as-released" if self.as_released else released
@@ -267,7 +267,7 @@ class RunSettings:
                              f"got {self.batch}")
 
     def temperature(self, step: int) -> dict[str, float]:
-        """Return {"eps": value} or {"tau": value} at this step, or {} if the estimator has neither.
+        """Return {"eps": value} or {"tau": value} at this step, or {} if the estimator has neither eps nor tau.
 
         The settings must be resolved.
         """

@@ -18,7 +18,7 @@ SWITCH_TEST = 5
 def training(seed: int) -> np.random.Generator:
     """Return the generator for the initial weights, the order of the images and the noise of training.
 
-    Checkpoints contain its state.
+    Checkpoints contain the state of this generator.
     """
     return np.random.default_rng(seed)
 

@@ -1,6 +1,4 @@
-"""Define the runs of the command `train`.
-
-They train the auto-encoder with one or several discrete latent variables, of any family.
+"""Define the runs of the command `train`, which trains the auto-encoder with discrete latent variables of any family.
 """
 from __future__ import annotations
 
@@ -48,7 +46,7 @@ class VAESettings(RunSettings):
         return preset | ({"family_options": Options(released)} if released else {})
 
     def _completed(self) -> Options:
-        """Return the options of the family, with the family's defaults filled in and those that are None left out."""
+        """Return the options of the family after filling in defaults and leaving out every option that is None."""
         family = latent.get(self.family)
         check_options(family.options, self.family_options, f"the family {self.family}")
         completed = family.complete(self.n, self.k, self.family_options)
@@ -94,8 +92,8 @@ class VAESettings(RunSettings):
     def exact_parts(self) -> tuple[str, ...]:
         """Return the names of the parts of the data set whose bounds are computed exactly, by enumeration.
 
-        These are all three parts if there are at most 1,024 joint values.  With up to 65,536, it is only the test part,
-        which is not measured in every epoch.  The settings must be resolved.
+        With one variable or up to 1,024 joint values, these are all three parts; with more, up to 65,536, only the test
+        part, and not in every epoch.  The settings must be resolved.
         """
         values = self.make_family().count()
         if values <= DOUBLE_UP_TO or self.n == 1:
@@ -152,7 +150,7 @@ class VAERun(Run):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Return the names of the columns.  With several latent variables there are more than in COLUMNS."""
+        """Return the names of the columns, which depend on the number and on the family of the latent variables."""
         if self.settings.n == 1:
             return COLUMNS + ("evaluations",)
         if not self.model.family.normalised:
@@ -162,17 +160,17 @@ class VAERun(Run):
 
     @property
     def may_be_missing(self) -> tuple[str, ...]:
-        """Return the columns that may contain NaN.  With several latent variables, exact bounds are among them."""
+        """Return the columns that may contain NaN.  With several latent variables, they include the exact bounds."""
         several = ("train_elbo", "valid_elbo", "test_elbo", "test_log_likelihood", "gap") if self.settings.n > 1 else ()
         return (*super().may_be_missing, *several)
 
     def measure(self, dataset: data.Dataset, epoch: int, last: bool) -> Row:
         """Return a row of metrics, except seconds and evaluations.
 
-        Bounds are computed exactly, by enumeration, whatever the estimator is; they are NaN where they are not
-        computed.  With up to 1,024 joint values, all three parts are measured in each epoch.  With more, up to 65,536,
-        only the test part is measured, every `exact_every` epochs and in the last epoch of each call.  sampled_elbo
-        uses one z per image and is measured in each epoch, with noise from a separate generator.
+        Bounds are computed exactly, by enumeration, whatever the estimator is.  Bounds that are not computed are NaN.
+        If all three parts of the data set are in `exact_parts`, their bounds are computed in each epoch.  If only the
+        test part is, its bounds are computed every `exact_every` epochs and if `last` is True.  sampled_elbo uses one z
+        per image and is computed in each epoch, with noise from a separate generator.
         """
         settings, model = self.settings, self.model
         train = valid = test = Bounds(math.nan, math.nan, math.nan)
