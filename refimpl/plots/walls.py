@@ -83,7 +83,7 @@ class Cloud:
     kept: list[Line2D]
     """For each value, the draws in which this value wins with h + noise and also with h + eps f + noise."""
     changed: dict[tuple[int, int], Line2D]
-    """For each (old winner, new winner), the draws with this change: dots in the new colour, rings in the old colour."""
+    """For each (old winner, new winner), the draws with this change, in the new colour with rings in the old colour."""
     solid: Line2D
     """The Y of h."""
     dashed: Line2D

@@ -40,7 +40,7 @@ class Accuracy(NamedTuple):
 
 
 def as_taught(n: int, k: int) -> Naming:
-    """Return the naming in which variable j means attribute j, which is right for a model that has learnt from labels."""
+    """Return the naming in which variable j means attribute j, which is right if the model has learnt from labels."""
     return Naming(np.arange(n), np.tile(np.arange(k), (n, 1)))
 
 

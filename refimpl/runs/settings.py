@@ -198,7 +198,7 @@ class RunSettings:
 
     @property
     def entry(self) -> data.Entry:
-        """Return the registry's entry for the data set.  For a user's file, the entry is made from the fields file_*."""
+        """Return the entry of the data set.  For a user's file, the entry is made from the fields file_*."""
         if self.file_sha256 is None:
             return data.get(self.dataset)
         return data.own.cached(self.dataset, self.file_sha256, (self.file_height, self.file_width), self.file_classes)
