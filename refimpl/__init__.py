@@ -8,24 +8,24 @@ as pure functions:
 
     gumbel    the Gumbel-max trick                                        Theorem 2
     danskin   the proof of Theorem 1, step by step                        equations 2 to 4
-    direct    the finite-eps gradient and its exact mean                  Theorem 1, equation 1
-    coupling  the joint law of the two arg maxes, and the variance
-    error     the bias, and the best eps
+    direct    the gradient at finite eps, and its exact mean              Theorem 1, equation 1
+    coupling  the joint law of the two arg maxes, and the variance of the gradient
+    error     the bias of the gradient, and the best eps
     exact     exact values by enumeration
     joint     all joint values of several variables
     check     functions that test whether your implementation computes the direct gradient
 
-The folders below build on them.  Each folder imports only from the modules above and from the folders listed after it:
+The folders below use these modules.  Each folder imports only from these modules and from the folders listed after it:
 
     cli           the command line, `python -m refimpl`
     report        the result pages, whose numbers come from the committed rows
     experiments   one file per figure, table or claim of the paper
     runs          training: the protocol of a run, the kinds of runs, the loop, checkpoints
     plots         pictures
-    models        encoder, latent variables, decoder; exact bounds; a toy
+    models        encoder, latent variables and decoder; exact bounds; a toy function
     estimators    the gradient estimators, one file per idea
     latent        the families of latent variables, and the solvers of their arg maxes
-    nn            hand-written networks
+    nn            networks with handwritten gradients
     data          the images
     system        files that are written completely or not at all, locks on folders, a progress line
 """

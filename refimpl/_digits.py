@@ -99,7 +99,7 @@ def tilt(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> Tilt:
 def mean_change(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> np.ndarray:
     """Return (q_eps - q) / eps, (..., k).
 
-    As q_eps = q e^x / Z, this is q (u - E_q u) / Z with u = (e^x - 1) / eps, so no probabilities are subtracted.
+    As q_eps = q e^x / Z, the result is q (u - E_q u) / Z with u = (e^x - 1) / eps, so no probabilities are subtracted.
     For the likeliest value b, u_b = 0.  So the small probabilities q of the other values keep their digits.
     """
     change = tilt(h, f, eps)

@@ -6,9 +6,9 @@
 
 The pair leaves i if z* = i and z*(eps) != i.  It arrives at j if z*(eps) = j and z* != j.  It moves from i to j if
 z* = i, z*(eps) = j and i != j.  This file computes the rates of these three events, which are their probabilities
-divided by eps, and the probability that both arg maxes are i.  All four are sums of positive terms, computed in logs,
-so they keep their digits however small eps or a q(z) is.  The joint law, and the variance and covariance of one sampled
-gradient, are computed from these quantities.
+divided by eps, and the probability that both arg maxes are i.  These four quantities are sums of positive terms,
+computed in logs, so they keep their digits however small eps or a q(z) is.  The joint law, and the variance and
+covariance of one sampled gradient, are computed from the four quantities.
 
 The shapes are those of direct.py.  The class Clocks takes scores (..., k) and eps (..., 1) that have already
 been checked and broadcast.
@@ -42,8 +42,8 @@ def joint_law(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False)
 
         P(i, j) = (w_i w_j / a_j) (I(a_i) - I(a_j)),     I(t) = integral^t ds / C(s)^2
 
-    Between two neighbouring a's, s0 and s1, C is linear, so the integral from s0 to s1 is (s1 - s0) / (C(s0) C(s1)).
-    So all terms are positive, and no digits are lost.  The sum of row i is q_i, and the sum of column j is q_eps(j).
+    Let s0 < s1 be neighbouring values of a.  Between them C is linear, so I(s1) - I(s0) = (s1 - s0) / (C(s0) C(s1)).
+    All terms are positive, so no digits are lost.  The sum of row i is q_i, and the sum of column j is q_eps(j).
     """
     h, f, eps = as_one_sided(h, f, eps, two_sided)
     pair = Clocks.of(h, f, eps)
@@ -61,7 +61,7 @@ def variance(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) 
 
     Component i is +1/eps if the pair arrives at i (only z*(eps) = i), -1/eps if the pair leaves i (only z* = i), and 0
     otherwise.  With the probabilities `arrive` and `leave` of these two events, the variance is
-    (arrive + leave - (arrive - leave)^2) / eps^2.  The code computes it from positive terms only.
+    (arrive + leave - (arrive - leave)^2) / eps^2.  The code computes the variance as a sum of positive terms.
     """
     h, f, eps = as_one_sided(h, f, eps, two_sided)
     pair = Clocks.of(h, f, eps)
@@ -136,7 +136,7 @@ class Clocks(NamedTuple):
 
     @classmethod
     def of(cls, h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> Clocks:
-        """Return the Clocks of the scores h, the function f and eps."""
+        """Sort the values of z, and compute the arrays that the methods need, from h, f and eps."""
         order = np.argsort(-f, axis=-1, kind="stable")
         f = np.take_along_axis(f, order, axis=-1)
         log_w = np.take_along_axis(log_softmax(h, axis=-1), order, axis=-1)
@@ -166,8 +166,8 @@ class Clocks(NamedTuple):
     def leave_rate(self) -> np.ndarray:
         """Return P(z* = i, z*(eps) != i) / eps, (..., k).
 
-        The rate is (q_i - P(i, i)) / eps, but this subtraction would lose digits if eps is tiny.  It also equals
-        w_i (C(a_i) - 1) / C(a_i) / eps.  Summation by parts makes this a sum of positive terms: C(a_i) - 1 is e^{-s_i}
+        The rate is (q_i - P(i, i)) / eps, but this subtraction would lose digits if eps is tiny.  The rate also equals
+        w_i (C(a_i) - 1) / C(a_i) / eps.  By summation by parts, C(a_i) - 1 is a sum of positive terms: it is e^{-s_i}
         times the sum, over all m before i, of (e^{s_m} - e^{s_{m+1}}) (w_1 + ... + w_m).
         """
         log_W = np.logaddexp.accumulate(self.log_w, axis=-1)
@@ -184,8 +184,8 @@ class Clocks(NamedTuple):
     def arrive_rate(self) -> np.ndarray:
         """Return P(z*(eps) = j, z* != j) / eps, (..., k), without a k x k array.
 
-        This is the sum of column j of joint_law without its diagonal entry, divided by eps.  Each i after j adds
-        (w_i w_j / a_j) times the integrals of the pieces from a_j to a_i.  So piece m occurs once for each i after m.
+        The rate is the sum of column j of joint_law without its diagonal entry, divided by eps.  Each i after j adds
+        (w_i w_j / a_j) times the pieces m = j ... i-1 of the integral (see _log_piece), so each i after m adds piece m.
         """
         log_behind = np.logaddexp.accumulate(self.log_w[..., ::-1], axis=-1)[..., -2::-1]       # log(w_{m+1} + ...)
         log_terms = self._log_piece() + log_behind

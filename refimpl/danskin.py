@@ -4,9 +4,9 @@ The prediction generating function
 
     G(h, eps) = E_gamma max_z { eps f(z) + h(z) + gamma(z) }
 
-is an average, over the noise, of maxima of linear functions.  Each maximum has kinks.  Away from the kinks, its
-derivative is the slope of the highest line (Danskin).  The average has no kinks, so its mixed derivative is the same
-in both orders:
+is the average, taken over the noise, of a maximum of linear functions.  The maximum has kinks.  Away from the kinks,
+its derivative is the slope of the highest line (Danskin).  The average has no kinks, so its mixed derivative is the
+same in both orders:
 
     d/dh d/deps G = d/dh  E f(z*(eps))          (equation 3)
     d/deps d/dh G = d/deps E onehot(z*(eps))    (equation 4)
@@ -16,8 +16,9 @@ mean difference of two arg maxes, divided by eps.
 
 In this file derivatives are taken with respect to the scores h themselves, so grad h(z) = onehot(z).  The chain rule
 gives the derivatives with respect to the weights of an encoder.  h, f and noise have shape (..., k), where the last
-axis runs over the values of z.  eps is a number or an array over the batch axes.  It may be 0 or negative, because G is
-smooth at eps = 0, where the theorem takes the derivative.  Scores, noise and eps f may be as large as +-1e300.
+axis runs over the values of z.  eps is a number, or an array that broadcasts with the batch axes.  eps may be 0 or
+negative, because G is smooth at eps = 0, where the theorem takes the derivative.  Scores, noise and eps f may be as
+large as +-1e300.
 """
 from __future__ import annotations
 
@@ -35,7 +36,7 @@ COMPLEX_STEP = 1e-25
 
 
 class PerturbedMax(NamedTuple):
-    """Holds, for each draw of the noise, the maximum `value`, (...), and `z_eps`, (...), the z that attains it."""
+    """Holds, for each draw of the noise, the maximum `value`, (...), and `z_eps`, (...), the z with this maximum."""
 
     value: np.ndarray
     z_eps: np.ndarray

@@ -14,9 +14,9 @@ The two-sided estimator (onehot(z*(eps)) - onehot(z*(-eps))) / (2 eps) has a bia
 estimator for the scores h - eps f and the step 2 eps, and is computed in this way (see _digits.as_one_sided).
 
 Shapes: h, f and noise have shape (..., k), where the last axis runs over the values of z, and batch axes broadcast.
-eps > 0 is a number or an array over the batch axes.  Ties have probability 0 and go to the lowest index.  If k = 1, all
-gradients, biases and variances are 0, and stay_probability is 1.  eps may be from 1e-305 to 1e305; scores and eps f may
-be as large as 1e300 in absolute value.
+eps is a number from 1e-305 to 1e305, or an array of such numbers that broadcasts with the batch axes.  Scores and eps f
+may be as large as 1e300 in absolute value.  If several values of z tie, which has probability 0, the one with the
+lowest index is the arg max.  If k = 1, all gradients, biases and variances are 0, and stay_probability is 1.
 
 "Exactly" means up to rounding, even if eps is tiny or some q(z) is almost 1.  In these cases a difference of
 probabilities would lose its digits.  So each small number is computed as a sum of small terms, which are divided by eps

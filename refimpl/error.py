@@ -70,15 +70,15 @@ def best_eps(h: np.ndarray, f: np.ndarray, samples: int = 1, two_sided: bool = F
     """Return the eps, (...), for which the mean squared error of the average of `samples` gradients is smallest.
 
     If eps is too small, the variance dominates the error; if eps is too large, the bias dominates it.  The error is
-    computed exactly.  As a function of eps, it can have several local minima.  A grid over 38 decades, in units of
-    1 / (max f - min f), finds the neighbourhood of the lowest one.  Nine finer grids then find this minimum, as
+    computed exactly.  As a function of eps, it can have several local minima.  A grid that covers 38 decades, in units
+    of 1 / (max f - min f), finds the neighbourhood of the lowest minimum.  Nine finer grids then find this minimum as
     precisely as rounding allows.  If one q(z) is almost 1, the best eps is inversely proportional to the length of the
     gradient.  The first grid is then longer and covers up to 156 decades.
 
     As eps grows, the estimate tends to 0, and its error tends to |grad_h E_q f|^2.  The function returns infinity if no
-    eps has a smaller error than this, which can happen for a single noisy sample.  If f is constant or k = 1, every eps
-    is equally good, and the function returns 1.  Raises ValueError if samples < 1, or if f varies by so little that the
-    best eps exceeds the range of float64.
+    eps has a smaller error than this limit, which can happen for a single noisy sample.  If f is constant or k = 1,
+    every eps is equally good, and the function returns 1.  Raises ValueError if samples < 1, or if f varies by so
+    little that the best eps exceeds the range of float64.
     """
     samples = arguments.integer("samples", samples, 1)
     h, f, _ = checked(h, f, 1.0)

@@ -32,7 +32,7 @@ def from_likeliest(h: np.ndarray, f: np.ndarray) -> np.ndarray:
 
     Adding a constant to f changes no gradient, but the constant -f_b reduces rounding errors.  If q is concentrated on
     the value b, then f_b - E_q f is a difference of two nearly equal numbers and loses its digits.  If f_b = 0, this
-    difference is minus a sum over the other values, and it keeps its digits however small their probabilities are.
+    difference is minus a sum over the other values of z.  Each term of this sum keeps its digits, however small it is.
     """
     return _digits.from_likeliest(*arguments.scores(h=h, f=f))
 
@@ -64,7 +64,7 @@ def posterior(f: np.ndarray) -> np.ndarray:
 def gap(h: np.ndarray, f: np.ndarray) -> np.ndarray:
     """Return KL(q || p(z given x)) = log p(x) - ELBO, (...), which is never below 0.
 
-    It is computed as a divergence, not as the difference of log p(x) and the ELBO.
+    The gap is computed as a divergence, not as the difference of log p(x) and the ELBO.
     """
     h, f = arguments.scores(h=h, f=f)
     log_q = log_softmax(h, axis=-1)

@@ -4,7 +4,7 @@ Add independent zero-mean Gumbel noise gamma(z) to every score h(z) and take the
 softmax(h).  Scores have shape (..., k), where the last axis runs over the values of z and all others are batch axes.
 
     CDF      F(t) = exp(-exp(-(t + c)))               c = 0.5772..., Euler's constant, makes the mean 0
-    density  F'(t) = exp(-(t + c)) F(t)               the slides write G and g (this G is not danskin.G)
+    density  F'(t) = exp(-(t + c)) F(t)               the slides write G for F and g for F' (unlike G in danskin)
 
 A comparison with alarm clocks explains the whole file: E(z) = exp(-(h(z) + gamma(z) + c)) is an exponential variable
 with the rate w(z) = exp(h(z)).  Think of E(z) as the time at which alarm clock z rings.  The arg max is the clock that
@@ -24,8 +24,8 @@ def sample(shape: int | tuple[int, ...], rng: np.random.Generator, dtype: np.dty
     """Return independent zero-mean Gumbel noise, which has variance pi^2 / 6.
 
     gamma = -log(E) - c, where E is a standard exponential variable.  E is always drawn in float64, for two reasons.
-    With a float32 U, -log(-log(U)) is infinite about once in 10^7 draws.  A float32 E has no values below 10^-7, so
-    gamma could not exceed 16.  If E is exactly 0, it is replaced by the smallest normal number.
+    With a uniform float32 U, -log(-log(U)) is infinite about once in 10^7 draws.  A float32 E has no values below
+    10^-7, so gamma could not exceed 16.  If E is exactly 0, it is replaced by the smallest normal number.
 
     `shape` is the shape of the result, an int or a tuple of ints, and `dtype` is its dtype, float64 or float32.  Raises
     TypeError for any other dtype, or if `rng` is not a numpy.random.Generator.

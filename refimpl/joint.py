@@ -52,7 +52,7 @@ def values(n: int, k: int) -> np.ndarray:
 
 
 def one_hots(n: int, k: int, dtype: np.dtype = np.float64) -> np.ndarray:
-    """Return an array (K, n k), in which each joint value is a row: its n one-hot vectors, as a decoder takes them."""
+    """Return an array (K, n k) with a row for each joint value: its n one-hot vectors, one after the other."""
     n, k, _ = _listable(n, k, "n")
     dtype = arguments.dtype(dtype)
     if dtype.kind not in "fiub":

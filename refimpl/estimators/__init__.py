@@ -1,4 +1,4 @@
-"""The gradient estimators, by name.  Each idea has one file.  base.py describes the signature of all estimators."""
+"""The gradient estimators, by name.  Each idea has its own file.  base.py describes the signature of all estimators."""
 from __future__ import annotations
 
 from refimpl.arguments import COUNTS, InputError, Setting, temperature, unknown

@@ -53,7 +53,7 @@ class Table(NamedTuple):
     """A table (B, n, k).  Its entry (b, i, c) is f for image b at the joint value z with z_i replaced by c.  If n = 1,
     the table holds f at all values."""
     at_z: DecoderTerm
-    """The decoder's term at z itself, from which the decoder learns."""
+    """The decoder's part of the loss, computed at z itself."""
 
 
 class JointTable(Protocol):
@@ -63,7 +63,7 @@ class JointTable(Protocol):
     """f at every joint value, (B, k^n), in the order of joint.values."""
 
     def weighted(self, weights: np.ndarray) -> DecoderTerm:
-        """Return the term with which the decoder learns from all joint values.
+        """Return the decoder's part of the loss, computed from all joint values.
 
         `weights`, (B, k^n), holds the weight of each joint value for each image.  Each row sums to 1.
         """
@@ -78,8 +78,8 @@ class Objective(Protocol):
     def run(self, z: np.ndarray, counted: bool = True) -> Pass:
         """Evaluate f at one joint value z per image, (B, n, k), one-hot or relaxed.
 
-        `counted` says whether this counts as an evaluation.  Set it to False if f is already known at z, and
-        the pass is needed only so that the decoder can learn from z.
+        `counted` says whether this pass counts as an evaluation.  Set `counted` to False if f is already known at z,
+        and the pass is needed only so that the decoder can learn from z.
         """
 
     def table(self, z: np.ndarray) -> Table:
@@ -137,7 +137,7 @@ class Estimator:
     estimate: Callable[..., Estimate]
     summary: str
     unbiased: bool
-    """Whether the estimator claims that E[grad] = grad_h E_q f for every f."""
+    """Whether E[grad] = grad_h E_q f for every f."""
     bias_order: int | None = None
     """The order of the bias in eps: 1 for O(eps), 2 for O(eps^2).  None if the estimator has no eps, or if its bias
     does not vanish as eps -> 0."""

@@ -1,4 +1,4 @@
-"""Gumbel-Rao (Paulus, Maddison and Krause, ICLR 2021) averages straight-through Gumbel-softmax, given the arg max.
+"""Gumbel-Rao (Paulus, Maddison and Krause, ICLR 2021) averages straight-through over the noise given the arg max.
 
     b = onehot(argmax(h + gamma)),    g = df/dz at b,    z = softmax((h + gamma) / tau)
     straight-through: J(z) g / tau,   J(z) = diag(z) - z z^T

@@ -1,12 +1,12 @@
-"""Train the encoder's class scores h from a label y, in one of three ascent directions.  There is one row per image.
+"""Compute a direction in which to change the encoder's class scores h, given a label y for each image.
 
     released         (onehot(y) - onehot(z*)) / eps            direct, with the label in place of z*(eps)
     direct-loss      (onehot(z*(eps)) - onehot(z*)) / eps      z*(eps) = argmax(h + gamma - eps l), l(z) = [z != y]
     cross-entropy    onehot(y) - q                             the gradient of log q(y), without noise
 
 The mean of `released` is (onehot(y) - q) / eps, which is 1/eps times the cross-entropy direction.  But `released` is
-noisy, and cross-entropy is not.  `direct-loss` is direct optimisation (estimators/direct.py) of f = -l, as on
-slide 33.  Its mean is grad_h (1/eps) log(1 + q(y) (e^eps - 1)).  As eps -> 0, this tends to the gradient of q(y), the
+noisy, and cross-entropy is not.  `direct-loss` is direct optimisation (estimators/direct.py) of f = -l, as on slide 33.
+Its mean is grad_h (1/eps) log(1 + q(y) (e^eps - 1)).  As eps -> 0, this mean tends to the gradient of q(y), the
 expected accuracy.  For a large eps it is nearly the gradient of log q(y) / eps, the mean of `released`.  So if eps is
 small, direct-loss learns very little from images whose q(y) is near 0, while cross-entropy learns most from them.
 """

@@ -23,7 +23,7 @@ def learning_from(entry: Estimator, signal: str) -> Estimator:
         z_star      the decoder learns from one sample of q per image, drawn after the estimate
         q           the decoder learns from all joint values, weighted by q, if there are few enough of them
 
-    It can be used for independent variables only.  Raises ValueError for any other signal.
+    The new estimator serves independent variables only.  Raises ValueError if `signal` is neither z_star nor q.
     """
     if signal not in SIGNALS:
         raise ValueError(f"signal must be one of {', '.join(SIGNALS)}, got {signal!r}")

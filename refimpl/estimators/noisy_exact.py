@@ -1,4 +1,4 @@
-"""The estimator noisy-exact is direct without its bias: the exact gradient plus the centred noise of direct.
+"""The estimator noisy-exact is direct without its bias: the exact gradient plus the noise of direct.
 
     grad = grad_h E_q f + (g - E g),    g = (grad h(z*(eps)) - grad h(z*)) / eps
 

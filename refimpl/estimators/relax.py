@@ -3,8 +3,8 @@
     c(z) = f(softmax(z / tau)) + r(z),     r(z) = w2 . tanh(W1 z + b1) + b2, a small network
     grad_{log p} = [f(b) - c(z~)] b + grad c(z) - grad c(z~)
 
-r is trained to reduce the variance of the estimate grad_h, by minimising sum grad_h^2 with Adam.  As grad_h contains
-dr/dz, this needs the derivative of dr/dz with respect to the weights of r, which the function add_gradient() computes.
+r is trained to reduce the variance of the estimate grad_h: Adam minimises sum grad_h^2.  As grad_h contains dr/dz, the
+training needs the derivative of dr/dz with respect to the weights of r, which the function add_gradient() computes.
 """
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Network(NamedTuple):
 
 
 def network(flat: np.ndarray, d: int) -> Network:
-    """Return a Network of views of `flat`, an array of size(d) numbers."""
+    """Return a Network whose arrays are views of `flat`, an array of size(d) numbers."""
     cuts = np.cumsum([d * HIDDEN, HIDDEN, HIDDEN])
     W1, b1, w2, b2 = np.split(flat, cuts)
     return Network(W1.reshape(d, HIDDEN), b1, w2, b2)

@@ -1,4 +1,4 @@
-"""The families of latent variables, by name, and the solvers of their arg maxes.  Each family has one file."""
+"""The families of latent variables, by name, and the solvers of their arg maxes.  Each family has its own file."""
 from __future__ import annotations
 
 from refimpl.arguments import InputError, unknown

@@ -88,7 +88,7 @@ class Family(ABC):
 
     @property
     def start(self) -> np.ndarray:
-        """Return the numbers, (outputs,), that are added to the bias of the encoder's last layer at the start."""
+        """Return the numbers, (outputs,), that are added to the bias of the encoder's last layer before training."""
         return np.zeros(self.outputs)
 
     def theta(self, out: np.ndarray) -> np.ndarray:
@@ -144,9 +144,9 @@ class Family(ABC):
         return None
 
     def unary_kl(self, theta: np.ndarray) -> np.ndarray:
-        """Return KL(prod_i softmax(scores of z_i alone) || uniform), (B,), which is kl() for independent variables.
+        """Return KL(prod_i softmax(scores of z_i alone) || uniform), (B,).
 
-        Raises TypeError if has_unary_kl is False.
+        For independent variables, this is the divergence that kl() returns.  Raises TypeError if has_unary_kl is False.
         """
         raise TypeError(f"{type(self).__name__} has no law of each variable alone")
 

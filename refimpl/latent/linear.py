@@ -6,9 +6,9 @@
     E (z(eps) - z*) / eps = (mu_eps - mu) / eps,  mu = E z*,  mu_eps = E z(eps)                 Theorem 1
 
 This mean is exactly the gradient of (G(theta + eps c) - G(theta)) / eps, where G(theta) = E max (theta + gamma) . z.
-As eps -> 0, the mean tends to grad_theta E f(z*).  The bias is O(eps), or O(eps^2) if both signs of eps are used.  Only
-the arg max has to be computed.  No sum over Z is needed, so Z can have very many members.  The law of z* is not the
-Gibbs distribution exp(theta . z) / sum.
+As eps -> 0, the mean tends to grad_theta E f(z*).  The bias is O(eps), or O(eps^2) for the two-sided estimator.
+Only the arg max has to be computed.  No sum over Z is needed, so Z can have very many members.  The law of z* is not
+the Gibbs distribution exp(theta . z) / sum.
 
 If f is not linear, c can be a function that returns the slope of f at z*.  Then direct becomes I-MLE (Niepert,
 Minervini and Franceschi, NeurIPS 2021).
@@ -52,8 +52,8 @@ class Linear:
     values   all z as an array (K, *shape), or a function without arguments that returns this array
     batched  whether the solver takes many thetas at once, and maps (B, *shape) to (B, *shape)
 
-    theta holds finite scores.  A score of minus infinity excludes an entry: z must be 0 there.  If several z are
-    equally good, the solver chooses one of them.  Without a solver, the first of them is chosen.
+    Each score in theta is finite, or minus infinity to exclude an entry: z must be 0 there.  If several z are equally
+    good, the solver chooses one of them.  Without a solver, the first of them is chosen.
 
     Raises TypeError if neither `argmax` nor `values` is given.  The methods raise ValueError if an array has the wrong
     shape or contains NaN or infinity (NotFinite), if every z is excluded, or if the solver does not return 0s and 1s.
@@ -70,8 +70,7 @@ class Linear:
         self._argmax, self._batched = (argmax, batched) if argmax is not None else (self._compare, True)
 
     def values(self) -> np.ndarray:
-        """Return all z as a read-only array (K, *shape).  Raise ValueError if there is no list, or if it is too long.
-        """
+        """Return all z as a read-only array (K, *shape).  Raise ValueError if there is no list or it is too long."""
         if self._values is None:
             raise ValueError("values must be given to list every z: this set has only a solver")
         if self._listed is None:
@@ -109,7 +108,7 @@ class Linear:
 
         c          an array (..., *shape) if f(z) = c . z is to be maximised; otherwise a function that maps z* to the
                    slope of f at z*
-        eps        a number above 0, or an array of such numbers over the batch axes
+        eps        a number above 0, or an array of such numbers that broadcasts with the batch axes
         noise      as in perturb()
         two_sided  whether to return z(-eps) instead of z*
         """

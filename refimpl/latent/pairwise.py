@@ -2,10 +2,10 @@
 
     h(z) = sum_i u_i z_i + sum_{i<j} w_ij z_i z_j          z in {0, 1}^n, theta = (u, w), features(z) = (z_i, z_i z_j)
 
-The noise is low-dimensional: only gamma_i(1) - gamma_i(0) is added to u_i.  A solver finds z*, the arg max of the
-perturbed score.  The law q(z) of z* is not the Gibbs distribution exp(h) / Z, and has no closed form.  So training has
-no KL term, and there is no ELBO to report.  Models are compared by the exact log-likelihood, which does not depend on
-q.
+The noise is low-dimensional: gamma_i(1) - gamma_i(0) is added to u_i, and w has no noise.  A solver finds z*, the arg
+max of the perturbed score.  The law q(z) of z* is not the Gibbs distribution exp(h) / Z, and has no closed form.  So
+training has no KL term, and there is no ELBO to report.  Models are compared by the exact log-likelihood, which does
+not depend on q.
 """
 from __future__ import annotations
 

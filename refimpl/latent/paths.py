@@ -4,7 +4,7 @@ Each move of a path goes one cell to the right or one cell down.
 
     h(z) = sum_c theta_c z_c        z in {0, 1}^cells, z_c = 1 on the path; features(z) = z; theta_c = -cost of cell c
 
-There are C(rows + columns - 2, rows - 1) paths.  Dynamic programming (Bellman 1957) finds the best of them in one pass
+There are C(rows + columns - 2, rows - 1) paths.  Dynamic programming (Bellman 1957) finds the best path in one pass
 over the cells.  Each cell has one Gumbel variable as its noise.  The noise of a path is the sum of the noise of its
 cells, and paths that share cells share noise.  Therefore q(z), the law of the perturbed arg max, has no closed form,
 and there is no KL term and no ELBO.  The prior is uniform on the paths.  In `train --family paths`, the encoder maps
@@ -142,9 +142,9 @@ class Paths(Family):
         return z[..., 1]
 
     def tilt(self, theta: np.ndarray, table: np.ndarray) -> np.ndarray:
-        """Return theta after adding, for each cell, its score on the path minus its score off the path.
+        """Return theta plus table[..., 1] - table[..., 0], (B, cells).
 
-        Only this difference matters for the arg max.
+        Entry 1 of the last axis belongs to a cell on the path, and entry 0 to a cell that is not on the path.
         """
         arguments.finite("f", table)
         return theta + table[..., 1] - table[..., 0]

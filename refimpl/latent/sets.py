@@ -95,7 +95,7 @@ def trees(nodes: int, edges: Sequence[tuple[int, int]]) -> Linear:
 
     z, (edges,), is 1 for each edge of the tree.  `edges` lists pairs of different nodes, numbered from 0, each pair
     once.  The solver is scipy's minimum_spanning_tree.  Only the order of the scores matters, so the solver gets the
-    ranks of the edges as weights.  The ranks start at 1, because the solver takes a weight of 0 as a missing edge.
+    ranks of the edges as weights.  The ranks start at 1, because the solver ignores edges of weight 0.
     Raises ValueError if the edges do not connect all nodes.
     """
     nodes = arguments.integer("nodes", nodes, 1, LARGEST_SIZE)

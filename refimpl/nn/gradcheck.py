@@ -10,7 +10,7 @@ import numpy as np
 class Check(NamedTuple):
     """Holds the derivative along a direction, computed by the backward pass (analytic) and by differences (numeric).
 
-    `error` is the relative difference of the two.
+    `error` is the relative difference of these two numbers.
     """
 
     analytic: float
@@ -20,7 +20,7 @@ class Check(NamedTuple):
 
 def gradcheck(loss: Callable[[], float], values: np.ndarray, grads: np.ndarray, rng: np.random.Generator,
               directions: int = 8, step: float = 1e-5) -> list[Check]:
-    """Compare `grads` with central differences of loss() along random unit directions, and return a Check for each.
+    """Compare `grads` with central differences of loss() along random unit directions.  Return a Check per direction.
 
     loss     a function without arguments that reads `values` and returns a number.  It must return the same number
              whenever it is called at the same `values`
@@ -30,14 +30,14 @@ def gradcheck(loss: Callable[[], float], values: np.ndarray, grads: np.ndarray, 
     step     the length of the step to either side.  The error of the difference formula grows as step^2, and the
              rounding error grows as 1/step
 
-    Each difference is divided by the larger absolute value of the two derivatives.  As both may by chance be near 0,
-    the divisor is at least the length of the gradient divided by sqrt(size), which is the typical size of a derivative
-    along a random direction.  If the kink of a ReLU lies between the two points, the numeric derivative is wrong, but
-    this is rare with such a small step.
+    The error is the difference of the two derivatives, divided by the larger of their absolute values.  As both
+    derivatives may by chance be near 0, the divisor is at least the length of the gradient divided by sqrt(size), which
+    is the typical size of a derivative along a random direction.  If the kink of a ReLU lies between the two points,
+    the numeric derivative is wrong, but this is rare with such a small step.
 
-    Raises TypeError if an array is not float64, because in float32 a difference does not show an error below about one
-    percent.  Raises ValueError if the shapes differ, if there is nothing to check, or if loss() returns different
-    numbers at the same point.
+    Raises TypeError if an array is not float64, because in float32 the rounding error of a difference hides errors of
+    the gradient below about one percent.  Raises ValueError if the shapes differ, if there is nothing to check, or if
+    loss() returns different numbers at the same point.
     """
     if values.dtype != np.float64 or grads.dtype != np.float64:
         raise TypeError(f"gradcheck: values and grads must be float64, got {values.dtype} and {grads.dtype}")

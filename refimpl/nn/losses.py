@@ -47,7 +47,7 @@ def softplus_sum(a: np.ndarray, scratch: np.ndarray | None = None) -> np.ndarray
 def sigmoid(a: np.ndarray) -> np.ndarray:
     """Return 1 / (1 + e^-a), computed as (1 + tanh(a / 2)) / 2.
 
-    This is fast and cannot overflow.  Its absolute error is about the rounding error of the number 1.
+    This formula is fast and cannot overflow.  Its absolute error is about the rounding error of the number 1.
     """
     half = a.dtype.type(0.5)
     s = a * half
@@ -74,8 +74,8 @@ def bernoulli_score_backward(x: np.ndarray, a: np.ndarray) -> np.ndarray:
 def bernoulli_score_table(x: np.ndarray, a: np.ndarray) -> np.ndarray:
     """Return a table, (B, K), of the scores log p(x_b given logits a_z) in nats, for all images and all logits.
 
-    x has shape (B, D), and a has shape (K, D).  If the decoder's output does not depend on x, its K outputs are
-    computed once, and one matrix product computes the scores of all images.
+    x has shape (B, D), and a has shape (K, D).  The logits a do not depend on the images, so a decoder computes them
+    once, and one matrix product then gives the scores of all images.
     """
     f = x @ a.T
     f -= softplus_sum(a)                                     # f_bz = x_b . a_z - sum_d log(1 + e^{a_zd})

@@ -104,7 +104,7 @@ class Network:
 
 
 class MLP(Network):
-    """A network of linear layers of the given widths, with a ReLU between any two of them.
+    """A network of linear layers of the given widths, with a ReLU between every two consecutive layers.
 
     For example, MLP([784, 300, 10]) has 784 inputs, a hidden layer of 300 ReLUs, and 10 outputs.
     """

@@ -39,7 +39,7 @@ class Parameters:
 def bind(layers: Sequence[Layer], dtype: np.dtype = np.float32) -> Parameters:
     """Make one Parameters object for all these layers or networks, and return it.
 
-    The parameters of the layers become views of its vectors.  All values are 0 at first.
+    The parameters of the layers become views of the vectors of this object.  All values are 0 at first.
     """
     flat = [layer for given in layers for layer in getattr(given, "layers", [given]) if layer.n_parameters]
     size = sum(layer.n_parameters for layer in flat)

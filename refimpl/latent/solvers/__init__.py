@@ -1,4 +1,4 @@
-"""Solvers for the arg max of pairwise scores, by name.  Each has one file.  base.py describes their signature."""
+"""Solvers for the arg max of pairwise scores, by name.  Each has its own file.  base.py describes their signature."""
 from __future__ import annotations
 
 from refimpl.arguments import InputError, unknown

@@ -1,4 +1,4 @@
-"""Pairwise scores of n binary variables, and the interface of all solvers of their arg max.
+"""Pairwise scores of n binary variables, and the interface of all solvers that maximise such scores.
 
     S(z) = sum_i u_i z_i + sum_{i<j} w_ij z_i z_j,     z in {0, 1}^n          (slide 32; u contains the perturbation)
 
@@ -25,8 +25,8 @@ class Solver:
     argmax: Callable[[np.ndarray, np.ndarray], np.ndarray]
     summary: str
     exact: bool
-    """Whether the solver returns a maximiser of S.  Enumeration finds one exactly.  The other solvers have small
-    numerical errors, which their files describe."""
+    """Whether the solver returns a maximiser of S.  Enumeration does so without any error.  The other exact
+    solvers have small numerical errors, which their files describe."""
     non_negative: bool
     """Whether the solver needs w >= 0."""
     most: int

@@ -1,4 +1,4 @@
-"""Coordinate ascent: set one variable after another to its better value until none changes.
+"""Coordinate ascent: set one variable after another to its better value until no variable changes.
 
 This is fast, but finds only a local maximum.
 """

@@ -8,7 +8,7 @@ Because -w z_i z_j = -(w/2) (z_i + z_j) + (w/2) |z_i - z_j|,
 
 is the value of a cut, up to a constant.  The network has these edges: if t_i < 0, an edge source -> i of capacity -t_i;
 if t_i > 0, an edge i -> sink of capacity t_i; and between i and j an edge of capacity w_ij / 2 in each direction.
-z_i = 1 on the source's side of the cut.
+The variables on the source's side of the cut have z_i = 1.
 
 The flow is found by pushing a preflow (Goldberg and Tarjan 1988), for all images at once:
 
@@ -27,8 +27,8 @@ value of the cut.  Therefore the flow is a maximum and the cut is a minimum.
 
 The algorithm always ends.  A push adds room only to an edge that leads away from the sink, so no distance decreases.
 If a variable has excess left, all its edges to the next layer (or, at distance 0, its edge to the sink) are full, so
-its distance increases.  Distances are below n or infinite, so there are at most n^2 sweeps.  In practice there are
-about ten.
+its distance increases.  Distances are below n or infinite, so there are at most n^2 sweeps.  In practice, about ten
+sweeps are enough.
 """
 from __future__ import annotations
 

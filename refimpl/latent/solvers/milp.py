@@ -1,10 +1,10 @@
-"""Find the arg max for pair scores of any sign by an integer program per image, with scipy.optimize.milp (HiGHS).
+"""Find the arg max for pair scores of any sign with one integer program per image, by scipy.optimize.milp (HiGHS).
 
     maximise sum u_i z_i + sum w_ij y_ij,   z binary,  0 <= y <= 1
     w_ij > 0:  y_ij <= z_i,  y_ij <= z_j            w_ij < 0:  y_ij >= z_i + z_j - 1
 
 At the optimum, y_ij = z_i z_j.  If w_ij > 0, y_ij becomes as large as possible, so only upper bounds are needed.
-If w_ij < 0, it becomes as small as possible, so only lower bounds are needed.
+If w_ij < 0, y_ij becomes as small as possible, so only lower bounds are needed.
 """
 from __future__ import annotations
 
