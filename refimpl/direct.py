@@ -11,7 +11,7 @@ E_q f, g has the bias (eps/2) grad Var_q f + O(eps^2).  The joint law of the pai
 computed from the joint law.
 
 The two-sided estimator (onehot(z*(eps)) - onehot(z*(-eps))) / (2 eps) has a bias of O(eps^2).  It equals the one-sided
-estimator for the scores h - eps f and the step 2 eps, and is computed in this way (see _digits.as_one_sided).
+estimator for the scores h - eps f and the step 2 eps, and is computed as such (see _digits.as_one_sided).
 
 Shapes: h, f and noise have shape (..., k), where the last axis runs over the values of z, and batch axes broadcast.
 eps is a number from 1e-305 to 1e305, or an array of such numbers that broadcasts with the batch axes.  Scores and eps f

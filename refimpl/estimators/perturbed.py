@@ -1,4 +1,4 @@
-"""The score-function estimator of perturbed optimisers (Berthet et al., NeurIPS 2020), by the density of the noise.
+"""Perturbed optimisers (Berthet et al., NeurIPS 2020): a score-function estimator from the density of the noise.
 
 Adding a number to a score has the same effect as adding it to the noise of this score.  So instead of the law of z*,
 the density of the noise can be differentiated.  Its score function -d log F'(gamma) / d gamma is 1 - X, where
