@@ -10,7 +10,7 @@ UNTIL_STDIN_CLOSES = "REFIMPL_UNTIL_STDIN_CLOSES"       # set for the processes 
 
 
 def refuse(message):
-    """Print the message, if there is a standard error to print it to, and exit with status 2."""
+    """Print the message to standard error, if this stream is open, and exit with status 2."""
     if sys.stderr is not None:
         sys.stderr.write(PROGRAM + ": error: " + message + "\n")
     sys.exit(2)
@@ -33,7 +33,7 @@ def stop(number, frame):
 
 
 def end_with_the_parent():
-    """Stop this process when the parent process ends, or closes its end of the standard input."""
+    """Stop this process when its standard input is closed.  This also happens when the parent process ends."""
     os.read(0, 1)
     os.kill(os.getpid(), signal.SIGTERM)
 

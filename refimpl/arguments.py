@@ -10,7 +10,7 @@ import numpy as np
 
 
 def one_line(text: object) -> str:
-    """Return str(text), with Python's escape sequences for characters that would break the line or move the cursor.
+    """Return str(text) in one line: replace line breaks and other unprintable characters by Python's escape sequences.
 
     This is needed because a path or a word on the command line may contain any character except NUL.
     """
@@ -42,7 +42,7 @@ class Setting:
     """Describes a hyperparameter of an estimator, or an option of a family of latent variables.
 
     kind     the type of the value: bool, int, float or str
-    default  the value if the user gives none.  It is None if the default is computed from other options
+    default  the value if the user gives no value.  It is None if the default is computed from other options
     help     a line of help, with the unit
     least, most           the smallest and the largest allowed number
     within                a function (name, value) of this file that raises ValueError if the value is out of range
@@ -58,7 +58,7 @@ class Setting:
     choices: Callable[[], Iterable[str]] | None = None
 
     def check(self, name: str, value: Value) -> Value:
-        """Return `value`, converted to `kind`.  Raise an InputError with the setting's name if it is not allowed."""
+        """Return `value`, converted to `kind`.  Raise an InputError with the name if the value is not allowed."""
         accepted = (int, float) if self.kind is float else (self.kind,)
         if type(value) not in accepted:
             raise InputError(f"{name} must be of the type {self.kind.__name__}, got {value!r}")
@@ -69,7 +69,7 @@ class Setting:
         return value
 
     def parse(self, name: str, text: str) -> Value:
-        """Convert `text`, a word of the command line, to a value and check it.  Raises InputError as check() does."""
+        """Convert `text`, a word of the command line, to a value.  Raise an InputError if the value is not allowed."""
         try:
             value = TRUTH_VALUES[text.lower()] if self.kind is bool else self.kind(text)
         except (KeyError, ValueError):
@@ -80,7 +80,7 @@ class Setting:
 
 def in_range(name: str, value: Value, least: float | None = None, most: float | None = None,
              within: Callable[[str, float], float] | None = None) -> None:
-    """Raise an InputError that states the whole range if `value` lies outside the range or is not finite."""
+    """Raise an InputError unless `value` is from `least` to `most` and within(name, value) raises no error."""
     if least is not None and not value >= least:
         also = "" if most is None else f" and at most {most}"
         raise InputError(f"{name} must be at least {least}{also}, got {value}")
@@ -110,7 +110,7 @@ def unknown(what: str, given: str, known: Iterable[str], elsewhere: Mapping[str,
 
 
 class Options(Mapping[str, Value]):
-    """An immutable, hashable mapping that holds settings by name, sorted by name."""
+    """An immutable, hashable mapping from the names of settings to their values, sorted by name."""
 
     def __init__(self, values: Mapping[str, Value] = {}, **more: Value) -> None:
         self._values = dict(sorted({**values, **more}.items()))
@@ -199,7 +199,7 @@ def broadcast(names: tuple[str, str], shapes: tuple[tuple[int, ...], tuple[int, 
 
 
 def scores(**named: object) -> list[np.ndarray]:
-    """Return each argument as a float64 array (..., k), all with the same k >= 1 and with batch axes that broadcast.
+    """Return the arguments as float64 arrays (..., k), which have the same k >= 1 and batch axes that broadcast.
 
     Every entry must be finite and at most LARGEST = 1e300 in absolute value, so no difference of two entries overflows.
     Raises TypeError if an argument is a masked array or does not hold real numbers, and ValueError for all other

@@ -9,12 +9,12 @@ of the usual estimators, and says whether the function computes the direct gradi
 the likeliest slip.  A slip is a mistake that is often made in the code of this gradient.
 
 If the function uses the noise that it is given, each of its gradients is compared with the direct gradient for the same
-noise.  The two may differ only at near-ties, where the two best scores are so close that rounding can exchange them.
-If the function draws its own noise, the check counts, for each value of z, the draws in which this value is the first
-arg max but not the second, and those in which it is the second but not the first.  It compares the counts with their
-exact law.  If several explanations fit, the check calls the function on further problems to separate them.
+noise.  These two gradients may differ only at near-ties, where rounding can change which of the two best scores wins.
+If the function draws its own noise, the check counts, for each value of z, the draws in which only the first arg max is
+this value, and the draws in which only the second arg max is this value.  It compares the counts with the law of the
+direct gradient and of each slip.  If several explanations fit, further problems decide between them.  The modules are:
 
-    problem     h, f, eps and the exact values that belong to them    calling    call the function
+    problem     h, f and eps, and the exact gradients and variances   calling    call the function
     slips       estimators that are differences of two arg maxes      smooth     recognise all other estimators
     draws       compare draw by draw                                  laws       compare counts with their law
     rounding    precisions and near-ties                              factors    name wrong factors of the gradient
@@ -43,7 +43,7 @@ def gradient(function: Callable, h: np.ndarray, f: np.ndarray | Callable, eps: f
              generator: Callable | None = None) -> Report:
     """Check function(h, f, eps, noise) against the direct gradient of Theorem 1, equation (1), and return a Report.
 
-    function   takes h and f broadcast to (draws, k), eps, and zero-mean Gumbel noise (draws, k).  It returns one
+    function   takes h and f, both broadcast to (draws, k), eps, and zero-mean Gumbel noise (draws, k).  It returns one
                gradient for each draw, (draws, k): an estimate of the gradient of E f with respect to h, which is an
                ascent direction in units of f.  The result may be an array or a tensor of any framework, also in half
                precision.  If `function` draws its own noise, it must have no fourth parameter, or a fourth parameter
@@ -56,14 +56,13 @@ def gradient(function: Callable, h: np.ndarray, f: np.ndarray | Callable, eps: f
     eps        a number above 0
     samples    the number of draws, at least 1,000.  The default is 100,000, or fewer if k^n is above 500
     rng        the generator of the noise, by default numpy.random.default_rng(0)
-    two_sided  True to accept only the two-sided gradient, False to accept only the one-sided, None to accept both
+    two_sided  True to accept only the two-sided gradient, False to accept only the one-sided gradient, None for both
     precision  the precision in which the function computes: "float64", "float32", "float16" or "bfloat16".  If it is
                None, the check finds the precision
     loss       True if the function returns the gradient of the loss -f, a descent direction
-    convert    a function such as torch.from_numpy, which is applied to every array before it is passed on
-    differentiate  needed if the function returns a loss or an objective instead of a gradient.  It is called as
-               differentiate(objective, h), where objective(h) calls the function, and must return the gradient with
-               respect to h
+    convert    a function such as torch.from_numpy, which is applied to all arrays for `function` and for a callable f
+    differentiate  needed if `function` returns a loss or an objective instead of gradients.  Then objective(h) calls
+               `function`, and differentiate(objective, h) must return the gradients with respect to h
     generator  a function that makes the fourth argument of `function` from a seed, an int
 
     Raises TypeError or ValueError if an argument is out of range, if the function cannot be called, or if the array

@@ -194,9 +194,9 @@ def of_z(convert: Callable | None) -> Callable:
 def slope(problem: Problem, z: np.ndarray, values: Callable) -> np.ndarray:
     """Return the derivative of f with respect to z, (draws, n, k).  z may lie between the one-hot vectors.
 
-    If f is a table, f(z) between the one-hot vectors is defined as the mean of f under independent variables with the
-    probabilities z.  If f is a function, it is called by `values` (see of_z), and its derivative is computed by central
-    differences.
+    If f is a table, f(z) between the one-hot vectors is defined as the mean of f for independent variables that have
+    the probabilities z.  If f is a function, values(f, z) calls it (see of_z), and central differences approximate the
+    derivative.
     """
     n, k = problem.h.shape
     if problem.callable is None:

@@ -1,7 +1,7 @@
 """Compare the function's gradients draw by draw with each slip, and find the slips that explain all of them.
 
-A slip explains a draw if its difference of two arg maxes, for the same noise, is the gradient that the function has
-returned.  Near-ties are an exception, because rounding may change their arg max.
+A slip explains a draw if, for the same noise, the difference of the slip's two arg maxes is the gradient that the
+function has returned.  These two gradients may differ at a near-tie, because rounding may change the arg max there.
 """
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ROUNDED = 20_000            # the number of draws that are simulated to find the
 
 @dataclass
 class Match:
-    """Records how well `sign` times the slip explains the draws so far.  `sign` is 1 or -1."""
+    """Records how well the slip, multiplied by `sign` (1 or -1), explains the draws so far."""
 
     slip: Slip
     sign: int
@@ -28,7 +28,7 @@ class Match:
     share: float = 0.0      # the maximum of _gap() over the unequal draws; infinity if the slip cannot fit
 
     def compare(self, draws: Draws, found: Decoded) -> None:
-        """Count the draws of a block that differ from the slip, and measure how close each of them is to a tie."""
+        """Count the draws whose gradients differ from the slip's, and measure how close each of these draws is to a tie."""
         plus, minus = (found.plus, found.minus) if self.sign > 0 else (found.minus, found.plus)
         expected_plus, expected_minus = draws.expected(self.slip)
         rows = np.flatnonzero(((plus != expected_plus) | (minus != expected_minus)).any(axis=-1))
@@ -40,10 +40,10 @@ class Match:
 
 
 def _gap(draws: Draws, slip: Slip, rows: np.ndarray, plus: np.ndarray, minus: np.ndarray) -> np.ndarray:
-    """Return an array, (rows,), with the gap of each of the draws `rows`, divided by the largest score of the draw.
+    """Return for each of the draws `rows` its gap, divided by an upper bound of the scores in this draw, (rows,).
 
-    The places of the positive and negative entries that the function has returned are `plus` and `minus`, (rows, n)
-    each.  The gap says how far the scores of these values are below the best scores of the slip.
+    `plus` and `minus`, (rows, n) each, are the places of the positive and of the negative entry that the function has
+    returned.  The gap says how far the scores of the values at these places are below the best scores of the slip.
     """
     problem = draws.problem
     step = max(abs(score.f) for score in (slip.plus, slip.minus) if score is not None)
@@ -92,7 +92,8 @@ def _joint_gap(problem: Problem, slip: Slip, above: np.ndarray, below: np.ndarra
 def _pair_gap(slip: Slip, above: np.ndarray, below: np.ndarray, plus: np.ndarray, minus: np.ndarray) -> np.ndarray:
     """Return the gap of each variable, (rows, n), or infinity if the slip cannot return these entries.
 
-    `above` and `below`, (rows, n, k), say how far each value is below the best one in the two arg maxes.
+    `above` and `below`, (rows, n, k), say how far the score of each value is below the best score in the arg maxes
+    `plus` and `minus` of the slip.
     """
     pair = np.maximum(np.take_along_axis(above, plus[..., None], -1), np.take_along_axis(below, minus[..., None], -1))
     two = slip.plus is not None and slip.minus is not None
@@ -130,9 +131,9 @@ def usual(problem: Problem, match: Match, level: str, allowed: list[str], noise:
 
 
 def decide(compared: dict[tuple[str, int], Match], allowed: list[str], eps: float) -> dict[tuple[str, int], str]:
-    """Return the slips that explain the draws, each with the finest precision in which it does so.
+    """Return the slips that explain the draws, each with the finest precision in which the slip explains them.
 
-    A slip that is a correct direct gradient is preferred to the others.
+    A correct direct gradient is preferred to the other slips.
     """
     order = list(rounding.PRECISIONS)
     found = {key: level for key, match in compared.items() if (level := rounding.level(match.share, allowed, eps))}
@@ -148,7 +149,7 @@ def decide(compared: dict[tuple[str, int], Match], allowed: list[str], eps: floa
 
 
 def temperatures(problem: Problem, noise: np.ndarray, found: Decoded) -> dict[tuple[str, int], Match]:
-    """Find the slips that explain the draws of one variable if the noise is multiplied by a factor sigma.
+    """Find the slips with a wrong temperature sigma (see slips.cooled) that explain the draws of one variable.
 
     Every draw whose two arg maxes differ gives bounds for sigma, because i = argmax(h + sigma noise) means that
     sigma (noise_j - noise_i) <= h_i - h_j for all j.

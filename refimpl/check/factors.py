@@ -8,7 +8,7 @@ RIGHT = "right"
 
 
 def factors(problem: Problem, draws: int) -> dict[str, float]:
-    """Return the usual factors by name.  Several of them can be equal, for example if eps = 1."""
+    """Return the usual factors by name.  Several factors may have the same value, for example if eps = 1."""
     n, k = problem.h.shape
     eps = problem.eps
     known = {RIGHT: 1.0, "times eps": eps, "over eps": 1 / eps, "half": 0.5, "twice": 2.0, "over draws": 1 / draws,
@@ -31,7 +31,7 @@ TWO_SIDED = {"twice": "it is divided by eps, and should be by 2 eps", "times 2 e
 def named(found: float, unit: float, problem: Problem, draws: int, allowed: list[str]) -> set[str]:
     """Return the names of all usual factors that equal `found` / `unit` up to rounding.
 
-    If there is none, return "times " followed by the number.
+    If there is no such factor, return "times " followed by the quotient.
     """
     names = {name for name, value in factors(problem, draws).items()
              if rounding.of_value(found, value * unit, allowed, problem.eps)}
@@ -41,7 +41,7 @@ def named(found: float, unit: float, problem: Problem, draws: int, allowed: list
 def near(found: float, problem: Problem, draws: int, within: float) -> set[str]:
     """Return the names of all usual factors that equal `found` up to a relative error of `within`.
 
-    If there is none, return "times " followed by the number, as named() does.
+    If there is no such factor, return "times " followed by `found`.
     """
     names = {name for name, value in factors(problem, draws).items() if abs(found / value - 1) < within}
     return names or {f"times {found:.2g}"}

@@ -1,8 +1,8 @@
-"""Test by counts whether a slip explains the results of a function that draws its own noise.
+"""Count the results of a function that draws its own noise, and test whether a slip explains the counts.
 
-A value is left if it is the first arg max of a draw and not the second; it is reached if it is the second and not the
-first.  The number of draws in which a value is left, or reached, is binomial.  So this number can be tested exactly
-against the law of a slip.  A normal approximation, which is wrong for rare changes, is not needed.
+A draw leaves a value if only the first arg max is this value, and it reaches a value if only the second arg max is this
+value.  The number of draws that leave a value is binomial, and so is the number of draws that reach it.  So both
+numbers can be tested exactly against the law of a slip, without a normal approximation, which is wrong for rare changes.
 """
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CHANGES = 30.0              # counts are used for a verdict only if at least thi
 
 
 class Counts(NamedTuple):
-    """Holds, for each variable, the numbers of draws that reach each value, that leave it, and that change nothing."""
+    """Holds, for each variable, how many draws reach each value, how many leave it, and how many change nothing."""
 
     draws: int
     arrive: np.ndarray                  # (n, k)

@@ -33,7 +33,7 @@ class Known(NamedTuple):
 def known(problem: Problem, rng: np.random.Generator) -> Known:
     """Return the means and variances of the known estimators for this problem.
 
-    They are exact, except that the direct gradients of several variables are simulated.
+    The values are exact, except those of the direct gradients of several variables, which are simulated.
     """
     zero = np.zeros(problem.h.shape)
     means = {"E f": problem.gradient()}
@@ -56,7 +56,7 @@ def known(problem: Problem, rng: np.random.Generator) -> Known:
 
 
 class Mean(NamedTuple):
-    """Holds the result for the mean of the function's gradients, and the sentences about it for the report."""
+    """Holds what was found about the mean of the function's gradients, and the sentences for the report."""
 
     name: str                           # the known mean that agrees with this mean, or "both" or "neither"
     distances: dict[str, float]         # the distance of this mean from each known mean, in standard errors
@@ -65,7 +65,7 @@ class Mean(NamedTuple):
 
 
 def of(finding: Finding, kind: str | None, truth: Known) -> Mean:
-    """Compare the mean with the known means, and return the result.
+    """Compare the mean of the function's gradients with the known means.
 
     `kind` is "direct", "two-sided" or "reinforce" if the estimator has been recognised already, otherwise None.
     """

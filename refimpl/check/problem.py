@@ -1,6 +1,6 @@
 """Describe the problems on which an estimator is checked.
 
-A problem consists of scores h, a function f and eps.  This file also computes the exact values that belong to them.
+A problem consists of scores h, a function f and eps.  Its exact gradients and variances are also computed here.
 """
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ JOINT = joint.TRAINABLE                                     # the largest number
 class Problem(NamedTuple):
     """Describes a problem with n variables of k values.
 
-    In the list of its K = k^n joint values, the first variable varies slowest.
+    In the list of the K = k^n joint values, the first variable varies slowest.
     """
 
     h: np.ndarray                       # (n, k)
@@ -58,7 +58,7 @@ class Problem(NamedTuple):
         return digits @ k ** np.arange(n - 1, -1, -1)
 
     def shaped(self, values: np.ndarray) -> np.ndarray:
-        """Return `values`, (draws, n, k), in the shape that the function takes, (draws, k) if h was given as (k,)."""
+        """Return `values`, (draws, n, k), in the shape that the function takes: (draws, k) if h was given as (k,)."""
         return values[:, 0] if self.single else values
 
     def gradient(self) -> np.ndarray:
@@ -68,7 +68,7 @@ class Problem(NamedTuple):
         return self._conditional(self.joint_q * (self.f - self.joint_q @ self.f))
 
     def tilted(self, two_sided: bool = False) -> np.ndarray | None:
-        """Return the exact mean of the direct gradient, or None for several variables, which have no closed form."""
+        """Return the exact mean of the direct gradient, or None for several variables: then there is no closed form."""
         return direct.expected_gradient(self.h, self.f, self.eps, two_sided) if len(self.h) == 1 else None
 
     def _conditional(self, mass: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Call the function on one problem, compare its gradients, and collect every explanation that fits."""
+"""Call the function on one problem, and collect every explanation that fits the gradients that it returns."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ BLOCK = 1_000_000                       # the number of scores in memory at a ti
 
 @dataclass
 class Finding:
-    """Holds what was found on one problem."""
+    """Holds the results of all calls on one problem."""
 
     problem: Problem
     moments: moments.Moments
@@ -118,7 +118,7 @@ def run(hook: Hook, problem: Problem, samples: int, rng: np.random.Generator, al
 
 
 def _usual(hypothesis: Hypothesis) -> bool:
-    """Return whether the factor of this hypothesis is one of factors.factors(), and not merely a number."""
+    """Return whether the factor of this hypothesis has a name in factors.factors(), and is not only a number."""
     return not hypothesis.factor.startswith("times ") or hypothesis.factor in factors.WORDS
 
 
@@ -144,7 +144,7 @@ def _draws_its_own(hook: Hook, problem: Problem, rng: np.random.Generator, found
 
 
 def _explain(found: Finding, name: str, sign: int, slip: slips.Slip, sizes: list, allowed: list[str]) -> None:
-    """Find the factors that explain the size of the gradients in every block, and add an explanation for each."""
+    """Add an explanation for each factor that explains the size of the gradients in every block."""
     names = [factors.named(size, slip.unit, found.problem, rows, allowed) for *both, rows in sizes for size in both]
     words = slip.words if sign > 0 else slip.negated or f"{slip.words}, and the sign is wrong"
     for factor in sorted(set.intersection(*names)) if names else [factors.RIGHT]:       # in the same order every time

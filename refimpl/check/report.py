@@ -16,33 +16,33 @@ class Report(NamedTuple):
 
     samples: int
     holds: bool | None
-    """Whether the function computes the direct gradient; None if these samples cannot tell."""
+    """Whether the function computes the direct gradient.  None if these samples do not decide it."""
     verdict: str
     kind: str | None
     """"direct", "two-sided", "local", or the short name of the slip.  None if no slip fits, or if several slips fit."""
     equal: float | None
-    """The share of draws in which the function returns the direct gradient.  None if it draws its own noise."""
+    """The share of draws that give the direct gradient.  None if the function draws its own noise."""
     near_ties: int
     """The number of draws that differ from the direct gradient because of a near-tie in `precision`."""
     precision: str | None
     """The precision in which the function seems to compute.  None if the function draws its own noise."""
     mean: str
     """The objective whose gradient is the mean of the function's gradients: "E f", "tilted" or "two-sided", or one of
-    these with a minus sign in front.  "both" means that E f and another objective fit, "neither" that none fits."""
+    these with a minus sign in front.  "both" means that several of them fit, "neither" that none of them fits."""
     mean_z: float
-    """The largest distance of a component of the mean from the gradient of the tilted objective, in standard errors."""
+    """The largest distance of the function's mean from that of the direct gradient (see `rows`), in standard errors."""
     mean_z_exact: float
     """The largest distance of a component of the mean from the gradient of E f, in standard errors."""
     bias: float
-    """The largest distance of a component of the mean from the gradient of E f, in units of f.  It is exact if the
-    estimator is known, and otherwise computed from the draws."""
+    """The largest distance of a component of the mean from the gradient of E f, in units of f.  It is exact for
+    REINFORCE and for the direct gradient of one variable, and otherwise computed from the draws."""
     variances: dict[str, float]
     """The variance of one gradient, summed over its components, for "found" (the function), "direct", "two-sided",
     "reinforce" and "baseline" (REINFORCE with the best constant baseline)."""
     rows: tuple[tuple[float, float, float, float, float], ...]
     """Five numbers for each component: the mean of the direct gradient, the function's mean, the standard error of the
-    function's mean, the variance of the direct gradient, and the function's variance.  The values of the direct
-    gradient are exact for one variable and simulated for several variables."""
+    function's mean, the variance of the direct gradient, and the function's variance.  If `kind` is "two-sided", the
+    direct gradient is the two-sided one.  Its values are exact for one variable, and simulated for several."""
     exact_gradient: tuple[float, ...]
     """The components of the gradient of E f."""
     sentences: tuple[str, ...]
@@ -51,7 +51,7 @@ class Report(NamedTuple):
     """Other remarks about the function, for example that it changes its arguments or overflows."""
 
     def as_dict(self) -> dict[str, object]:
-        """Return everything as numbers, strings, lists and dictionaries, ready for json.dumps."""
+        """Return all fields as numbers, strings, lists and dictionaries, which json.dumps accepts."""
         plain = {name: [list(row) if isinstance(row, tuple) else row for row in value] if isinstance(value, tuple) else
                  value for name, value in self._asdict().items()}
         return plain | {"variances": dict(self.variances)}

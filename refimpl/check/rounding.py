@@ -1,4 +1,4 @@
-"""The rounding errors of each precision, and functions that test whether they explain a difference."""
+"""Define the rounding errors of each precision, and test whether rounding explains a difference."""
 from __future__ import annotations
 
 import numpy as np
@@ -6,8 +6,8 @@ import numpy as np
 PRECISIONS = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-8}
 """The unit roundoff of each precision.  The finest precision comes first."""
 STEPS = 8.0
-"""Rounding can change the order of two scores if they differ by less than this many unit roundoffs times the sum of the
-largest |h|, |noise| and eps |f|.  Each score has seven roundings: of h, noise, eps, f and eps f, and of two sums."""
+"""Rounding can change the order of two scores if their difference is below STEPS * unit roundoff * (the sum of the
+largest |h|, |noise| and eps |f|).  Each score has seven roundings: of h, noise, eps, f and eps f, and of two sums."""
 
 
 def up_to(precision: object) -> list[str]:

@@ -121,7 +121,7 @@ def cooled(problem: Problem, sigma: float) -> dict[str, Slip]:
 
 
 class Draws:
-    """Computes the arg maxes of all draws of a block for each Score, and keeps them for further slips."""
+    """Computes the arg max of each draw of a block for a given Score, and keeps the result for other slips."""
 
     def __init__(self, problem: Problem, noise: np.ndarray) -> None:
         self.problem, self.noise, self.kept = problem, noise, {}
@@ -136,7 +136,7 @@ class Draws:
         return score.noise * self.base[rows] + fixed
 
     def local_scores(self, score: Score, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
-        """Return the score of each value of each variable, (rows, n, k), where the other variables are as in z*."""
+        """Return the score of each value of each variable, (rows, n, k), if all other variables stay as in z*."""
         n, k = self.problem.h.shape
         z_star = self.winner(Score(1, 0))[rows]
         place = k ** np.arange(n - 1, -1, -1)
@@ -165,7 +165,7 @@ class Draws:
 
 
 class Decoded(NamedTuple):
-    """Holds gradients, read as differences of one-hot vectors times a number."""
+    """Describes gradients of the form (one-hot vector - one-hot vector) * number."""
 
     plus: np.ndarray                    # (draws, n), the place of the positive entry, or -1 if there is none
     minus: np.ndarray                   # (draws, n), the place of the negative entry, or -1 if there is none
@@ -180,7 +180,7 @@ class Decoded(NamedTuple):
 
 
 def decode(g: np.ndarray) -> Decoded:
-    """Read the gradients g, (draws, n, k), as differences of one-hot vectors times a number."""
+    """Read the gradients g, (draws, n, k), in the form (one-hot vector - one-hot vector) * number."""
     plus, minus = g.argmax(axis=-1), g.argmin(axis=-1)
     above = np.take_along_axis(g, plus[..., None], axis=-1)[..., 0]
     below = -np.take_along_axis(g, minus[..., None], axis=-1)[..., 0]

@@ -25,7 +25,7 @@ class Hypothesis(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """Holds some of the gradients that the function has returned, and the noise that it was given."""
+    """Holds some of the gradients that the function has returned, and the noise that the function was given."""
 
     problem: Problem
     g: np.ndarray                       # (rows, n, k)
@@ -84,7 +84,7 @@ def _named(seen: Seen, name: str, words: str, factor: float | None) -> dict[Hypo
 def _factor(seen: Seen, template: np.ndarray) -> float | None:
     """Return a number c with g = c * template in every draw, or None if there is none.
 
-    If g and the template were computed from different noise, it is enough that both sides have the same law.
+    If g and the template were computed from different noise, it is enough that g and c * template have the same law.
     """
     g, size = seen.g, np.abs(template).max()
     if size == 0:

@@ -1,4 +1,4 @@
-"""Choose an explanation that fits the given problem and, if several fit it, also further problems."""
+"""Choose an explanation that fits the given problem.  If several fit, choose one that also fits further problems."""
 from __future__ import annotations
 
 import math
@@ -38,7 +38,7 @@ def accepted(hypothesis: Hypothesis, two_sided: bool | None = None) -> bool:
 def decide(finding: Finding, explain: Callable[[Problem, int], Finding], two_sided: bool | None) -> Decided:
     """Return the verdict.
 
-    As long as several explanations are left, the function is called on further problems by explain(problem, draws).
+    As long as several explanations are left, explain(problem, draws) calls the function on further problems.
     """
     left, tried, differs = dict(finding.explanations), [], False
     sure = not finding.by_counts and not (finding.coarse and finding.by_draws)     # if False, use a further problem
@@ -166,7 +166,7 @@ def _accepted(finding: Finding, left: dict[Hypothesis, str], here: str, two_side
 
 
 def report(finding: Finding, decided: Decided, truth: Known) -> Report:
-    """Return the Report, with its table and all its sentences."""
+    """Return the Report that check.gradient returns."""
     found = finding.moments
     kind = next(iter(decided.left)) if len(decided.left) == 1 else None
     known = kind.name if kind is not None and accepted(kind) and decided.holds is not False else None

@@ -1,8 +1,8 @@
 """Run the command line, `python -m refimpl COMMAND`.  The modules define its options, commands and error messages.
 
-The exit status is 0 if the command has finished, and 1 if a claim of `verify` failed.  It is 2 if the input cannot be
-used; then one printed line says what is wrong, where it is wrong, and what is allowed.  It is 130 if the command was
-stopped by Ctrl-C or `kill`, and 141 if the program that reads the output has ended.
+The exit status is 0 if the command has finished, and 1 if a check failed, such as a claim of `verify`.  It is 2 if the
+input cannot be used; then one printed line says what is wrong, where it is wrong, and what is allowed.  It is 130 if
+the command was stopped by Ctrl-C or `kill`, and 141 if the program that reads the output has ended.
 """
 from __future__ import annotations
 

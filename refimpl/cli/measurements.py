@@ -14,9 +14,9 @@ from refimpl.cli.commands import noted
 
 
 def _below(heading: str) -> Callable[[str], None]:
-    """Return a function that prints a line; at its first call it prints the heading first.
+    """Return a function that prints a line.  The first call of this function also prints the heading, above the line.
 
-    So nothing is printed if the arguments are rejected.
+    So the heading is not printed if the arguments are rejected.
     """
     above = heading + "\n"
 

@@ -1,8 +1,8 @@
 """Make the options of the command line from declarations, and read the settings that they give.
 
-The name, default, help text, type and range of an option are declared only once, and not here.  The options of a kind
-of run are the fields of its settings.  Estimators and families declare options as Setting objects.  The options of
-experiments are in experiments/options.py.
+The name, default, help text, type and range of an option are declared only once, and not here.  The options of a run
+are fields of its settings.  Estimators and families declare options as Setting objects.  The options of experiments
+are in experiments/options.py.
 """
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def numbers(text: str) -> np.ndarray:
 
 
 def number(kind: type, least: float | None = None, most: float | None = None) -> Callable[[str], Value]:
-    """Return a function that argparse can use as a `type`: it converts a string to `kind` and checks the range.
+    """Return a function for argparse to use as a `type`, which converts a string to `kind` and checks the range.
 
     Both `least` and `most` are allowed values.  If `kind` is str, the function returns the string itself.
     """
@@ -64,7 +64,7 @@ def add_numbers(parser: argparse.ArgumentParser, declared: Mapping[str, Setting]
 
 
 def add_settings(parser: argparse.ArgumentParser, settings: type[RunSettings]) -> None:
-    """Add one option for each field, and one for each setting that a registered estimator or family declares.
+    """Add the options for fields of `settings`, and for all settings that registered estimators and families declare.
 
     An option that the user does not give is absent from the parsed options.  So a user who continues a run need not
     repeat its settings.
@@ -139,7 +139,7 @@ def given(options: argparse.Namespace, settings: type[RunSettings], base: RunSet
           ) -> dict[str, object]:
     """Return the fields that the command line gives, by name.
 
-    They are for a new run, or, if `base` is given, for continuing a run that has the settings `base`.
+    The fields are for a new run, or, if `base` is given, for continuing a run that has the settings `base`.
     """
     names = [each.name for each in fields(settings)]
     values = {name: getattr(options, name) for name in names if hasattr(options, name)}

@@ -1,7 +1,7 @@
 """Define every command and its options, grouped by purpose.
 
-The options of a kind of run are made from its settings, and those of an experiment from experiments/options.py; see
-cli/options.py.
+The options for training a run are made from its settings (see cli/options.py), and the options of an experiment are
+made from experiments/options.py.
 """
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Adapt argparse to this program.
 
-An error is one line, which suggests the nearest known name, and --help lists the commands in groups.
+An error message is one line.  It suggests the nearest known name.  --help lists the commands in groups.
 """
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Parser(argparse.ArgumentParser):
     elsewhere: dict[str, str]
     """Maps the last word of each command to the whole command.
 
-    If the user types a word that is not a command here, the error message can suggest a command from this table.
+    If the user types a word that is no command of this parser, the error message can suggest a command from this table.
     """
     example = ""
     """The options of an example that --help shows.  The example must work without any change."""

@@ -1,6 +1,6 @@
 """Define the text that is printed about a run of each kind.
 
-It consists of a heading, a line per epoch, the result, and the name of the run's folder.
+The text consists of a heading, a line per epoch, the result, and the name of the run's folder.
 """
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ EACH = 9                                # smallest width of the printed accuracy
 
 
 class Words:
-    """Makes the text about runs whose kind is not in KINDS.  It prints each column of the metrics with its name."""
+    """Makes the text about runs whose kind is not in KINDS.  A line consists of all metrics with their names."""
 
     def folder(self, settings: RunSettings) -> str:
-        """Return the name of the run's folder below runs/, which is used unless the user gives another."""
+        """Return the default name of the run's folder, which lies below runs/."""
         kind = kind_of(settings).COMMAND
         return f"{kind}-{settings.entry.name}-{settings.estimator}-seed{settings.seed}"
 

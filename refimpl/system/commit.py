@@ -1,4 +1,4 @@
-"""Find the version of this program and the number of threads, which are recorded in the files that it writes."""
+"""Find the version of this program and the number of threads, which are recorded in its output files."""
 from __future__ import annotations
 
 import os
@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent            # the root of th
 
 @cache
 def commit() -> str:
-    """Return the first twelve digits of the checked-out commit, followed by "-dirty" if a file has been changed since.
+    """Return the first twelve digits of the checked-out commit, followed by "-dirty" if a tracked file has changed.
 
     If the package is not in its own git checkout, or git is not installed, return the version of the package instead.
     """

@@ -60,7 +60,7 @@ def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
 
 
 def _temporary(path: Path) -> tuple[Path, BinaryIO]:
-    """Open and lock a new temporary file for `path`, with the same permissions, and return its path and stream.
+    """Open and lock a new temporary file with the permissions of `path`, and return its path and stream.
 
     Temporary files that are not locked belong to killed processes and are removed first.
     """
@@ -197,7 +197,7 @@ def read_arrays(path: Path, missing: str, damaged: str) -> dict[str, np.ndarray]
 def arrays_in(content: bytes, damaged: str) -> dict[str, np.ndarray]:
     """Return all arrays, by name, in `content`, the bytes of an .npz file.
 
-    Raises InputError with the message `damaged` if they cannot be read, or MemoryError if memory does not suffice.
+    Raises InputError with the message `damaged` if `content` cannot be read, or MemoryError if memory does not suffice.
     """
     try:
         with warnings.catch_warnings():
