@@ -2,7 +2,7 @@
 
 A draw leaves a value if only the first arg max is this value, and it reaches a value if only the second arg max is this
 value.  The number of draws that leave a value is binomial, and so is the number of draws that reach it.  So both
-numbers can be tested exactly against the law of a slip, without a normal approximation, which is wrong for rare changes.
+numbers can be tested exactly against the law of a slip.  A normal approximation would be wrong for rare changes.
 """
 from __future__ import annotations
 
