@@ -28,7 +28,7 @@ class Match:
     share: float = 0.0      # the maximum of _gap() over the unequal draws; infinity if the slip cannot fit
 
     def compare(self, draws: Draws, found: Decoded) -> None:
-        """Count the draws whose gradients differ from the slip's, and measure how close each of these draws is to a tie."""
+        """Count the draws whose gradients differ from the slip's, and measure how close these draws are to ties."""
         plus, minus = (found.plus, found.minus) if self.sign > 0 else (found.minus, found.plus)
         expected_plus, expected_minus = draws.expected(self.slip)
         rows = np.flatnonzero(((plus != expected_plus) | (minus != expected_minus)).any(axis=-1))
@@ -92,8 +92,7 @@ def _joint_gap(problem: Problem, slip: Slip, above: np.ndarray, below: np.ndarra
 def _pair_gap(slip: Slip, above: np.ndarray, below: np.ndarray, plus: np.ndarray, minus: np.ndarray) -> np.ndarray:
     """Return the gap of each variable, (rows, n), or infinity if the slip cannot return these entries.
 
-    `above` and `below`, (rows, n, k), say how far the score of each value is below the best score in the arg maxes
-    `plus` and `minus` of the slip.
+    `above` and `below`, (rows, n, k), say how far each score of slip.plus and of slip.minus is below the best one.
     """
     pair = np.maximum(np.take_along_axis(above, plus[..., None], -1), np.take_along_axis(below, minus[..., None], -1))
     two = slip.plus is not None and slip.minus is not None

@@ -61,8 +61,7 @@ def none(origin: np.ndarray) -> Moments:
 def threshold(tests: int, chance: float = 1e-6) -> float:
     """Return a threshold t in standard errors.
 
-    The probability that any of `tests` normal variables is farther than t standard errors from its mean is at most
-    `chance`.
+    The probability that any of `tests` normal variables is more than t standard errors off is at most `chance`.
     """
     return float(-ndtri(chance / (2 * tests)))
 

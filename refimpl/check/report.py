@@ -34,8 +34,8 @@ class Report(NamedTuple):
     mean_z_exact: float
     """The largest distance of a component of the mean from the gradient of E f, in standard errors."""
     bias: float
-    """The largest distance of a component of the mean from the gradient of E f, in units of f.  It is exact for
-    REINFORCE and for the direct gradient of one variable, and otherwise computed from the draws."""
+    """The largest distance of a component of the mean from the gradient of E f, in units of f.  It is exact if
+    the function is REINFORCE or the direct gradient of one variable, and otherwise computed from the draws."""
     variances: dict[str, float]
     """The variance of one gradient, summed over its components, for "found" (the function), "direct", "two-sided",
     "reinforce" and "baseline" (REINFORCE with the best constant baseline)."""
