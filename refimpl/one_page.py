@@ -29,7 +29,7 @@ EPS, RATE, BATCH, EPOCHS, SEED = 0.1, 1e-3, 100, 3, 0
 
 
 def initialise(rng: np.random.Generator, dtype: type = np.float32) -> list[np.ndarray]:
-    """Draw encoder [W1, b1, W2, b2] and decoder [V1, c1, V2, c2], each entry uniform on +-1/sqrt(number of inputs)."""
+    """Draw encoder [W1, b1, W2, b2] and decoder [V1, c1, V2, c2], uniform between -a and a, a = 1/sqrt(inputs)."""
     layers = (PIXELS, HIDDEN), (HIDDEN, K), (K, HIDDEN), (HIDDEN, PIXELS)
     return [rng.uniform(-1 / np.sqrt(n_in), 1 / np.sqrt(n_in), shape).astype(dtype)
             for n_in, n_out in layers for shape in ((n_in, n_out), (n_out,))]

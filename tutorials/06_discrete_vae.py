@@ -84,7 +84,7 @@ for image in range(5):                                      # a check: one decod
 #
 # The functions `enumeration` and `direct` compute the first two gradients. Each returns two tables with a row for each
 # image. The first table is the gradient of $E_q f$ with respect to the encoder's scores, or an estimate of this
-# gradient. The second table has the weights with which the decoder learns from the values. The noise is drawn as in
+# gradient. The second table says how much weight each value has in the decoder's loss. The noise is drawn as in
 # chapter 3: minus the logarithm of an exponential variable is a Gumbel variable. Its mean, Euler's constant, is
 # subtracted.
 

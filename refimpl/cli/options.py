@@ -1,7 +1,7 @@
-"""Make the options of the command line from declarations, and read the settings that they give.
+"""Make the options of the command line from their declarations, and turn the parsed options into settings.
 
-The name, default, help text, type and range of an option are declared only once, and not here.  The options of a run
-are fields of its settings.  Estimators and families declare options as Setting objects.  The options of experiments
+The name, default, help text, type and range of an option are declared in one place outside this file.  The options of a
+run are fields of its settings.  Estimators and families declare options as Setting objects.  The options of experiments
 are in experiments/options.py.
 """
 from __future__ import annotations

@@ -53,7 +53,7 @@ def entry(name: str) -> Entry:
 
 
 def cached(name: str, sha256: str, shape: tuple[int, int], classes: int | None) -> Entry:
-    """Return the entry of a file from recorded values, without reading the file.
+    """Build the entry for a file from values that were recorded earlier, without reading the file.
 
     The name of the entry is the file's name without folders and suffix.  Characters that do not suit a file's name or a
     title are replaced by "_".

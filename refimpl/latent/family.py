@@ -140,7 +140,10 @@ class Family(ABC):
         raise TypeError(f"{type(self).__name__} has no relaxed arg max: use direct or imle")
 
     def kl(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-        """Return KL(q || uniform), (B,), and its gradient with respect to theta, or None if q has no closed form."""
+        """Return KL(q || uniform), (B,), and its gradient with respect to theta.
+
+        If q has no closed form, return None instead of this pair.
+        """
         return None
 
     def unary_kl(self, theta: np.ndarray) -> np.ndarray:

@@ -70,7 +70,7 @@ class Linear:
         self._argmax, self._batched = (argmax, batched) if argmax is not None else (self._compare, True)
 
     def values(self) -> np.ndarray:
-        """Return all z as a read-only array (K, *shape).  Raise ValueError if there is no list or it is too long."""
+        """Return all z as a read-only array (K, *shape).  Raise ValueError if they are unknown or too many."""
         if self._values is None:
             raise ValueError("values must be given to list every z: this set has only a solver")
         if self._listed is None:

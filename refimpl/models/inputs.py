@@ -54,7 +54,7 @@ class ClassRow:
         return np.einsum("bcj,bj->bc", dinputs.reshape(len(z), self.k, -1), self.g)[:, None, :]
 
     def accumulate(self, z: np.ndarray, back: Backward, weight: float) -> None:
-        """Add `weight` times the gradient with respect to g to dg."""
+        """Add the gradient with respect to g, multiplied by `weight`, to the attribute dg."""
         self.dg += weight * np.einsum("bc,bcj->bj", z[:, 0], back.dx.reshape(len(z), self.k, -1))
 
     def every(self, first: Linear) -> np.ndarray:
@@ -104,7 +104,7 @@ class BesideGaussian:
         return dinputs[:, :self.n * self.k].reshape(z.shape)
 
     def accumulate(self, z: np.ndarray, back: Backward, weight: float) -> None:
-        """Add `weight` times the gradient with respect to g to dg."""
+        """Add the gradient with respect to g, multiplied by `weight`, to the attribute dg."""
         self.dg += weight * back.dx[:, self.n * self.k:]
 
     def constant(self, first: Linear) -> np.ndarray:

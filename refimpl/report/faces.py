@@ -16,7 +16,7 @@ ALONE = "direct, 0 labels"
 
 
 def groups(store: Store, experiment: str) -> dict[str, list[Record]]:
-    """Return the runs of an experiment by label.  The runs with the fewest labelled images come first."""
+    """Return the runs of an experiment in a dictionary: label of the runs -> runs, fewest labelled images first."""
     every = [f"{name}, {labels} labels" for labels in LABELS for name in ESTIMATORS]
     return {label: group for label in every if (group := store.select(experiment, "faces", label))}
 
