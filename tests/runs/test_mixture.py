@@ -131,7 +131,7 @@ def test_released_recipe_uses_no_label_after_the_pretraining(monkeypatch):
 
 def test_run_of_the_wrong_kind_is_refused(tmp_path, quick):
     loop.train(small(), 0 + 1, tmp_path / "mixture")
-    with pytest.raises(InputError, match="is a run of the command semi-supervised; one of train is needed"):
+    with pytest.raises(InputError, match="is a run of the command semi-supervised; a run of train is needed here"):
         checkpoint.load(tmp_path / "mixture" / checkpoint.FILE, kind=VAERun)
     loop.train(vae(limit=300, hidden=8).resolved(), 1, tmp_path / "other")
     with pytest.raises(InputError, match="is a run of the command train; one of semi-supervised is needed"):
