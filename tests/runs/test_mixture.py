@@ -134,7 +134,7 @@ def test_run_of_the_wrong_kind_is_refused(tmp_path, quick):
     with pytest.raises(InputError, match="is a run of the command semi-supervised; a run of train is needed here"):
         checkpoint.load(tmp_path / "mixture" / checkpoint.FILE, kind=VAERun)
     loop.train(vae(limit=300, hidden=8).resolved(), 1, tmp_path / "other")
-    with pytest.raises(InputError, match="is a run of the command train; one of semi-supervised is needed"):
+    with pytest.raises(InputError, match="is a run of the command train; a run of semi-supervised is needed here"):
         loop.train(small(), 2, tmp_path / "other", resume=True)
 
 
