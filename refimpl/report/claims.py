@@ -77,6 +77,7 @@ def _shown(values: Mapping[str, float], names: Mapping[str, str]) -> str:
 
 
 ENDS = {"direct as released": "direct", "exact": "enumeration"}
+STRAIGHT = {"direct as released": "direct", "straight-through as released": "Gumbel-softmax"}
 SLIDE_31 = {"direct as released": "direct", "relax as released": "RELAX", "arm": "ARM", "rebar as released": "REBAR"}
 SETTLED = {"direct": "direct", "relax": "RELAX", "arm": "ARM", "rebar": "REBAR"}
 PAIRS = {"unstructured, no KL": "unstructured", "pairwise, w >= 0, start 0": "max-flow",
@@ -120,21 +121,21 @@ CLAIMS = (
                  and abs(runs.of("direct").median - runs.of("enumeration").median) < 1
                  and max(runs.of("enumeration").values) > runs.of("enumeration").median + 5, words="MNIST: "),)),
     Claim("With k = 50, direct ends below enumeration", "slide 24", "convergence", PARTLY,
-          "On Omniglot it does. On MNIST the best seed of enumeration is below every seed of direct.",
+          "On Omniglot it does, after ten epochs. On MNIST two of the three seeds of enumeration end far above direct, "
+          "and the third ends where direct does.",
           "; ".join(f"{words}: " + _shown(paper.CONVERGENCE[dataset][50], ENDS)
                     for words, dataset in (("MNIST", "mnist"), ("Omniglot", "omniglot"))),
-          (_ends("mnist", 50, lambda runs: runs.apart("direct", "enumeration") is None and min(
-              runs.of("enumeration").values) < min(runs.of("direct").values), words="MNIST: "),
-           _ends("omniglot", 50, lambda runs: runs.apart("direct", "enumeration") is True, words="Omniglot: "))),
+          (_ends("mnist", 50, lambda runs: runs.of("enumeration").median > max(runs.of("direct").values) + 3
+                 and abs(min(runs.of("enumeration").values) - runs.of("direct").median) < 1, words="MNIST: "),
+           _ends("omniglot", 50, lambda runs: runs.apart("direct", "enumeration") is True,
+                 words="Omniglot (10 epochs): "))),
     Claim("Direct ends below Gumbel-softmax", "slides 23, 24", "convergence", OPEN,
-          "On MNIST with k = 10 it does, also at the best validation epoch of Gumbel-softmax. But this is one seed, "
-          "and the other settings were not run.",
-          "MNIST, k = 10: " + _shown(paper.CONVERGENCE["mnist"][10], {
-              "direct as released": "direct", "straight-through as released": "Gumbel-softmax"}),
-          (_ends("mnist", 10, lambda runs: len(runs.of("Gumbel-softmax").values) == 1 and at_best_validation(
-              runs.groups["Gumbel-softmax"], runs.epoch).median - runs.of("direct").median > 3,
-                 {"direct as released": "direct", "straight-through as released": "Gumbel-softmax"},
-                 words="MNIST, k = 10: ", epoch=300),)),
+          "On MNIST it does, also at the best validation epoch of Gumbel-softmax. But Gumbel-softmax has one seed for "
+          "each k, and the other data sets were not run.",
+          "; ".join(f"MNIST, k = {k}: " + _shown(paper.CONVERGENCE["mnist"][k], STRAIGHT) for k in (10, 50)),
+          tuple(_ends("mnist", k, lambda runs: len(runs.of("Gumbel-softmax").values) == 1 and at_best_validation(
+              runs.groups["Gumbel-softmax"], runs.epoch).median - max(runs.of("direct").values) > 3,
+                      STRAIGHT, words=f"MNIST, k = {k}: ", epoch=300) for k in (10, 50))),
     Claim("Enumeration takes twice the time of direct", "slide 24", "time-per-step", REFUTED,
           "Here one decoder pass per batch covers all values of z, because the decoder's output does not depend on the "
           "image.", f"{paper.WALL_CLOCK:g} times", (_wall_clock,)),

@@ -19,18 +19,22 @@ def plural(count: int, noun: str) -> str:
 
 
 def seeds_at(groups: Sequence[Sequence[Record]], epoch: int, column: str) -> str:
-    """Return how many seeds per group have a value at this epoch: "3 seeds", or "1 to 3 seeds" if the groups differ."""
+    """Return how many seeds per group have a value at this epoch: "3 seeds", or "1 to 3 seeds" if the groups differ.
+
+    If a group has none, the result is "up to 3 seeds".
+    """
     counts = sorted({len(spread(group, epoch, column).values) for group in groups})
-    return plural(counts[0], "seed") if len(counts) == 1 else f"{counts[0]} to {counts[-1]} seeds"
+    most = plural(counts[-1], "seed")
+    return most if len(counts) == 1 else f"{counts[0]} to {most}" if counts[0] else f"up to {most}"
 
 
 def bounds(store: Store, experiment: str, dataset: str, labels: Sequence[str], paper: Mapping[str, float] | None = None,
            rename: Callable[[str], str] = str, stuck: bool = False) -> str:
     """Make the table of an experiment's runs on one data set, with the best run first.
 
-    Bounds are shown at the epochs that `lengths` returns, and log p(x) and the gap at the last of these epochs.  If a
-    bound gets worse during training, a further column shows the bounds at the best validation epoch, as the slides do
-    for Gumbel-softmax.
+    Bounds are shown at the epochs that `lengths` returns, and log p(x) and the gap at the last of these epochs.  If
+    some runs have more epochs, a further column shows their bounds.  If a bound gets worse during training, another
+    column shows the bounds at the best validation epoch, as the slides do for Gumbel-softmax.
 
     paper: the paper's values by label.
     rename: returns the name of a label in the table.
@@ -41,13 +45,16 @@ def bounds(store: Store, experiment: str, dataset: str, labels: Sequence[str], p
     if not epochs:
         return NO_ROWS.format(experiment)
     head = ["run"] + (["paper, 300 epochs"] if paper else [])
+    longest = max(max(record.epochs("test_elbo"), default=0) for group in groups.values() for record in group)
+    columns = sorted({*epochs, longest})
     head += [f"−ELBO, {plural(epoch, 'epoch')}, {seeds_at(list(groups.values()), epoch, 'test_elbo')}"
-             for epoch in epochs]
+             for epoch in columns]
     chosen = {label: at_best_validation(group, epochs[-1]) for label, group in groups.items()}
     validated = any(spread(group, epochs[-1], "test_elbo").median - chosen[label].median > WORSE
                     for label, group in groups.items())
     head += ["−ELBO at the best validation epoch"] if validated else []
-    head += ["−log p(x)", "gap"]
+    after = f", {plural(epochs[-1], 'epoch')}" if longest > epochs[-1] else ""
+    head += [f"−log p(x){after}", f"gap{after}"]
     counts = {label: evaluations_an_epoch(group) for label, group in groups.items()}
     some = any(not math.isnan(count) for count in counts.values())
     head += ["decoder evaluations per epoch, millions"] if some else []
@@ -56,7 +63,7 @@ def bounds(store: Store, experiment: str, dataset: str, labels: Sequence[str], p
         line = [rename(label)]
         if paper:
             line.append(f"{paper[label]:g}" if label in paper else "–")
-        line += [shown(spread(group, epoch, "test_elbo")) for epoch in epochs]
+        line += [shown(spread(group, epoch, "test_elbo")) for epoch in columns]
         line += [shown(chosen[label])] if validated else []
         for name, sign in (("test_log_likelihood", -1), ("gap", 1)):
             values = spread(group, epochs[-1], name, sign)

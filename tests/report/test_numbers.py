@@ -158,6 +158,14 @@ def test_table_of_exits_counts_runs_on_the_plateau_early_and_at_the_end():
     assert every.count("| mnist |") == len(labels) == 22
 
 
+def test_longer_runs_of_some_labels_have_a_column_of_their_own():
+    store = Store([run("direct", 0, ((10, -160.0), (300, -150.0))), run("arm", 0, ((10, -165.0),))])
+    lines = bounds(store, "binary", "fashion-mnist", ["direct", "arm"]).split("\n")
+    assert lines[0].startswith("| run | −ELBO, 10 epochs, 1 seed | −ELBO, 300 epochs, up to 1 seed | "
+                               "−log p(x), 10 epochs | gap, 10 epochs |")
+    assert lines[2].startswith("| direct | 160.00 | 150.00 | ") and lines[3].startswith("| arm | 165.00 | – | ")
+
+
 def test_table_of_tuning_chooses_settings_on_the_validation_part():
     # eps 1 is better on the test part, and worse on the validation part
     store = Store([run(f"direct, k = 10, eps {eps}, lr 0.001", seed, ((30, value),), "tuning", "mnist")
