@@ -6,6 +6,7 @@ import pytest
 from scipy.special import softmax
 
 from refimpl import check, gumbel
+from refimpl.check import rounding
 from tests.check.planted import OF_NOISE, OF_OWN_NOISE, own, right
 
 H, F = np.array([0.5, -1.0, 0.2, 1.0]), np.array([1.0, 2.5, 0.0, -1.0])
@@ -136,3 +137,8 @@ def test_zero_is_named_where_every_draw_changes():
 def test_slip_is_named_without_a_warning_if_eps_overflows_in_half_precision(eps):
     report = check.gradient(lambda h, f, eps, noise: right(h, f, eps, noise / 2), [0.0, 1.0], [1.0, 0.0], eps, 1_000)
     assert report.holds is False and "the noise is multiplied by 0.5" in report.verdict, report.verdict
+
+
+@pytest.mark.filterwarnings("error")
+def test_number_beyond_float32_becomes_infinite_in_bfloat16_without_a_warning():
+    assert np.isinf(rounding.to("bfloat16", np.array([1e39]))).all()

@@ -10,9 +10,10 @@ from matplotlib.figure import Figure
 from scipy.stats import norm
 
 from refimpl import data, plots
+from refimpl.arguments import InputError
 from refimpl.data import faces
 from refimpl.experiments import records, registry
-from refimpl.experiments.faces import experiment as faces_experiment, judge as faces_judge
+from refimpl.experiments.faces import experiment as faces_experiment, judge as faces_judge, sheet
 from refimpl.experiments.faces.judge import Judge, exactly, flipped, switch_test
 from refimpl.experiments.records import Record
 from refimpl.experiments.training.cells import Cell
@@ -266,3 +267,9 @@ def test_picture_of_the_faces_experiment():
                and len(set(np.round(line.get_xdata()))) == 5]
     assert line.get_ydata()[0] == pytest.approx(-np.median([record.rows[-1]["test_elbo"] for record in every
                                                             if record.label == "exact, 0 labels"]))
+
+
+def test_wrong_suffix_is_refused_before_the_faces_are_drawn(monkeypatch, tmp_path):
+    monkeypatch.setattr(sheet, "draw", lambda rows: pytest.fail("the faces were drawn"))
+    with pytest.raises(InputError, match=r"must be one of \.png, \.pdf, \.svg$"):
+        sheet.run(tmp_path / "faces.jpg")

@@ -121,6 +121,10 @@ def test_table_of_the_plateau_counts_runs_far_above_the_others():
     page = causes.plateau(store)
     assert "| exact | neither | q | 166.00 (166.00 … 208.00) | 2 of 5 |" in page
     assert "| direct | both | z* | 166.00 (166.00 … 166.00) | 0 of 5 |" in page
+    short = [run(f"{name}, decoder {signal}", 0, ((2, -230.0),), "plateau", "fashion-mnist")
+             for name in causes.GRADIENTS for signal in causes.SIGNALS]
+    both = causes.plateau(Store([*store.records, *short])).split("\n")[0]
+    assert "mnist, epoch 3: −ELBO" in both and "fashion-mnist, epoch 2: −ELBO" in both
 
 
 @pytest.mark.parametrize("name, table, first", [

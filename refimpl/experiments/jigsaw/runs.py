@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -176,8 +177,9 @@ class JigsawRun:
             if json.loads(str(found["settings"])) != settings.as_dict():
                 raise InputError(f"{path} holds a run with other settings; choose another --out")
             for target, name in ((run.scorer.parameters.values, "values"), (run.adam.M, "M"), (run.adam.V, "V")):
-                if found[name].shape != target.shape or found[name].dtype != target.dtype \
-                        or not np.isfinite(found[name]).all():
+                if (found[name].shape, found[name].dtype) != (target.shape, target.dtype):
+                    raise ValueError
+                if not np.isfinite(found[name]).all():
                     raise ValueError
                 target[...] = found[name]
             run.adam.t, run.rng.bit_generator.state = int(found["t"]), json.loads(str(found["rng"]))
@@ -185,8 +187,9 @@ class JigsawRun:
             run.made_by = {name: list(made_by[name]) for name in run.made_by}
             run.rows = [dict(zip(COLUMNS, row, strict=True)) for row in found["rows"].astype(float).tolist()]
             done = len(run.rows)
-            if [row["epoch"] for row in run.rows] != [*range(1, done + 1)] or run.adam.t != done * -(-EPOCH // BATCH) \
-                    or not (run.adam.V >= 0).all():
+            if [row["epoch"] for row in run.rows] != [*range(1, done + 1)] or not (run.adam.V >= 0).all():
+                raise ValueError
+            if run.adam.t != done * math.ceil(EPOCH / BATCH):           # one step for each batch
                 raise ValueError
         except InputError:
             raise
