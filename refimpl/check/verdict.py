@@ -121,8 +121,8 @@ def _coincide(finding: Finding, left: dict[Hypothesis, str], tried: list[Problem
     where = " and ".join(f"k = {each.h.shape[1]}, eps = {each.eps:.3g}" for each in tried)
     shown = others if len(others) <= 4 else others[:3] + [f"{len(others) - 3} more"]
     return (f" At these h, f and eps (k = {finding.problem.h.shape[1]}, eps = {finding.problem.eps:.4g}) other "
-            f"explanations fit as well and cannot be excluded ({'; '.join(shown)}); another problem of the same kind "
-            f"excludes them ({where}).")
+            f"explanations fit as well ({'; '.join(shown)}); they do not fit further problems of the same kind "
+            f"({where}).")
 
 
 def _accepted(finding: Finding, left: dict[Hypothesis, str], here: str, two_sided: bool | None) -> Decided:
