@@ -3,7 +3,7 @@
 #
 # **You will** put an encoder, an arg max and a decoder together, and check the whole chain by difference quotients. You
 # will train by enumeration, by direct optimisation and by Gumbel-softmax, and measure all three exactly.
-# **You will learn** what a plateau is, why training with the exact gradient can stay on one, which part of direct's
+# **You will learn** what a plateau is, why training with the exact gradient can stay on one, which part of `direct`'s
 # bias leads away from it, what the second arg max is good for, what the gap says about an encoder, and what the
 # published comparison compared. **You need** chapters [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb),
 # [4](04_finite_epsilon.ipynb) and [5](05_backpropagation.ipynb). The chapter runs in about ten seconds. It reads tables
@@ -224,8 +224,8 @@ plt.show()
 
 # %% [markdown]
 # What to see. Enumeration is drawn in black, because its gradient is the *true* one, which the other two approximate.
-# Here only direct gets below 202 nats. But enumeration and direct differ in more than the mean of the encoder's
-# gradient: the decoder of enumeration learns from all values, weighted by $q$, and the decoder of direct from the
+# Here only `direct` gets below 202 nats. But enumeration and direct differ in more than the mean of the encoder's
+# gradient: the decoder of enumeration learns from all values, weighted by $q$, and the decoder of `direct` from the
 # single value $z^{\star}$. And one seed with 10,000 images proves nothing, so we now look at more runs.
 #
 # ## The same comparison with the whole data set
@@ -289,13 +289,13 @@ for name, words in (("eps-0.1-kl", "KL on, eps = 0.1"), ("eps-1-no-kl", "KL off,
 # %% [markdown]
 # What to see. The posterior is nearly one-hot, because for most images the scores of the ten pictures differ by dozens
 # of nats. Both encoders are more spread out than the posterior. The best $q$ for $E f - \text{KL}$ is the posterior
-# itself. But direct maximises $T - \text{KL}$, in which a lag in $f$ counts less, so the $q$ that is best for direct is
-# more spread out. For example, a value 10 nats behind keeps a probability of 0.0018 at $\epsilon = 0.1$ instead of
-# 0.00005. Without the KL term nothing spreads $q$ out, so $q$ can be more concentrated. But this explains little: 0.29
-# of the 0.33 nats between the two gaps come from the images for which $q$ and the posterior have different most likely
-# values. We did not test why there are fewer such images without the KL term. In a model whose posterior is spread over
-# many values, leaving the KL term out would cost something. (The two runs differ in the KL gradient and in $\epsilon$,
-# and each is one seed.)
+# itself. But `direct` maximises $T - \text{KL}$, in which a lag in $f$ counts less, so the $q$ that is best for
+# `direct` is more spread out. For example, a value 10 nats behind keeps a probability of 0.0018 at $\epsilon = 0.1$
+# instead of 0.00005. Without the KL term nothing spreads $q$ out, so $q$ can be more concentrated. But this explains
+# little: 0.29 of the 0.33 nats between the two gaps come from the images for which $q$ and the posterior have different
+# most likely values. We did not test why there are fewer such images without the KL term. In a model whose posterior is
+# spread over many values, leaving the KL term out would cost something. (The two runs differ in the KL gradient and in
+# $\epsilon$, and each is one seed.)
 #
 # ## Why does q concentrate on one value?
 #
@@ -379,8 +379,8 @@ for words, reward in found.items():
 # from it. With $\epsilon = 1$ the cap is so low that the losing values together keep half of all samples (appendix C),
 # so the bound itself becomes poor. The following runs test this theory on MNIST, at full size, with a decoder that
 # learns from $q$. The first table is about the two halves of the bias, for one seed. The second table has five seeds.
-# It also treats the other differences between direct and enumeration: the noise, and a decoder that learns from
-# $z^{\star}$. (`tilted` is the mean of the direct gradient. The noise of direct is a direct gradient minus this mean,
+# It also treats the other differences between `direct` and enumeration: the noise, and a decoder that learns from
+# $z^{\star}$. (`tilted` is the mean of the direct gradient. The noise of `direct` is a direct gradient minus this mean,
 # and `noisy-exact` is the gradient of enumeration plus this noise.)
 
 # %%
@@ -406,20 +406,20 @@ later_rows.show_plateau(five)
 #   enumeration: after one epoch it is at 199, and enumeration at 209. At 0.1 without the KL gradient, noise does not
 #   help. In these two cases training ends where enumeration ends. At $\epsilon = 1$ without the KL gradient, training
 #   leaves 208 nats after the third epoch. At 0.1 with the KL gradient, noise helps: in the second table all five seeds
-#   leave 208 nats by the third epoch, but all end behind direct's median.
+#   leave 208 nats by the third epoch, but all end behind `direct`'s median.
 #
 # The second table also shows three further results. Training with the mean of the direct gradient and a decoder that
 # learns from $q$ leaves the plateau with every seed. A decoder that learns from $z^{\star}$ does not help enumeration.
-# And after ten epochs the median of enumeration on MNIST is as good as the median of direct. So a single seed does not
-# show which method is best in the end: by then, the seed in the figure above is the worst of enumeration's five seeds.
-# Fashion-MNIST has no such plateau. There, by the medians, direct's mean gradient plus its noise is better than either
-# alone ([plateau.md](plateau.md)).
+# And after ten epochs the median of enumeration on MNIST is as good as the median of `direct`. So a single seed does
+# not show which method is best in the end: by then, the seed in the figure above is the worst of enumeration's five
+# seeds. Fashion-MNIST has no such plateau. There, by the medians, `direct`'s mean gradient plus its noise is better
+# than either alone ([plateau.md](plateau.md)).
 #
 # ## What the published comparison compared
 #
-# On slide 23 ($k = 10$) enumeration and Gumbel-softmax start on a plateau, and direct does not. In the end enumeration
-# and direct are equally good. On slide 24 ($k = 50$) direct is ahead of both. But three things were not the same for
-# all methods.
+# On slide 23 ($k = 10$) enumeration and Gumbel-softmax start on a plateau, and `direct` does not. In the end
+# enumeration and `direct` are equally good. On slide 24 ($k = 50$) `direct` is ahead of both. But three things were not
+# the same for all methods.
 #
 # **The objective.** The authors' code trains *direct without the KL gradient*, and the other two methods with it. Does
 # this explain their result? The next cell shows MNIST with their settings and ours. (Their Gumbel-softmax is the
@@ -434,19 +434,19 @@ later_rows.show_yardsticks(yardsticks)
 
 # %% [markdown]
 # The objective explains at most a part of the result. (The authors' recipe leaves out the KL gradient, and its
-# $\epsilon$ falls. In the last two lines at $k = 50$ only one of these two changes is made. After ten epochs direct is
-# at 210 nats without the KL gradient, and near 196.5 with a falling $\epsilon$. With both changes it is at 142.7. So
+# $\epsilon$ falls. In the last two lines at $k = 50$ only one of these two changes is made. After ten epochs `direct`
+# is at 210 nats without the KL gradient, and near 196.5 with a falling $\epsilon$. With both changes it is at 142.7. So
 # neither change alone explains the result: [results.md](results.md#convergence).)
 #
-# - The objective does not explain *the plateau*: direct with the KL gradient shares enumeration's objective, and still
-#   leaves the plateau within the first epoch.
+# - The objective does not explain *the plateau*: `direct` with the KL gradient shares enumeration's objective, and
+#   still leaves the plateau within the first epoch.
 # - The objective does not explain *the final bound at* $k = 10$: for direct this bound is nearly the same with both
 #   recipes.
-# - The objective partly explains *the final bounds at* $k = 50$: the authors' recipe is some nats ahead of direct with
-#   the KL gradient. With the same objective for all, the best seed of enumeration is ahead of direct, and its worst
-#   seed is far behind.
+# - The objective partly explains *the final bounds at* $k = 50$: the authors' recipe is some nats ahead of `direct`
+#   with the KL gradient. With the same objective for all, the best seed of enumeration is ahead of `direct`, and its
+#   worst seed is far behind.
 #
-# **The way of measuring.** On the slides direct is measured with one sample per image, Gumbel-softmax with a hundred,
+# **The way of measuring.** On the slides `direct` is measured with one sample per image, Gumbel-softmax with a hundred,
 # and enumeration exactly. The last lines above show three trained models, each measured in all three ways. (They use
 # the first 2,000 test images, which are easier. The number after ± is the standard deviation of one such measurement.)
 # With one-hot samples the results agree with the exact bound to about 0.1 nats, for one sample and for a hundred. So

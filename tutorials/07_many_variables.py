@@ -159,7 +159,7 @@ for eps in (1.0, 0.3, 0.1, 0.03):
 # noise alone, and let $\epsilon \to 0$. By Theorem 1 for one variable the result is the exact gradient with respect
 # to $l_i$, given the other variables: $\sigma(l_i) (1 - \sigma(l_i))\, \text{gain}_i$. This estimator is called
 # *local expectation*. It needs the same $n + 1$ evaluations and has no bias. Its variance is far lower than that of
-# direct at any $\epsilon$ small enough for direct to have a small bias. The slides do not mention this estimator.
+# `direct` at any $\epsilon$ small enough for `direct` to have a small bias. The slides do not mention this estimator.
 
 # %%
 def local_expectation():
@@ -397,14 +397,14 @@ assert (np.abs(unshared.mean(axis=0) - exact_mean(0.1)) < 4 * error).all()
 # %% [markdown]
 # What to see. Left: for each estimator, the dot shows the distance of the mean from the exact gradient, and the mark
 # shows the standard error of that mean. An estimator whose dot is near its mark, or to the left of it, is unbiased as
-# far as these draws can tell. (For direct at $\epsilon = 0.1$ the distance is twice the standard error. We know from
+# far as these draws can tell. (For `direct` at $\epsilon = 0.1$ the distance is twice the standard error. We know from
 # `exact_mean` that this estimator is biased, but these draws hardly show it.) Right: the dots show the variance at
 # equal cost, so a dot further to the left is better.
 #
 # Which estimator is best at equal cost? On this problem it is REINFORCE with its constant baseline: it has no bias,
 # and its variance at equal cost is the lowest. DisARM and local expectation come next and differ by 2 % (the exact
 # values of the product are 4.95 and 5.06). RELAX's fitted weights remove a quarter of the variance that REBAR has at
-# $\eta = 1$. Direct at $\epsilon = 0.1$ is last by far. At $\epsilon = 1$ its variance is low, but it has a bias that
+# $\eta = 1$. `direct` at $\epsilon = 0.1$ is last by far. At $\epsilon = 1$ its variance is low, but it has a bias that
 # no number of draws removes.
 #
 # The last two printed lines are about two mistakes. If the dependence of $\tilde s$ on $l$ is forgotten, the mean of
@@ -445,7 +445,7 @@ assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-
 # number of evaluations, the estimators that need two or three scores are far ahead of those that need all neighbours.
 # The order in training is not the order by variance in the table. In the table DisARM and local expectation are
 # nearly equal. In training, at equal evaluations, DisARM is first, and of the five estimators in the last printed
-# line, local expectation is last. (Of the other estimators, only direct is behind it.) So the variance at one point
+# line, local expectation is last. (Of the other estimators, only `direct` is behind it.) So the variance at one point
 # of a toy problem does not tell us which estimator trains best. Besides, these runs have only one seed and eight
 # epochs.
 #
@@ -453,10 +453,10 @@ assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-
 #
 # [results.md](results.md#fifteen-binary-variables) has longer runs, with fifteen variables on Fashion-MNIST, a
 # hundred epochs and one to three seeds for each estimator. In these runs, with our settings (fixed $\epsilon$, with
-# the gradient of the KL term), direct ends at 150.8 nats, DisARM at 155.0, RELAX at 155.5, REBAR at 157.1, local
+# the gradient of the KL term), `direct` ends at 150.8 nats, DisARM at 155.0, RELAX at 155.5, REBAR at 157.1, local
 # expectation at 157.3 and ARM at 161.8. The 95 % intervals of REBAR and DisARM (two seeds each) overlap with the
-# interval of direct. With the settings of the released code the comparison is still open.
-# [results.md](results.md#fifteen-binary-variables) also shows that it is the *bias* of direct that helps, and that
+# interval of `direct`. With the settings of the released code the comparison is still open.
+# [results.md](results.md#fifteen-binary-variables) also shows that it is the *bias* of `direct` that helps, and that
 # this bias helps the decoder.
 #
 # | estimator | what it needs | bias | choose it when |
@@ -474,12 +474,12 @@ assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-
 # ## Exercises
 #
 # **1 (easy).** Let $f$ be linear. Then $\text{gain}_i$ is the same at every $z$. Which estimators have zero variance?
-# Guess first. Then check the guess for local expectation, and compute the bias of direct at $\epsilon = 1$.
+# Guess first. Then check the guess for local expectation, and compute the bias of `direct` at $\epsilon = 1$.
 #
 # <details><summary>Solution</summary>
 #
 # Local expectation has zero variance, because $\sigma(l_i)(1-\sigma(l_i))\, \text{gain}_i$ is the same in every draw.
-# Direct is still noisy, and biased.
+# `direct` is still noisy, and biased.
 #
 # ```python
 # slopes, nonlinear = rng.normal(size=n), f
@@ -545,8 +545,8 @@ assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-
 #
 # ## Now write it yourself
 #
-# In workbook file 12 you write the table of single changes for $n$ binary variables. Both direct and local expectation
-# are computed from this table. Check it with `python tutorials/workbook/check.py 12`.
+# In workbook file 12 you write the table of single changes for $n$ binary variables. Both `direct` and local
+# expectation are computed from this table. Check it with `python tutorials/workbook/check.py 12`.
 #
 # ## What to read next
 #

@@ -156,7 +156,7 @@ assert (5 * pulls[5.0] > pulls[1.0]).all() and (pulls[1.0] > 0.05 * pulls[0.05])
 # ## A mixture small enough to plot
 #
 # The data of this example are three clouds of points. The decoder has three means $m_z$, and the encoder is linear.
-# The decoder's score is minus the squared distance from $m_z$, divided by twice the variance of a cloud. Direct
+# The decoder's score is minus the squared distance from $m_z$, divided by twice the variance of a cloud. `direct`
 # optimisation trains the decoder and the encoder on the ELBO. One point of each class is labelled. This point lies
 # off the centre of its cloud. Its label adds one of the three terms to the gradient. The arrays have an additional
 # axis for the seeds, so all seeds are trained at once.

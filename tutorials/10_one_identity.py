@@ -201,7 +201,7 @@ assert (np.abs(square_error.mean(axis=0) - noise_variance) < 4 * square_error.st
 # the mean winner minus the observed one: $q - \text{onehot}(y)$. With Gumbel noise $E \max (h + \gamma)$ is
 # $\log \sum e^h$, and the loss is $-\log q(y)$, the cross-entropy. (Here $q$ is known, so there is no reason to sample.
 # If a solver finds the winner and $q$ has no formula, a draw of $z^{\star}$ replaces $q$.) Direct becomes the same
-# method for $f = [z = y]$ at a large $\epsilon$: then $z(\epsilon) = y$ in practically every draw, and direct's
+# method for $f = [z = y]$ at a large $\epsilon$: then $z(\epsilon) = y$ in practically every draw, and `direct`'s
 # estimate $g$ satisfies $\epsilon g = \text{onehot}(y) - \text{onehot}(z^{\star})$.
 
 # %%
@@ -220,7 +220,7 @@ assert (direct.gradient(h, hot[y], 100.0, noise[:20_000]) * 100.0 == hot[y] - ho
 #
 # *Bias* is measured against a different target for each method:
 #
-# - (a) the gradient of $E f(z^{\star})$ under Gumbel noise, `truth`: direct, implicit MLE and the score functions;
+# - (a) the gradient of $E f(z^{\star})$ under Gumbel noise, `truth`: `direct`, implicit MLE and the score functions;
 # - (b) the gradient of the mean of $f$ over the data: direct loss minimisation;
 # - (c) the slope of $f(z(h))$, which is 0: blackbox differentiation;
 # - (d) the gradient of $\log q(y)$: Fenchel-Young.
@@ -234,7 +234,7 @@ assert (direct.gradient(h, hot[y], 100.0, noise[:20_000]) * 100.0 == hot[y] - ho
 #
 # We have to choose two things. First, direct loss minimisation needs data. We let the scores of each image $x$ be our
 # $h$ plus a Gaussian deviation with the variance of Gumbel noise. With the same $f$ for all images, direct loss
-# minimisation is direct with Gaussian instead of Gumbel noise. Second, implicit MLE uses $f$ *between* the values. We
+# minimisation is `direct` with Gaussian instead of Gumbel noise. Second, implicit MLE uses $f$ *between* the values. We
 # let $f$ be curved there: $f(z) = \sum_i f_i z_i + \frac12 \sum_i z_i (1 - z_i)$. At the one-hot vectors, the three
 # *corners*, the formula gives the same $f$ as before. Between the corners this $f$ is concave. So is the
 # $\log p(x \mid z)$ of a decoder whose logits are linear in $z$.
@@ -348,7 +348,7 @@ plt.show()
 # %% [markdown]
 # What to see. Each line is a method, and its dots are at $\epsilon$ = 0.03, 0.1, 0.3, 1 and 3. These numbers are
 # written beside two of the lines. Further up on a line $\epsilon$ is smaller, so there is less bias and more noise. As
-# $\epsilon \to 0$ the bias of direct and of direct loss minimisation goes to 0, and their noise grows without limit.
+# $\epsilon \to 0$ the bias of `direct` and of direct loss minimisation goes to 0, and their noise grows without limit.
 # Below $\epsilon = 0.3$ the lines of these two nearly coincide, because they are one method under two noises of the
 # same variance. The line of implicit MLE turns back, because this method has two biases. The bias of a finite
 # $\epsilon$ makes the mean too short, and goes away as $\epsilon$ falls. The bias of the slope makes the mean too long,
@@ -357,9 +357,9 @@ plt.show()
 # the bias in the table. The diamonds are methods without bias and without an $\epsilon$.
 #
 # The table shows something that the picture does not. If 10 is added to $f$, the variance of both score functions
-# becomes very large. The variance of direct does not change, because direct depends on differences of $f$ only. But a
-# baseline is one line of code, and with it REINFORCE does not depend on the constant either. REINFORCE with a baseline
-# has no bias, and a third of the variance that direct has at $\epsilon = 0.3$.
+# becomes very large. The variance of `direct` does not change, because `direct` depends on differences of $f$ only. But
+# a baseline is one line of code, and with it REINFORCE does not depend on the constant either. REINFORCE with a
+# baseline has no bias, and a third of the variance that `direct` has at $\epsilon = 0.3$.
 #
 # Blackbox differentiation is in the table only, like Fenchel-Young. At $\epsilon = 0.3$ our $h$ does not lie on a
 # ramp, so the gradient is 0. Its bias with respect to target (c) is 0 and its variance is 0, but a gradient of 0 is
@@ -378,9 +378,9 @@ plt.show()
 #   method is noisier than REINFORCE, and needs the baseline even more.
 # - **A $y$ was observed.** Use Fenchel-Young. It takes one arg max and has no $\epsilon$, and its loss is convex in
 #   $h$.
-# - **$f$ can be added to the scores, because it is linear in $z$.** Use direct, with a second call of the same
+# - **$f$ can be added to the scores, because it is linear in $z$.** Use `direct`, with a second call of the same
 #   solver. If $f$ is a distance to an observed $y$, try Fenchel-Young first: appendix E found no difference between
-#   the two methods. If there is no $y$ and $f$ is linear, an advantage of direct is that it needs no baseline.
+#   the two methods. If there is no $y$ and $f$ is linear, an advantage of `direct` is that it needs no baseline.
 # - **Any other $f$.** The exact second arg max needs the list of all values. Otherwise $f$ has to be replaced. One way
 #   is to use the slope of $f$ at $z^{\star}$. This is implicit MLE, whose bias stays where $f$ is curved. Another way
 #   is to use the changes of $f$ when single variables change. With this second replacement, the bias goes away with
@@ -403,8 +403,8 @@ plt.show()
 # <details><summary>Solution</summary>
 #
 # Each component has the variance 1 for the score function of the noise (the variance of an exponential variable),
-# $q_i (1 - q_i)$ for REINFORCE, and 0 for direct. Both score functions need a baseline, the first one more urgently.
-# Direct needs none, because a constant moves no arg max.
+# $q_i (1 - q_i)$ for REINFORCE, and 0 for `direct`. Both score functions need a baseline, the first one more urgently.
+# `direct` needs none, because a constant moves no arg max.
 #
 # ```python
 # ones = np.ones(k)
@@ -434,8 +434,8 @@ plt.show()
 # </details>
 #
 # **3 (hard).** Each component of REINFORCE can have a baseline of its own. Which baseline is best for component $i$?
-# How much variance is left, compared with the best single constant? At what $\epsilon$ does direct have this
-# variance, and how large is the bias of direct there?
+# How much variance is left, compared with the best single constant? At what $\epsilon$ does `direct` have this
+# variance, and how large is the bias of `direct` there?
 #
 # <details><summary>Solution</summary>
 #
@@ -462,7 +462,7 @@ plt.show()
 #
 # - The sign is wrong. Vlastelica et al. and McAllester et al. use a loss, which is to be lowered. Here $f$ is a score,
 #   which is to be raised.
-# - The two arg maxes have different noise. Direct needs the same noise for both. With fresh noise for the second one
+# - The two arg maxes have different noise. `direct` needs the same noise for both. With fresh noise for the second one
 #   the mean stays as it is and the variance becomes far larger (chapter 2).
 # - The scale of $\epsilon f$ does not fit $h$ and the noise. If $\epsilon$ is too small, the two arg maxes agree in
 #   nearly all draws, most gradients are zero, and the variance grows like $1/\epsilon$. To notice this, count how
@@ -473,7 +473,7 @@ plt.show()
 #
 # The right side of the identity is the subject of workbook files 2 (the arg max and its law), 3 (Danskin's
 # derivative), 4 (the difference of two arg maxes) and 5 (its exact mean, bias and variance). With file 5 you can
-# compute the rows of direct in the table yourself: `python tutorials/workbook/check.py 5`.
+# compute the rows of `direct` in the table yourself: `python tutorials/workbook/check.py 5`.
 #
 # ## What to read next
 #

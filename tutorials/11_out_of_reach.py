@@ -308,7 +308,7 @@ plt.show()
 # ## The same in measured runs
 #
 # [A jigsaw that learns to solve itself](jigsaw.md) does the same with a network, for $2 \times 2$ to $4 \times 4$
-# tiles, on two data sets, with three seeds, and compares direct with other methods:
+# tiles, on two data sets, with three seeds, and compares `direct` with other methods:
 #
 # - *cross-entropy* teaches the network to classify each tile by its place, without a matching;
 # - *Fenchel-Young* takes the right matching minus $z^{\star}$ as its gradient (chapter 10);
@@ -349,16 +349,16 @@ for dataset in ("mnist", "fashion-mnist"):
 # *Direct is not the best method when labels are given.* Then the right place of every tile is known, and it is enough
 # to classify each tile by its place. This training needs no noise and no matching. Fenchel-Young comes second with
 # nine or sixteen tiles. Its gradient, the right matching minus $z^{\star}$, pulls at every tile that is wrong. The
-# gradient of direct is 0 in every draw in which adding $\epsilon c_{ij}$ does not change the matching. (With a very
-# large $\epsilon$ direct would have the gradient of Fenchel-Young, divided by $\epsilon$.) Much of the distance
-# between the two methods is due to noise: with ten draws per step direct reaches Fenchel-Young ([the
+# gradient of `direct` is 0 in every draw in which adding $\epsilon c_{ij}$ does not change the matching. (With a very
+# large $\epsilon$ `direct` would have the gradient of Fenchel-Young, divided by $\epsilon$.) Much of the distance
+# between the two methods is due to noise: with ten draws per step `direct` reaches Fenchel-Young ([the
 # page](jigsaw.md#is-it-the-noise-of-the-gradient-or-its-mean) has these runs).
 #
-# *With sixteen tiles direct is better than the other methods that know only* $f$. Direct is ahead of Gumbel-Sinkhorn,
-# and far ahead of REINFORCE, which uses only values of $f$. At $2 \times 2$ the sum has only 24 terms, and enumeration
-# can be used. But enumeration is no better than direct.
+# *With sixteen tiles `direct` is better than the other methods that know only* $f$. `direct` is ahead of
+# Gumbel-Sinkhorn, and far ahead of REINFORCE, which uses only values of $f$. At $2 \times 2$ the sum has only 24 terms,
+# and enumeration can be used. But enumeration is no better than `direct`.
 #
-# *Without labels direct is the best of the three methods that can be used.* Now nobody says where a tile belongs.
+# *Without labels `direct` is the best of the three methods that can be used.* Now nobody says where a tile belongs.
 # $f(z)$ is the log-likelihood of the assembled picture under a mixture of ten mean pictures, which was learnt from
 # other images that were not cut. This $f$ is a logsumexp of linear functions, and $c_{ij}$ is its slope at $z^{\star}$.
 # Cross-entropy and Fenchel-Young need a right matching, so they cannot be used.
@@ -371,10 +371,10 @@ for dataset in ("mnist", "fashion-mnist"):
 # Which ten of the 784 pixels are enough to read a digit? One network, the chooser, gives each pixel a score $\theta_i$,
 # and $z$ marks the ten pixels with the highest $\theta_i + \gamma_i$. A second network, the reader, sees these pixels
 # only, and $f(z)$ is the log probability that it gives to the label. This $f$ is not linear in $z$. So $f$ is replaced
-# by a linear function: $c_i$ is the slope of $f$ at $z^{\star}$, which takes one backward pass. Direct with this $c_i$
-# is called implicit MLE (chapter 10; Niepert et al. 2021). There are more than $10^{22}$ subsets of ten pixels. For a
-# linear score a recursion computes the *sum* over all these subsets. But this recursion does not work with an $f$ that
-# is a network.
+# by a linear function: $c_i$ is the slope of $f$ at $z^{\star}$, which takes one backward pass. `direct` with this
+# $c_i$ is called implicit MLE (chapter 10; Niepert et al. 2021). There are more than $10^{22}$ subsets of ten pixels.
+# For a linear score a recursion computes the *sum* over all these subsets. But this recursion does not work with an $f$
+# that is a network.
 
 # %%
 shares = {}                                                                     # % of test labels, one for each seed
@@ -391,11 +391,11 @@ assert min(shares["direct"] + shares["two-sided"]) > max(shares["relaxed"] + sha
 # The picture comes from the same runs, and [the table](results-gradients.md#a-subset-that-explains) has more of their
 # results. *Straight-through* uses $c_i$ itself as the gradient with respect to $\theta_i$. *Relaxed* first multiplies
 # $c_i$ by the derivative of a softmax. Two methods choose pixels without learning: *random* chooses them at random for
-# each image, and *most variable* takes those with the largest variance over the images. With direct, one- or two-sided,
-# every seed is better than every seed of straight-through and relaxed. All four methods use the slope $c_i$ at
-# $z^{\star}$. But only direct finds out which *other* pixels would be chosen if $\epsilon c_i$ were added. (The runs
-# are short, 300 steps, with three settings tried for each method. Straight-through did best at the lowest learning rate
-# that was tried.)
+# each image, and *most variable* takes those with the largest variance over the images. With `direct`, one- or
+# two-sided, every seed is better than every seed of straight-through and relaxed. All four methods use the slope $c_i$
+# at $z^{\star}$. But only `direct` finds out which *other* pixels would be chosen if $\epsilon c_i$ were added. (The
+# runs are short, 300 steps, with three settings tried for each method. Straight-through did best at the lowest learning
+# rate that was tried.)
 #
 # Does the subset *explain* the decision? Be careful. The chooser sees the whole image. So the chooser can recognise the
 # digit itself, and then choose pixels from which the reader can guess the digit. Even if ten pixels are enough for this
@@ -415,7 +415,7 @@ assert min(shares["direct"] + shares["two-sided"]) > max(shares["relaxed"] + sha
 # Related work: Gumbel-Sinkhorn (Mena et al., ICLR 2018) relaxes matchings. Stochastic softmax tricks (Paulus et al.,
 # NeurIPS 2020) relax any set with a linear arg max, for example trees and subsets. Perturbed optimisers (Berthet et
 # al., NeurIPS 2020) are the source of Fenchel-Young and of the score function of the noise. I-MLE (Niepert et al.,
-# NeurIPS 2021) is direct with a slope. Gumbel-Rao (Paulus et al., ICLR 2021) averages the straight-through gradient
+# NeurIPS 2021) is `direct` with a slope. Gumbel-Rao (Paulus et al., ICLR 2021) averages the straight-through gradient
 # over all noise that has the same winner.
 #
 # ## Now write it yourself
@@ -493,7 +493,7 @@ assert min(shares["direct"] + shares["two-sided"]) > max(shares["relaxed"] + sha
 # - The second matching has fresh noise. Then nearly every tile moves, and the variance becomes far larger (chapter
 #   2).
 # - The scale of $\epsilon c_{ij}$ does not fit that of $\theta_{ij} + \gamma_{ij}$. With a large $\epsilon$ the
-#   second matching is always the right one, and direct is Fenchel-Young divided by $\epsilon$.
+#   second matching is always the right one, and `direct` is Fenchel-Young divided by $\epsilon$.
 # - Some tiles are identical. If only one of two empty tiles counts as right at a place, a right picture can count as
 #   wrong.
 #

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Appendix E. A landscape learnt from walks
 #
-# [Chapter 10](10_one_identity.ipynb) compares methods on three values. In this appendix two of these methods, direct
+# [Chapter 10](10_one_identity.ipynb) compares methods on three values. In this appendix two of these methods, `direct`
 # with a Hamming loss and Fenchel-Young, learn from paths, of which there are far too many to list. They learn the
 # hidden costs of five kinds of ground from paths that were walked. You will also see how to recognise an $\epsilon$
 # that is too small or too large. You need chapters [2](02_theorem_1.ipynb) to [4](04_finite_epsilon.ipynb) and
@@ -73,10 +73,10 @@ print(f"paths on 4 x 4 cells: {len(every)}; on 16 x 16: {paths.count(16, 16):,};
 # noise, draw by draw, and take the mean of the *difference*, in units of its standard error. There are three
 # comparisons:
 #
-# - The mean of direct is the gradient of the tilted objective $T$ (chapter 4), so it is compared with finite
+# - The mean of `direct` is the gradient of the tilted objective $T$ (chapter 4), so it is compared with finite
 #   differences of $T$. In each draw the two come from the same maxima and hardly differ, so this test is sharp.
 # - The score function of the noise is compared with finite differences of $E f$.
-# - Direct is compared with finite differences of $E f$. This comparison must reveal the bias of direct, if the bias
+# - `direct` is compared with finite differences of $E f$. This comparison must reveal the bias of `direct`, if the bias
 #   is large enough for this number of draws.
 
 # %%
@@ -138,10 +138,10 @@ plt.show()
 # %% [markdown]
 # What to see. Each picture shows the gradient of $E f$ with respect to the score of each cell: red cells should have
 # a higher score. The first and the last cell are white, up to noise, because every path goes through them. The last
-# three pictures agree up to their noise and the bias of direct. At $\epsilon = 0.1$ the test cannot show this bias,
+# three pictures agree up to their noise and the bias of `direct`. At $\epsilon = 0.1$ the test cannot show this bias,
 # but at 0.5 it does. The first picture uses a different noise, which changes $q$ and therefore the gradient. The
 # score function of the noise needs one value of $f$ and one arg max. With a baseline its variance is less than twice
-# the variance of direct at $\epsilon = 0.1$. Direct, however, needs the $f$ of all twenty paths.
+# the variance of `direct` at $\epsilon = 0.1$. `direct`, however, needs the $f$ of all twenty paths.
 #
 # For this $f$ the second arg max went through a list of all paths. That is impossible on large grids. The situation is
 # different if $f$ is *linear in* $z$: then $\epsilon f$ is added to the scores of the cells, and Bellman's recursion is
@@ -197,7 +197,7 @@ assert seen[16, 0.01][0] > 0.6 and seen[16, 0.01][2] > 5 * seen[16, 0.1][2] and 
 # - **Fenchel-Young**: the gradient with respect to the scores is $y - z^{\star}$.
 # - **Direct** with the Hamming loss: $(z(\epsilon) - z^{\star})/\epsilon$.
 #
-# Direct is run with three values of $\epsilon$. All runs have the learning rate 0.3 and use the same five seeds, so
+# `direct` is run with three values of $\epsilon$. All runs have the learning rate 0.3 and use the same five seeds, so
 # the methods differ only in the gradient. The networks are tested on terrains that were not used in training. The
 # arrays have an additional axis for the runs, so all runs are trained side by side: finding the best paths of many
 # grids takes hardly longer than finding those of a few.
@@ -331,7 +331,7 @@ for method, eps in (("direct, eps = 0.3", 0.3), ("direct, eps = 1", 1.0), ("dire
 # All runs start with scores that mean nothing, and end close to the least cost. No run was given a cost, and no run
 # computed a sum over paths. No method is best: compared seed by seed, no mean difference from Fenchel-Young is as
 # large as twice its standard error. (Only one learning rate was tried, so we do not know what another one would
-# change.) At $\epsilon = 3$ the second arg max is $y$ in nearly all draws. So direct is nearly *the same* as
+# change.) At $\epsilon = 3$ the second arg max is $y$ in nearly all draws. So `direct` is nearly *the same* as
 # Fenchel-Young there: its gradient is the gradient of Fenchel-Young divided by 3, and Adam ignores such a factor. At
 # $\epsilon = 0.3$ the two arg maxes agree in most draws, which shows that $\epsilon$ is too small, and the runs at
 # this $\epsilon$ have the worst means. So here there was no advantage in the second arg max, which doubles the work.
@@ -365,7 +365,7 @@ for method, part in of.items():
 # What to see. Above: the black line is the path. Before training, the path follows the scores that random weights give.
 # (The picture shows seed 0, one of the two seeds that start with the lowest costs. With the other three seeds the cost
 # before training is more than 130 % above the least possible cost.) Below left: each line is one seed. The lines of the
-# two methods overlap, but one seed of direct ends lower than the others. Below right: each learnt score of a pure
+# two methods overlap, but one seed of `direct` ends lower than the others. Below right: each learnt score of a pure
 # colour is shown as a cost. The walks, from which the costs are learnt, determine them only up to a constant, since all
 # paths have 31 cells, and up to a scale, since the cheapest path does not depend on it. So the colours of water and
 # meadow are set to their true costs, and the learnt costs of the other three colours are compared with the true ones.

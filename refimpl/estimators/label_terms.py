@@ -1,6 +1,6 @@
 """Compute a direction in which to change the encoder's class scores h, given a label y for each image.
 
-    released         (onehot(y) - onehot(z*)) / eps            direct, with the label in place of z*(eps)
+    released         (onehot(y) - onehot(z*)) / eps            `direct`, with the label in place of z*(eps)
     direct-loss      (onehot(z*(eps)) - onehot(z*)) / eps      z*(eps) = argmax(h + gamma - eps l), l(z) = [z != y]
     cross-entropy    onehot(y) - q                             the gradient of log q(y), without noise
 

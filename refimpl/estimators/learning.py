@@ -1,8 +1,8 @@
 """Choose what the decoder learns from, independently of the encoder's gradient.
 
-By default the estimator decides: with direct, the decoder learns from a sample z*; with exact, the decoder learns from
-all values of z, weighted by q.  So two runs with different estimators differ in the encoder's gradient and in what the
-decoder learns from.  If both runs use learning_from() with the same signal, only the encoder's gradients differ.
+By default the estimator decides: with `direct`, the decoder learns from a sample z*; with exact, the decoder learns
+from all values of z, weighted by q.  So two runs with different estimators differ in the encoder's gradient and in what
+the decoder learns from.  If both runs use learning_from() with the same signal, only the encoder's gradients differ.
 """
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ def gradient(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
 
 
 def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, eps: float) -> Estimate:
-    """Return the estimate, which has the bias of direct and no noise.
+    """Return the estimate, which has the bias of `direct` and no noise.
 
     The decoder learns from all joint values, weighted by q.
     """

@@ -1,6 +1,6 @@
 """Make the tables of the experiments on the plateau, and of the experiment that tunes every method equally.
 
-The gradient of each run of `plateau` has the bias of direct's gradient, its noise, both, or neither.
+The gradient of each run of `plateau` has the bias of `direct`'s gradient, its noise, both, or neither.
 """
 from __future__ import annotations
 

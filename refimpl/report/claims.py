@@ -44,7 +44,7 @@ def _wall_clock(store: Store) -> Finding | None:
 
 def _noise(store: Store) -> Finding | None:
     rows = store.measurements("variance", "k = 10")
-    if not rows:
+    if not rows or not rows[0]["direct"]:                       # 0 if no winner changed
         return None
     far = all(row[name.replace("-", "_") + which] > factor * value for which, factor in (("", 8), ("_mean", 1.5))
               for name, values in paper.NOISE.items() for row, value in zip((rows[0], rows[-1]), values))
@@ -90,9 +90,9 @@ def _ends(dataset: str, k: int, rule: Callable[[Runs], bool], names: Mapping[str
 
 
 def _labels(count: int, expected: bool | None, unit: str = "", **options) -> Look:
-    """Return a function that compares direct and Gumbel-softmax with `count` labels.
+    """Return a function that compares `direct` and Gumbel-softmax with `count` labels.
 
-    `expected` is the result of Runs.ahead that supports the verdict: whether direct has the lower values, or None if
+    `expected` is the result of Runs.ahead that supports the verdict: whether `direct` has the lower values, or None if
     this is not decided.
     """
     names = {f"direct, {count} labels": "direct", f"gumbel-softmax, {count} labels": "Gumbel-softmax"}
@@ -108,42 +108,43 @@ def _slide_33(which: int, unit: str = "") -> str:
 
 
 CLAIMS = (
-    Claim("Enumeration stays on a plateau at first, and direct does not", "slide 23", "the-plateau", CONFIRMED,
-          "With ε = 0.1 and the KL term, direct's bias is enough to leave the plateau: `tilted`, which has this "
+    Claim("Enumeration stays on a plateau at first, and `direct` does not", "slide 23", "the-plateau", CONFIRMED,
+          "With ε = 0.1 and the KL term, `direct`'s bias is enough to leave the plateau: `tilted`, which has this "
           "bias and no noise, leaves it too.", f"MNIST: a plateau at {paper.PLATEAU['mnist']:g}",
           (_ends("mnist", 10, lambda runs: runs.apart("direct", "enumeration") is True, epoch=3),
            compared("plateau", "mnist", {"tilted, decoder q": "tilted", "exact, decoder q": "exact"},
                     lambda runs: runs.apart("tilted", "exact") is True, epoch=3, shown=False))),
-    Claim("With k = 10, direct and enumeration end at the same bound", "slide 23", "convergence", OPEN,
+    Claim("With k = 10, `direct` and enumeration end at the same bound", "slide 23", "convergence", OPEN,
           "After ten epochs the medians agree, but the ranges of the seeds overlap, and one seed of enumeration is "
           "still far above.", "MNIST: " + _shown(paper.CONVERGENCE["mnist"][10], ENDS),
           (_ends("mnist", 10, lambda runs: runs.apart("direct", "enumeration") is None
                  and abs(runs.of("direct").median - runs.of("enumeration").median) < 1
                  and max(runs.of("enumeration").values) > runs.of("enumeration").median + 5, words="MNIST: "),)),
-    Claim("With k = 50, direct ends below enumeration", "slide 24", "convergence", PARTLY,
-          "On Omniglot it does, after ten epochs. On MNIST two of the three seeds of enumeration end far above direct, "
-          "and the third ends where direct does.",
+    Claim("With k = 50, `direct` ends below enumeration", "slide 24", "convergence", PARTLY,
+          "On Omniglot it does, after ten epochs. On MNIST two of the three seeds of enumeration end far above "
+          "`direct`, and the third ends where `direct` does.",
           "; ".join(f"{words}: " + _shown(paper.CONVERGENCE[dataset][50], ENDS)
                     for words, dataset in (("MNIST", "mnist"), ("Omniglot", "omniglot"))),
           (_ends("mnist", 50, lambda runs: runs.of("enumeration").median > max(runs.of("direct").values) + 3
                  and abs(min(runs.of("enumeration").values) - runs.of("direct").median) < 1, words="MNIST: "),
            _ends("omniglot", 50, lambda runs: runs.apart("direct", "enumeration") is True,
                  words="Omniglot (10 epochs): "))),
-    Claim("Direct ends below Gumbel-softmax", "slides 23, 24", "convergence", OPEN,
+    Claim("`direct` ends below Gumbel-softmax", "slides 23, 24", "convergence", OPEN,
           "On MNIST it does, also at the best validation epoch of Gumbel-softmax. But Gumbel-softmax has one seed for "
           "each k, and the other data sets were not run.",
           "; ".join(f"MNIST, k = {k}: " + _shown(paper.CONVERGENCE["mnist"][k], STRAIGHT) for k in (10, 50)),
           tuple(_ends("mnist", k, lambda runs: len(runs.of("Gumbel-softmax").values) == 1 and at_best_validation(
               runs.groups["Gumbel-softmax"], runs.epoch).median - max(runs.of("direct").values) > 3,
                       STRAIGHT, words=f"MNIST, k = {k}: ", epoch=300) for k in (10, 50))),
-    Claim("Enumeration takes twice the time of direct", "slide 24", "time-per-step", REFUTED,
+    Claim("Enumeration takes twice the time of `direct`", "slide 24", "time-per-step", REFUTED,
           "Here one decoder pass per batch covers all values of z, because the decoder's output does not depend on the "
           "image.", f"{paper.WALL_CLOCK:g} times", (_wall_clock,)),
-    Claim("Direct's gradient has less noise than Gumbel-softmax's", "slide 21", "noise-of-the-gradient", OTHER,
+    Claim("`direct`'s gradient has less noise than Gumbel-softmax's", "slide 21", "noise-of-the-gradient", OTHER,
           "Every value is at least eight times the slide's as a root mean square over the weights, and 1.5 times as a "
           "mean. Equal numbers for ε and τ are not equal settings.",
           f"{paper.NOISE['gumbel-softmax'][0] / paper.NOISE['direct'][0]:.0f} times less at ε = τ = 0.1", (_noise,)),
-    Claim("Direct is best at k = 20, 30, 40 and 50", "supplement, figure 1", "sizes-of-a-single-latent-variable", OTHER,
+    Claim("`direct` is best at k = 20, 30, 40 and 50", "supplement, figure 1",
+          "sizes-of-a-single-latent-variable", OTHER,
           "No method was run with the released settings at these sizes.", "curves only",
           (compared("latent-sizes", "mnist", {"direct, k = 20": "direct", "exact, k = 20": "enumeration",
                                               "gumbel-softmax, k = 20": "Gumbel-softmax"},
@@ -152,29 +153,29 @@ CLAIMS = (
     Claim("The coordinate-wise arg max is good enough", "slide 30", "what-the-coordinate-wise-arg-max-loses", OPEN,
           "At ε = 0.1 the biases of the coordinate-wise and the joint arg max differ by less than their sampling "
           "error.", "no number", (_coordinates,)),
-    Claim("With 15 binary variables, direct ends lowest", "slide 31", "fifteen-binary-variables", OPEN,
+    Claim("With 15 binary variables, `direct` ends lowest", "slide 31", "fifteen-binary-variables", OPEN,
           "It does, ahead of REBAR, RELAX and ARM, in this order. But each method has only one seed, so the order may "
           "be due to chance.", _shown(paper.BINARY, SLIDE_31),
           (compared("binary", "fashion-mnist", SLIDE_31, lambda runs: [
               value for name in ("direct", "REBAR", "RELAX", "ARM") for value in runs.of(name).values] == sorted(
                   runs.of(name).median for name in runs.groups), epoch=paper.EPOCHS),)),
-    Claim("With 15 binary variables, direct is lowest from the 40th epoch on", "slide 31", "fifteen-binary-variables",
-          OPEN, "Here ARM is lowest at that epoch, and direct only from the 150th epoch on. But direct, RELAX and "
+    Claim("With 15 binary variables, `direct` is lowest from the 40th epoch on", "slide 31", "fifteen-binary-variables",
+          OPEN, "Here ARM is lowest at that epoch, and `direct` only from the 150th epoch on. But `direct`, RELAX and "
           "REBAR have one seed each.", f"epoch {paper.CROSSING}: direct is lowest",
           (compared("binary", "fashion-mnist", SLIDE_31, lambda runs: _lowest(runs, "ARM") and 1 == max(
               len(runs.groups[name]) for name in ("direct", "RELAX", "REBAR")), epoch=paper.CROSSING),
            *(compared("binary", "fashion-mnist", SLIDE_31, lambda runs, is_direct=(epoch >= 150):
                       _lowest(runs, "direct") is is_direct, epoch=epoch, shown=False)
              for epoch in range(140, paper.EPOCHS + 1, 10)))),
-    Claim("Direct ends lowest with a fixed ε, the KL term and per-image scores", "slide 31, our settings",
+    Claim("`direct` ends lowest with a fixed ε, the KL term and per-image scores", "slide 31, our settings",
           "fifteen-binary-variables", PARTLY,
-          "Direct is below RELAX and ARM; REBAR's interval overlaps. The cause is direct's bias: `local-tilted`, "
+          "`direct` is below RELAX and ARM; REBAR's interval overlaps. The cause is `direct`'s bias: `local-tilted`, "
           "which has this bias, is below the unbiased `local-expectation`.", "–",
           (compared("binary", "fashion-mnist", SETTLED, lambda runs: runs.ahead("direct", "RELAX") is True
                     and runs.ahead("direct", "ARM") is True and runs.ahead("direct", "REBAR") is None),
            compared("binary", "fashion-mnist", {"local-tilted": "bias", "local-expectation": "neither"},
                     lambda runs: runs.ahead("bias", "neither") is True, shown=False))),
-    Claim("A step of direct stays cheap as n grows, and a step of joint Gumbel-softmax does not", "slide 32",
+    Claim("A step of `direct` stays cheap as n grows, and a step of joint Gumbel-softmax does not", "slide 32",
           "structured-encoders", CONFIRMED,
           "The factor is smaller here, because the sum over the 2ⁿ values of z is one matrix product.",
           "n = 15: " + ", ".join(f"{name} {1e3 * paper.STEP[label]:g} ms" for label, name in (
@@ -187,13 +188,13 @@ CLAIMS = (
                     column="test_log_likelihood"),
            compared("structured", "fashion-mnist", {"unstructured, no KL": "without", "pairwise, w >= 0": "with"},
                     lambda runs: runs.ahead("without", "with") is True, shown=False, column="test_log_likelihood"))),
-    Claim("With few labels, direct is more accurate than Gumbel-softmax", "slide 33", "a-few-labels", PARTLY,
+    Claim("With few labels, `direct` is more accurate than Gumbel-softmax", "slide 33", "a-few-labels", PARTLY,
           "With 50 labels it is. With 100, the difference is within the variation of the seeds. The training recipe "
           "is not the paper's.", _slide_33(0, ", %"),
           (_labels(50, False, ", %", column="accuracy", sign=100.0),
            _labels(100, None, ", %", column="accuracy", sign=100.0))),
-    Claim("With few labels, direct's bound is no worse", "slide 33", "a-few-labels", PARTLY,
-          "Direct's bound is better with both numbers of labels that were run, after five epochs instead of 400.",
+    Claim("With few labels, `direct`'s bound is no worse", "slide 33", "a-few-labels", PARTLY,
+          "`direct`'s bound is better with both numbers of labels that were run, after five epochs instead of 400.",
           _slide_33(1), (_labels(50, True), _labels(100, True))),
     Claim("Each binary variable switches one attribute of a face", "slides 2, 25", "faces", PARTLY,
           "With 50 labels every variable does, on drawn faces. Without labels, no run finds all three attributes.",

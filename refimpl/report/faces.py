@@ -91,7 +91,7 @@ def look(store: Store) -> Finding | None:
 
 
 def attributes(store: Store) -> str:
-    """Make the table of direct's results for attributes.md."""
+    """Make the table of `direct`'s results for attributes.md."""
     lines, records = [], []
     for labels in LABELS:
         label = f"direct, {labels} labels"
@@ -111,13 +111,13 @@ def attributes(store: Store) -> str:
     return (table(["labels", "all three right, after training on the labelled images alone",
                    "all three right, after training on all images", *ATTRIBUTES, "attributes with a variable of their "
                    "own", "epochs", "seeds"], lines)
-            + "\n\nThe percentages are shares of the test images, for direct: median over the seeds (lowest and "
+            + "\n\nThe percentages are shares of the test images, for `direct`: median over the seeds (lowest and "
             "highest in brackets). Without labels, each variable has the name of the attribute that fits it best, and "
             "guessing would be right in 50 % of the images for each attribute. " + commits_line(records))
 
 
 def unnamed(store: Store) -> str:
-    """Make the table that shows what the variables represent after training by direct without labels."""
+    """Make the table that shows what the variables represent after training by `direct` without labels."""
     records = store.select(SWITCH, "faces", ALONE)
     if not records:
         return NO_ROWS.format("faces")

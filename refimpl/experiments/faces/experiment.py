@@ -1,6 +1,6 @@
 """Train models of faces with one binary variable per attribute, as on slides 2 and 25, and run the switch test.
 
-Direct and three other estimators are compared with 0, 20, 50, 200 and 1,000 labels.  The table shows the accuracy of
+`direct` and three other estimators are compared with 0, 20, 50, 200 and 1,000 labels.  The table shows the accuracy of
 each attribute, the share of images in which all three attributes are right, and the bound.  The switch test changes one
 variable of a drawn or an encoded face (judge.py).
 """
@@ -87,8 +87,8 @@ def measure(runs: Runs, folder: Path, data_dir: str | None, report: Callable[[st
 
 
 def pictures(runs: Runs, folder: Path) -> dict[str, Figure]:
-    """Draw faces-samples.png and faces-switched.png for the model trained by direct with 50 labels, and
-    faces-unnamed.png for the model trained by direct without labels."""
+    """Draw faces-samples.png and faces-switched.png for the model trained by `direct` with 50 labels, and
+    faces-unnamed.png for the model trained by `direct` without labels."""
     made, test = {}, data.load("faces").test
     for cell in runs:
         if cell.label in (SHOWN, "direct, 0 labels") and cell.settings.seed == 0:
@@ -104,7 +104,7 @@ def draw(records: Sequence[Record], title: str) -> Figure:
     """Plot errors and the bound at the last epoch against the number of labels.
 
     The first panel shows the share of images in which at least one of the three attributes is wrong.  The second panel
-    shows, for direct only, the share in which each single attribute is wrong.  The third panel shows the bound.
+    shows, for `direct` only, the share in which each single attribute is wrong.  The third panel shows the bound.
     """
     figure, axes = plots.new_figure(3, width=5.0, height=4.0)
     series = [(0, name, "accuracy", "-", name) for name in ESTIMATORS]

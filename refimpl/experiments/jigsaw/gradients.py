@@ -5,7 +5,7 @@ All gradients point uphill.  Each function has those of the following arguments 
     theta       scores of the network
     puzzle      the objective f, and the matching y that undoes the shuffling (None without labels)
     rng         generator of the noise: one Gumbel variable is added to each theta_ij
-    eps, tau    the settings eps of direct and tau of gumbel_sinkhorn
+    eps, tau    the settings eps of `direct` and tau of gumbel_sinkhorn
     draws       see below
 
 The distribution of z* = argmax_z (theta + gamma) . z is not a Gibbs distribution and has no closed form, because the

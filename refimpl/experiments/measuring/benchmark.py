@@ -161,7 +161,7 @@ def run(batch: int = 100, steps: int = 30, rounds: int = 7,
 
 
 def epoch_seconds(k: int = 10, epochs: int = 3) -> list[float]:
-    """Return the seconds that each of the first epochs of direct takes on MNIST.
+    """Return the seconds that each of the first epochs of `direct` takes on MNIST.
 
     If training led to denormal numbers, later epochs would take longer.
     """

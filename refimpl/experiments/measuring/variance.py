@@ -1,8 +1,8 @@
-"""Measure the noise of the encoder's gradient against eps of direct and tau of Gumbel-softmax (slide 21).
+"""Measure the noise of the encoder's gradient against eps of `direct` and tau of Gumbel-softmax (slide 21).
 
     python -m refimpl measure variance [--run DIR]
 
-The gradient of one trained model on one batch of training images is computed many times with new noise.  For direct,
+The gradient of one trained model on one batch of training images is computed many times with new noise.  For `direct`,
 the noise is also computed exactly, from the joint distribution of the two arg maxes (coupling.py), so the sampled
 points must lie on the line of the exact values.
 
@@ -51,7 +51,7 @@ class Row(NamedTuple):
 
 
 def exact_deviation(model: VAE, x: np.ndarray, eps: float) -> float:
-    """Return the standard deviation of direct's gradient, computed without sampling.
+    """Return the standard deviation of `direct`'s gradient, computed without sampling.
 
     Let g_b be the sampled gradient of image b with respect to h, and C_b its covariance.  The noise of different images
     is independent.  The gradients of the encoder h = W2^T relu(W1^T x + b1) + b2 are linear in g_b:
@@ -103,7 +103,7 @@ def trained_model(run: Path | str | None, dataset: str, k: int, seed: int,
                   data_dir: str | None) -> tuple[VAE, data.Dataset, str]:
     """Return a model, its data set, and words for the title of the picture.
 
-    If `run` is a run's folder, the model is read from there.  Otherwise it is trained by direct for one epoch.
+    If `run` is a run's folder, the model is read from there.  Otherwise it is trained by `direct` for one epoch.
     """
     if run is not None:
         loaded, history = checkpoint.load(Path(run) / checkpoint.FILE, kind=VAERun)

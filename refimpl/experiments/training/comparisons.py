@@ -1,14 +1,14 @@
 """Define the runs, with their labels and settings, for the paper's comparisons and for further ones.
 
-    binary        slide 31: 15 binary variables; direct, the other estimators on the slide, and newer ones
+    binary        slide 31: 15 binary variables; `direct`, the other estimators on the slide, and newer ones
     joint         slides 29 and 30: the coordinate-wise arg max, the joint arg max, and the exact gradient, n = 8 and 12
     structured    slide 32: unstructured encoders, and encoders with pair scores that are non-negative or of any sign
     latent_sizes  supplement, figure 1: k = 20, 30, 40, 50
     convergence   slides 23 and 24: the bound against epochs and against wall-clock time, k = 10 and 50
-    plateau       why direct leaves the plateau: four encoder gradients, and two ways in which the decoder learns
+    plateau       why `direct` leaves the plateau: four encoder gradients, and two ways in which the decoder learns
     plateau_exits which half of the bias makes training leave the plateau, with and without the KL gradient, at two eps
     plateau_tests whether plateau_exits has the same result with other learning rates, sizes and weights of the KL term
-    tuning        direct, exact and Gumbel-softmax, each with several settings, from which the best can be chosen
+    tuning        `direct`, exact and Gumbel-softmax, each with several settings, from which the best can be chosen
 
 The runs of slide 33 are in semi_supervised.py, and those of the faces in experiments/faces/experiment.py.
 """
@@ -99,7 +99,7 @@ TILTS = ("tilted", "capped", "amplified", "noisy-exact", "direct")
 
 
 def plateau_exits(dataset: str, seed: int) -> list[Cell]:
-    """Return runs of exact, of both halves of the bias, of each half alone, of the noise alone, and of direct.
+    """Return runs of exact, of both halves of the bias, of each half alone, of the noise alone, and of `direct`.
 
     The decoder always learns from q, so the runs differ only in the encoder's gradient.
     """

@@ -1,6 +1,6 @@
 """Define the runs for slide 33, and show the accuracy and the bound of the mixture model.
 
-    semi-supervised   direct and Gumbel-softmax with each number of labels, and clustering by direct without labels
+    semi-supervised   `direct` and Gumbel-softmax with each number of labels, and clustering by `direct` without labels
     label-steps       the same numbers of labels, but always with 1,200 steps on the labelled images alone
     labelled-terms    100 labels with cross-entropy, with the released term, with direct loss minimisation, with all
                       settings of the authors, and with our settings, one of which is replaced by the authors'
@@ -33,7 +33,7 @@ def _cell(label: str, dataset: str, seed: int, **settings) -> Cell:
 
 
 def by_labels(dataset: str, seed: int) -> list[Cell]:
-    """Return runs of both estimators with each number of labels in the paper, and a run of direct without labels."""
+    """Return runs of both estimators with each number of labels in the paper, and a run of `direct` without labels."""
     made = [_cell(f"{name}, {labels} labels", dataset, seed, estimator=name, labels=labels)
             for labels in LABELS for name in ESTIMATORS]
     return [*made, _cell("direct, 0 labels", dataset, seed, labels=0)]
