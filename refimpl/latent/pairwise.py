@@ -24,6 +24,7 @@ from refimpl.latent.solvers.base import products
 from refimpl.nn.losses import categorical_kl, softplus_and_sigmoid
 
 PAIR_START = -3.0           # softplus(-3) = 0.05, so at the start the variables hardly influence each other
+ABSOLUTE_START = 0.05       # the same w
 
 
 class Pairwise(Family):
@@ -33,6 +34,7 @@ class Pairwise(Family):
 
     non_negative  whether w = softplus(v), where v is the encoder's output.  This makes w >= 0, as max-flow requires.
                   If it is False, w = v
+    absolute      whether w = |v| instead of softplus(v)
     pair_start    the initial value of v.  If it is 0 and the softplus is used, every w is 0.7 at the start.  Such pair
                   scores are so large that they set each variable to 1, whatever the image is
 
@@ -44,9 +46,12 @@ class Pairwise(Family):
     options = {
         "solver": Setting(str, "maxflow", "solver for the arg max with pair scores", choices=lambda: solvers.REGISTRY),
         "non_negative": Setting(bool, None, "make pair scores positive by a softplus (default: yes, but no for milp)"),
+        "absolute": Setting(bool, None, "make pair scores positive by an absolute value instead of a softplus "
+                                        "(default: no)"),
         "pair_start": Setting(float, None, "initial value of the pair scores, before the softplus if there is one "
                                            "(default: 0 without softplus, and -3, that is w = 0.05, with it; as "
-                                           "released: 0, that is w = 0.7 with it)", least=-30, most=30)}
+                                           "released: 0, that is w = 0.7 with it; 0.05 with the absolute value)",
+                              least=-30, most=30)}
 
     released = {"pair_start": 0.0}
 
@@ -63,26 +68,35 @@ class Pairwise(Family):
         if solver.non_negative and not chosen["non_negative"]:
             raise InputError(f"--solver {solver.name} needs pair scores that are not negative; leave out "
                              "--no-non-negative, or use --solver milp or enumeration")
+        if chosen["absolute"] and not chosen["non_negative"]:
+            raise InputError("--absolute makes pair scores positive, so it does not go together with "
+                             "--no-non-negative or --solver milp")
         if chosen["pair_start"] is None and chosen["non_negative"]:
-            chosen["pair_start"] = PAIR_START
+            chosen["pair_start"] = ABSOLUTE_START if chosen["absolute"] else PAIR_START
         return chosen
 
     @classmethod
-    def create(cls, n: int, k: int, *, solver: str, non_negative: bool, pair_start: float = 0.0) -> Pairwise:
-        return cls(n, solvers.get(solver), non_negative, pair_start)
+    def create(cls, n: int, k: int, *, solver: str, non_negative: bool, pair_start: float = 0.0,
+               absolute: bool = False) -> Pairwise:
+        return cls(n, solvers.get(solver), non_negative, pair_start, absolute)
 
     def label(self) -> str:
-        words = f"pairwise by {self.solver.name}" + ("" if self.non_negative else ", any sign")
-        default = PAIR_START if self.non_negative else 0.0
+        sign = ", absolute value" if self.absolute else "" if self.non_negative else ", any sign"
+        words = f"pairwise by {self.solver.name}{sign}"
+        default = ABSOLUTE_START if self.absolute else PAIR_START if self.non_negative else 0.0
         return words + (f", pairs start at {self.pair_start:g}" if self.pair_start != default else "")
 
-    def __init__(self, n: int, solver: Solver, non_negative: bool, pair_start: float = 0.0) -> None:
+    def __init__(self, n: int, solver: Solver, non_negative: bool, pair_start: float = 0.0,
+                 absolute: bool = False) -> None:
         if not 2 <= n <= solver.most:
             raise ValueError(f"n must be in 2 ... {solver.most} for {solver.name}, got {n}")
         if solver.non_negative and not non_negative:
             raise ValueError(f"{solver.name} needs non-negative pair scores")
+        if absolute and not non_negative:
+            raise ValueError("absolute needs non_negative=True")
         self.n, self.outputs = n, n + n * (n - 1) // 2
         self.solver, self.non_negative, self.pair_start = solver, non_negative, pair_start
+        self.absolute = absolute
 
     @property
     def start(self) -> np.ndarray:
@@ -91,13 +105,17 @@ class Pairwise(Family):
     def theta(self, out: np.ndarray) -> np.ndarray:
         if not self.non_negative:
             return out
-        return np.concatenate([out[:, :self.n], softplus_and_sigmoid(out[:, self.n:])[0]], axis=1)
+        return np.concatenate([out[:, :self.n], self._positive(out)[0]], axis=1)
 
     def back(self, out: np.ndarray, dtheta: np.ndarray) -> np.ndarray:
         if not self.non_negative:
             return dtheta
-        slope = softplus_and_sigmoid(out[:, self.n:])[1]                                # dw/dv
-        return np.concatenate([dtheta[:, :self.n], dtheta[:, self.n:] * slope], axis=1)
+        return np.concatenate([dtheta[:, :self.n], dtheta[:, self.n:] * self._positive(out)[1]], axis=1)
+
+    def _positive(self, out: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return w and dw/dv, where w >= 0."""
+        v = out[:, self.n:]
+        return (np.abs(v), np.sign(v)) if self.absolute else softplus_and_sigmoid(v)
 
     def perturb(self, theta: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         noisy = arguments.finite("theta", theta).copy()

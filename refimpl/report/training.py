@@ -14,8 +14,8 @@ BINARY = ("direct", "direct as released", "local-expectation", "disarm", "arm", 
           "relax as released", "imle", "local-tilted", "gumbel-softmax", "reinforce-loo", "reinmax", "direct, no KL")
 SIGNAL = ("rebar", "rebar, batch mean", "rebar as released", "relax", "relax, batch mean", "relax as released")
 STRUCTURED = ("unstructured", "unstructured, no KL", "pairwise, w >= 0", "pairwise, w >= 0, start -6",
-              "pairwise, w >= 0, start -1", "pairwise, w >= 0, start 0", "pairwise, any sign",
-              "pairwise, any sign, start 0.05")
+              "pairwise, w >= 0, start -1", "pairwise, w >= 0, start 0", "pairwise, w >= 0, absolute",
+              "pairwise, any sign", "pairwise, any sign, start 0.05")
 
 
 def convergence(store: Store) -> str:

@@ -65,6 +65,7 @@ from tests.cli.helpers import SMALL, assert_refused, snapshot
     (["--n", "5", "--k", "2", "--family", "pairwise", "--estimator", "rebar"], ["rebar", "direct"]),
     (["--n", "5", "--k", "2", "--family", "pairwise", "--solver", "maxflow", "--no-non-negative"],
      ["maxflow", "negative"]),
+    (["--n", "5", "--k", "2", "--family", "pairwise", "--solver", "milp", "--absolute"], ["--absolute", "milp"]),
     (["--n", "5", "--k", "2", "--family", "pairwise", "--kl-grad"], ["--kl-grad"]),
     (["--n", "17", "--k", "2", "--family", "pairwise", "--solver", "enumeration", "--estimator", "gumbel-softmax"],
      ["2^17 = 131,072"]),

@@ -61,6 +61,8 @@ LABELS: dict[str, dict[str, dict[str, object]]] = {
                                              **PAIRWISE),
         "pairwise, w >= 0, start -1": of("direct", solver="persistency", non_negative=True, pair_start=-1.0,
                                          **PAIRWISE),
+        "pairwise, w >= 0, absolute": of("direct", solver="persistency", non_negative=True, absolute=True,
+                                         pair_start=0.05, **PAIRWISE),
         "pairwise, w >= 0, start -6": of("direct", solver="persistency", non_negative=True, pair_start=-6.0,
                                          **PAIRWISE)},
     "latent-sizes": {f"{name}, k = {k}": of(name, k=k) for k in (20, 30, 40, 50)

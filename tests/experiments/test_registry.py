@@ -102,11 +102,11 @@ def test_experiment_passes_its_arguments_on(tmp_path, passed_arguments):
     registry.run("structured", 100_000, 100, tmp_path / "x", 64, ["mnist", "omniglot"], "/data", lines.append)
     assert loads == [("mnist", "/data"), ("omniglot", "/data")]
     ((all_cells, *rest),) = ran
-    assert rest == [100_000, tmp_path / "x", 64, "/data", lines.append] and len(all_cells) == 2 * 100 * 8
+    assert rest == [100_000, tmp_path / "x", 64, "/data", lines.append] and len(all_cells) == 2 * 100 * 9
     assert {(cell.settings.dataset, cell.settings.seed) for cell in all_cells} == {
         (dataset, seed) for dataset in ("mnist", "omniglot") for seed in range(100)}
     assert written == [tmp_path / "x" / name for name in ("structured", "structured.png", "more.png")]
-    assert lines == ["structured: 1600 runs of 100000 epochs; you can stop it at any time and continue with the same "
+    assert lines == ["structured: 1800 runs of 100000 epochs; you can stop it at any time and continue with the same "
                      "command"]
 
 

@@ -162,7 +162,7 @@ def test_values_that_are_not_finite_are_rejected(name, bad, rng):
 
 def test_invalid_sizes_are_rejected():
     for arguments in ((1, solvers.get("enumeration"), True), (21, solvers.get("enumeration"), True),
-                      (5, solvers.get("maxflow"), False)):
+                      (5, solvers.get("maxflow"), False), (5, solvers.get("enumeration"), False, 0.0, True)):
         with pytest.raises(ValueError):
             Pairwise(*arguments)
     for n, k, name in ((1, 1, "k"), (0, 2, "n")):
@@ -174,6 +174,13 @@ def test_invalid_sizes_are_rejected():
         assert Pairwise(most, solvers.get(name), True).outputs == most * (most + 1) // 2
         with pytest.raises(ValueError, match=rf"^n must be in 2 ... {most} for {name}"):
             Pairwise(most + 1, solvers.get(name), True)
+
+
+def test_non_negative_pair_scores_are_softplus_or_absolute_values():
+    out = np.array([[0.3, -0.7, -2.0], [0.1, 0.2, 1.5]])                    # u_1, u_2 and v
+    for absolute, w in ((False, np.log1p(np.exp(out[:, 2]))), (True, [2.0, 1.5])):
+        theta = Pairwise(2, solvers.get("maxflow"), True, absolute=absolute).theta(out)
+        np.testing.assert_allclose(theta, np.column_stack([out[:, :2], w]), rtol=1e-12)
 
 
 @each

@@ -328,9 +328,10 @@ def test_sampled_elbo_is_unbiased(several, rng):
 N = 4
 
 
-@pytest.fixture(params=["enumeration", "maxflow", "persistency"])
+@pytest.fixture(params=["enumeration", "maxflow", "persistency", "persistency, absolute value"])
 def structured(request, rng):
-    model = VAE(Pairwise(N, solvers.get(request.param), True), 7, PIXELS, np.float64)
+    solver, _, absolute = request.param.partition(", ")
+    model = VAE(Pairwise(N, solvers.get(solver), True, absolute=bool(absolute)), 7, PIXELS, np.float64)
     model.initialise(rng)
     model.parameters.values *= 3
     return model

@@ -38,8 +38,8 @@ def vae(settings, epochs: int) -> tuple[VAE, Adam]:
     """Return the model and its optimiser after so many epochs of `train`."""
     rng = np.random.default_rng(settings.seed)
     options = settings.family_options
-    family = (Pairwise(settings.n, solvers.get(options["solver"]), options["non_negative"], 0.0) if options
-              else Independent(settings.n, settings.k))
+    family = (Pairwise(settings.n, solvers.get(options["solver"]), options["non_negative"], 0.0,
+                       bool(options.get("absolute"))) if options else Independent(settings.n, settings.k))
     model = VAE(family, settings.hidden)
     model.initialise(rng)
     if options.get("pair_start") is not None:

@@ -32,6 +32,7 @@ TRAIN = {
     "decoder from z*": vae(estimator="exact", learn_from="z_star", n=2, k=3, **SMALL),
     "pairwise, another start": vae(n=4, k=2, family="pairwise", solver="persistency", pair_start=-1.0,
                                            **SMALL),
+    "pairwise, absolute value": vae(n=4, k=2, family="pairwise", solver="persistency", absolute=True, **SMALL),
     "pairwise": vae(eps=0.4, n=4, k=2, family="pairwise", solver="persistency", **SMALL),
     "pairwise, any sign": vae(n=4, k=2, family="pairwise", solver="enumeration", non_negative=False,
                                       **SMALL),

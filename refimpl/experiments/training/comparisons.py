@@ -59,7 +59,8 @@ def structured(dataset: str, seed: int) -> list[Cell]:
             pairwise("pairwise, any sign", solver="enumeration", non_negative=False),
             pairwise("pairwise, any sign, start 0.05", solver="enumeration", non_negative=False, pair_start=0.05),
             pairwise("pairwise, w >= 0, start -1", solver="persistency", pair_start=-1.0),
-            pairwise("pairwise, w >= 0, start -6", solver="persistency", pair_start=-6.0)]
+            pairwise("pairwise, w >= 0, start -6", solver="persistency", pair_start=-6.0),
+            pairwise("pairwise, w >= 0, absolute", solver="persistency", absolute=True)]
 
 
 def latent_sizes(dataset: str, seed: int) -> list[Cell]:
