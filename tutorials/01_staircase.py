@@ -35,7 +35,7 @@ M = len(noise)
 #
 # A photo shows a garment: a shirt, a coat or a dress. Two networks work together on it.
 #
-# - The *encoder* gives each of the three names $z$ a score $h(z)$, which says how much the photo looks like that
+# - The *encoder* gives each of the three names $z$ a score $h(z)$, which measures how much the photo looks like that
 #   garment. Then one name $z$ is chosen.
 # - The *decoder* receives only the chosen name. It paints a picture of such a garment, and compares the picture with
 #   the photo. The better the picture fits the photo, the higher the decoder's score $f(z)$. This score is the
@@ -53,7 +53,7 @@ M = len(noise)
 # The choice is random. A random number $\gamma(z)$, the *noise*, is added to each score $h(z)$, and the name with the
 # largest sum is chosen. We call this name the *winner*, and write $z^{\star}$ for it. The noise here is NumPy's Gumbel
 # noise, shifted so that its mean is 0. Chapter 3 explains what is special about Gumbel noise. Until then nearly any
-# noise would do.
+# other noise could be used instead.
 
 # %%
 z_star = (h + noise).argmax(axis=1)
@@ -112,16 +112,16 @@ print(f"intervals with a change: {jumps_of_one} for one draw, {jumps_of_ten} for
 # ## When you need this, and when you do not
 #
 # With three names there is no problem. We know $f$ for all three. If we also know the probability $q(z)$ of each name,
-# the mean is a sum, $\sum_z q(z) f(z)$, and a sum can be differentiated. This is called *enumeration*. Enumeration has
-# no noise. Where it is feasible, it is better than our method. In these chapters it provides the exact results with
-# which all others are compared.
+# the mean is a sum, $\sum_z q(z) f(z)$, and a sum can be differentiated. Computing this sum is called *enumeration*.
+# Enumeration has no noise. Where it is feasible, it is better than our method. In these chapters enumeration provides
+# the exact results with which all other results are compared.
 #
 # The sum cannot be computed when there are too many values. Here is such a case. Fifty photos and their fifty captions
 # lie on a table, and the captions are out of order. A value of $z$ is a *matching*: it assigns one caption to each
 # photo. There are $50! \approx 3 \cdot 10^{64}$ matchings. A sum over all matchings, in which each term is a product
 # over the pairs of one matching, is called a *permanent*. With every known exact method the work grows exponentially
-# with the number of photos, and probably no faster method exists (Valiant 1979). But the *best* matching can be found
-# quickly. SciPy provides the algorithm.
+# with the number of photos, and probably no exact method avoids this growth (Valiant 1979). But the *best* matching can
+# be found quickly. SciPy provides the algorithm.
 #
 # The next cell trains an encoder with 36 weights $W$ on this problem. Each training step uses two arg maxes and no sum.
 # The score of a matching is the sum of the scores of its fifty pairs. Here $f$ is the number of photos that get their
@@ -316,10 +316,10 @@ plt.show()
 #
 # **Can we exchange the derivative and the mean?** In other words, is the slope of the mean equal to the mean of the
 # slopes? If $\epsilon$ changes by $\delta$, each line changes by at most $\max |f| \cdot |\delta|$. So the maximum
-# changes by no more than that, even across a kink. Hence all difference quotients are bounded by $\max |f|$, for any
-# noise. In the same way, if each score changes by at most $\delta$, so does the maximum. For bounded quotients the
-# limit and the mean can be exchanged (dominated convergence), and the probability of a kink at any given point is zero.
-# Hence
+# changes by at most this amount, even across a kink. Hence all difference quotients are bounded by $\max |f|$, for any
+# noise. In the same way, if each score changes by at most $\delta$, the maximum also changes by at most $\delta$. For
+# bounded quotients the limit and the mean can be exchanged (dominated convergence), and the probability of a kink at
+# any given point is zero. Hence
 #
 # $$\frac{\partial G}{\partial \epsilon} = E_\gamma f(z(\epsilon)), \qquad \frac{\partial G}{\partial h} = E_\gamma \, \text{onehot}(z(\epsilon))$$
 #
@@ -392,9 +392,9 @@ print("largest difference from the observed shares, over all ten seeds:",
       np.abs(np.array(chosen) - observed).max().round(3))
 
 # %% [markdown]
-# What to see. The figure shows ten runs with ten seeds. The scores settle, and the score of *coat* ends near $-1$. The
-# program then chooses each name nearly as often as observed. The sum of the scores stays at zero, because every step
-# adds as much as it subtracts.
+# What to see. The figure shows ten runs with ten seeds. The scores settle, and the score of *coat* ends near $-1$.
+# After the training, the share of each name is close to its observed share. The sum of the scores stays at zero,
+# because every step adds as much as it subtracts.
 #
 # The training worked because its loss contains a mean maximum. But we want to increase $E f(z^{\star})$, which is the
 # *slope* of a mean maximum, namely $\partial G / \partial \epsilon$ at $\epsilon = 0$. So the gradient of

@@ -69,10 +69,9 @@ print(f"the winner changes in {100 * changed:.1f} of 100 draws")
 #   $(f_1 - f_0)\, \rho$.
 #
 # The two results are the same. (Here $f_1 - f_0$ is negative. So when $\epsilon f$ is added, the wall moves to the
-# right, and the winner changes from coat to shirt.) The first result is the slope that we want. The second one is
-# something that a program can count: the program takes a second arg max, in which a small multiple of $f$ is added to
-# the scores, and counts how often this arg max differs from the first one. The rest of this chapter does the same for
-# many values.
+# right, and the winner changes from coat to shirt.) The first result is the slope that we want. The second result can
+# be estimated by counting: a program computes a second arg max, in which a small multiple of $f$ is added to the
+# scores, and counts how often it differs from the first one. The rest of this chapter does the same for many values.
 #
 # For Gumbel noise the coat wins with probability $\sigma(h_1 - h_0)$, where $\sigma$ is the sigmoid function. Then
 # $\rho = q_0 q_1$, the product of the two probabilities. (Chapter 3 proves both statements.) The next cell compares the
@@ -131,8 +130,8 @@ print(f"the winner changes in {share[1.0]:.1%} of all draws at eps = 1, in {shar
 #
 # $$\rho_{ij} = \int F'(t - h_i)\, F'(t - h_j) \prod_{z \ne i, j} F(t - h_z) \, dt$$
 #
-# This is the density of the noise along the wall between $i$ and $j$: the share of the draws that the wall sweeps over,
-# per unit of increase in $h_j$. The density $\rho_{ij}$ stays the same when $i$ and $j$ are exchanged. The next cell
+# Here $\rho_{ij}$ is the density of the noise along the wall between $i$ and $j$: the share of the draws that the wall
+# sweeps over, per unit of increase in $h_j$. This density stays the same when $i$ and $j$ are exchanged. The next cell
 # computes the integral numerically, by *quadrature* (`tutorials/quadrature.py`). For Gumbel noise the result is
 # $q_i q_j$, as chapter 3 proves.
 
@@ -146,14 +145,15 @@ for i, j in ((0, 1), (0, 2), (1, 2)):
 # ## One wall, two sides
 #
 # Raise $h_j$ by a small amount. The region of $j$ grows, and every wall of $j$ moves into the region of a neighbour.
-# Per unit of increase in $h_j$, the region of $j$ takes the share $\rho_{ij}$ of the draws from the neighbour $i$:
+# Per unit of increase in $h_j$, the region of $j$ gains the share $\rho_{ij}$ of the draws from the neighbour $i$:
 #
 # $$\frac{\partial q_i}{\partial h_j} = -\rho_{ij} \quad (i \ne j), \qquad \frac{\partial q_j}{\partial h_j} = \sum_{i \ne j} \rho_{ij}$$
 #
-# The wall between $i$ and $j$ is *one* wall. When $h_j$ rises, $j$ takes from $i$ the same share that $i$ takes from
-# $j$ when $h_i$ rises. So $\partial q_i / \partial h_j = \partial q_j / \partial h_i$. By Danskin's theorem (chapter
-# 1), $q = \partial G / \partial h$. So these two derivatives of $q$ are second derivatives of $G$ with respect to $h_i$
-# and $h_j$, taken in different orders. By Schwarz's theorem the two are equal, and here you can see why.
+# The wall between $i$ and $j$ is *one* wall. The share $\rho_{ij}$ is the same in both directions: $j$ gains it from
+# $i$ when $h_j$ rises, and $i$ gains it from $j$ when $h_i$ rises. So
+# $\partial q_i / \partial h_j = \partial q_j / \partial h_i$. By Danskin's theorem (chapter 1),
+# $q = \partial G / \partial h$. So these two derivatives of $q$ are second derivatives of $G$ with respect to $h_i$ and
+# $h_j$, taken in different orders. By Schwarz's theorem the two are equal, and the wall explains why.
 
 # %%
 J = jacobian(gumbel_law, h)                                     # by difference quotients of the probabilities
@@ -171,11 +171,11 @@ assert np.allclose(J, np.diag(rho.sum(axis=1)) - rho, rtol=0, atol=1e-8)
 #   continuous);
 # - (b) $f(z)$ does not depend on $w$ (otherwise the left side of the equation below has one more term,
 #   $E \nabla_w f(z^{\star})$);
-# - (c) the distribution of the noise $\gamma$ depends neither on $w$ nor on $\epsilon$ (so only the walls move, and the
+# - (c) the distribution of the noise $\gamma$ depends neither on $w$ nor on $\epsilon$ (so the walls move, but the
 #   cloud does not);
-# - (d) the $\gamma(z)$ are independent, and each has a bounded density, as Gumbel, Gaussian and uniform noise have (so
-#   the noise has a density along each wall). If several values share noise, as matchings do in chapter 1, see [appendix
-#   D](appendix_d_unary_noise.ipynb).
+# - (d) the $\gamma(z)$ are independent, and each has a bounded density (so the noise has a density along each wall).
+#   Gumbel, Gaussian and uniform noise have bounded densities. If several values share noise, as matchings do in chapter
+#   1, see [appendix D](appendix_d_unary_noise.ipynb).
 #
 # Then
 #
@@ -210,12 +210,12 @@ assert np.allclose(J, np.diag(rho.sum(axis=1)) - rho, rtol=0, atol=1e-8)
 # ([Appendix A](appendix_a_walls_and_noise.ipynb) shows that $J$ exists and is continuous if the density is bounded. The
 # appendix also contains the paper's own proof.)
 #
-# The proof does not need Gumbel noise. Nor does it need *the same* noise in both arg maxes, because the mean of a
-# difference does not depend on whether its two terms use the same draws. (The variance of the difference does.) With
-# Gumbel noise $\rho_{ij} = q_i q_j$, and the sum in the proof becomes $q_j (f_j - \sum_i q_i f_i)$. We write $E_q f$
-# for $\sum_i q_i f_i$. So **with Gumbel noise the gradient with respect to the scores is $q (f - E_q f)$**: the score
-# of a name is pushed up if its $f$ is above the average, in proportion to how often the name wins. With other noise
-# only the values of $\rho_{ij}$ are different.
+# The proof is not restricted to Gumbel noise. It also holds if the second arg max uses *fresh* noise, because the mean
+# of a difference does not depend on whether its two terms use the same draws. (The variance of the difference does.)
+# With Gumbel noise $\rho_{ij} = q_i q_j$, and the sum in the proof becomes $q_j (f_j - \sum_i q_i f_i)$. We write
+# $E_q f$ for $\sum_i q_i f_i$. So **with Gumbel noise the gradient with respect to the scores is $q (f - E_q f)$**: the
+# score of a name is pushed up if its $f$ is above the average, in proportion to how often the name wins. With other
+# noise only the values of $\rho_{ij}$ are different.
 #
 # **Where $h$ has a kink.** Take two values of $z$, with $h_w = (0, |w|)$ and $f = (0, 1)$. With Gumbel noise
 # $E f(z^{\star}) = \sigma(|w|)$. At $w = 0$ its slope is $\rho = 1/4$ to the right and $-1/4$ to the left, so the
@@ -294,7 +294,7 @@ print(f"at eps = 0.02 {np.mean(several[0] == 0):.1%} of the shirt's components a
 # With *fresh* noise for the second arg max, the two winners are independent, and the probability that they differ does
 # not tend to 0 with $\epsilon$. Then
 # $\text{Var}\, g_i = (q_i (1 - q_i) + q_\epsilon(i) (1 - q_\epsilon(i))) / \epsilon^2$, which is about
-# $2 q_i (1 - q_i) / \epsilon^2$. So sharing the noise saves a whole factor of $1/\epsilon$.
+# $2 q_i (1 - q_i) / \epsilon^2$. So sharing the noise reduces the variance by a factor proportional to $\epsilon$.
 
 # %%
 C = q * (np.abs(f[None, :] - f[:, None]) @ q)
@@ -312,9 +312,9 @@ for eps in (0.1, 0.01):
 #
 # Why must the noise have a density? An *atom* is a single number that the noise takes with positive probability. Let
 # two values have equal scores $h = (0, 0)$. The noise of each value is $+1$ or $-1$, decided by a fair coin. Let
-# $f = (0, 2)$. With probability 1/2 the two coins agree, and the values tie exactly (a tie goes to the lower index). So
-# **half of the draws lie exactly on the wall**. Any $\epsilon > 0$, however small, changes the winner of all these
-# draws to value 1.
+# $f = (0, 2)$. With probability 1/2 the two coins agree, and the values tie exactly. So **half of the draws lie exactly
+# on the wall**. There value 0 wins, because its index is lower. Any $\epsilon > 0$, however small, changes the winner
+# of all these draws to value 1.
 #
 # **Guess first.** Take the probability that value 1 wins at $\epsilon$, subtract the probability that it wins at
 # $\epsilon = 0$, and divide by $\epsilon$. What happens to this quotient as $\epsilon$ falls?
@@ -332,7 +332,7 @@ plt.show()
 # What to see. Left: as a function of the score of value 1, $E f$ is a staircase with jumps at 0 and at $\pm 2$.
 # Elsewhere its slope is 0. Right: the quotient at $h = (0, 0)$ is $1/(2\epsilon)$, which does not converge. A moving
 # wall meets no draw for a while, and then meets a quarter or a half of all draws at once. The density is needed only
-# near a wall. For example, with the same coins and $h = (0, 1)$ there is no noise at the wall, and both sides of the
+# near a wall. For example, with the same coins and $h = (0, 1)$ no draw lies near the wall, and both sides of the
 # theorem are 0.
 #
 # ## Train with the estimator: a first attempt that fails
@@ -388,11 +388,11 @@ for name, (_, w) in runs.items():
 
 # %% [markdown]
 # What to see. Each panel shows ten runs. With fresh noise the curves jump up and down, and many runs end on the wrong
-# side. With shared noise most runs climb towards $f = 1$, but a few unlucky steps still carry some runs to the other
+# side. With shared noise most runs climb towards $f = 1$, but a few unlucky steps still move some runs to the other
 # side. Chapter 4 chooses $\epsilon$ better and repeats the experiment.
 #
-# The exact gradient has no noise at all. The estimator of this chapter, called the *direct* gradient, also needs $f$ of
-# all values here. So with three values, use the exact gradient instead.
+# The exact gradient has no noise at all. Here the estimator of this chapter, called the *direct* gradient, needs $f$ of
+# all values, just as the exact gradient does. So with three values, use the exact gradient instead.
 #
 # The package has the same functions:
 
@@ -445,7 +445,7 @@ assert np.allclose(danskin.d2G_dh_deps(h, f, 0), danskin.d2G_deps_dh(h, f, 0), r
 #
 # The difference of two uniform variables has the triangular density $1 - |t|$ on $[-1, 1]$, which is bounded and
 # continuous. So the theorem holds for every $h_1$, with $\rho = \max(0, 1 - |h_1|)$. At $h_1 = 1.5$ value 1 always
-# wins. No noise reaches the wall, and the gradient is 0.
+# wins. No draw lies near the wall, and the gradient is 0.
 #
 # ```python
 # uniform = np.random.default_rng(5).random((M, 2))
