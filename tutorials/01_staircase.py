@@ -114,7 +114,7 @@ print(f"intervals with a change: {jumps_of_one} for one draw, {jumps_of_ten} for
 # With three names there is no problem. We know $f$ for all three. If we also know the probability $q(z)$ of each name,
 # the mean is a sum, $\sum_z q(z) f(z)$, and a sum can be differentiated. Computing this sum is called *enumeration*.
 # Enumeration has no noise. Where it is feasible, it is better than our method. In these chapters enumeration provides
-# the exact results with which all other results are compared.
+# the exact results with which all others are compared.
 #
 # The sum cannot be computed when there are too many values. Here is such a case. Fifty photos and their fifty captions
 # lie on a table, and the captions are out of order. A value of $z$ is a *matching*: it assigns one caption to each
@@ -393,8 +393,8 @@ print("largest difference from the observed shares, over all ten seeds:",
 
 # %% [markdown]
 # What to see. The figure shows ten runs with ten seeds. The scores settle, and the score of *coat* ends near $-1$.
-# After the training, the share of each name is close to its observed share. The sum of the scores stays at zero,
-# because every step adds as much as it subtracts.
+# After training, the share of each name is close to the observed share. The sum of the scores stays at zero, because
+# every step adds as much as it subtracts.
 #
 # The training worked because its loss contains a mean maximum. But we want to increase $E f(z^{\star})$, which is the
 # *slope* of a mean maximum, namely $\partial G / \partial \epsilon$ at $\epsilon = 0$. So the gradient of

@@ -392,7 +392,7 @@ for name, (_, w) in runs.items():
 # side. Chapter 4 chooses $\epsilon$ better and repeats the experiment.
 #
 # The exact gradient has no noise at all. Here the estimator of this chapter, called the *direct* gradient, needs $f$ of
-# all values, just as the exact gradient does. So with three values, use the exact gradient instead.
+# all values, as the exact gradient does. So with three values, use the exact gradient instead.
 #
 # The package has the same functions:
 
