@@ -1,11 +1,11 @@
 # %% [markdown]
 # # 3. Gumbel noise: every probability and every mean in closed form
 #
-# **You will** find the distribution (the *law*) of the arg max under Gumbel noise in three ways. From it you will get
-# closed forms for the mean maximum $G$ and for the density along every wall of chapter 2. **You will learn** why Gumbel
-# noise gives exactly a softmax (Theorem 2 of the paper), what alarm clocks have to do with the softmax, and why the
-# noise is given mean zero. **You need** [chapter 2](02_theorem_1.ipynb). The chapter runs in about ten seconds. Its
-# symbols are listed at the end.
+# **You will** find the distribution (the *law*) of the arg max under Gumbel noise in three ways. From this distribution
+# you will derive closed forms for the mean maximum $G$ and for the density along every wall of chapter 2. **You will
+# learn** why Gumbel noise gives exactly a softmax (Theorem 2 of the paper), what alarm clocks have to do with the
+# softmax, and why the noise is given mean zero. **You need** [chapter 2](02_theorem_1.ipynb). The chapter runs in about
+# ten seconds. Its symbols are listed at the end.
 
 # %%
 import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
@@ -35,8 +35,8 @@ print("softmax of h:", dict(zip(names, q.round(4).tolist())))
 #
 # To draw such a variable, take $U$ uniform on $[0, 1]$ and solve $U = F(\gamma)$ for $\gamma$:
 # $\gamma = -\log(-\log U) - c$. Here $c$ is Euler's constant. The shift by $c$ makes the mean zero, as the next cell
-# confirms by sampling. (The slides print $e^{-e^{-t+c}}$. A variable with this distribution function has the mean
-# $2c$.)
+# confirms by sampling. (On the slides the formula is $e^{-e^{-t+c}}$. A variable with this distribution function has
+# the mean $2c$.)
 #
 # **Guess first.** Which is more common, a value above 3 or a value below $-3$?
 
@@ -75,7 +75,7 @@ print(f"above 3: {np.mean(flat > 3):.2%} (exactly {1 - F(3):.2%});  below -3: {n
 # where $q$ is the softmax of the scores.
 #
 # So you can draw from a softmax without computing the softmax: no score is exponentiated, and nothing is divided by a
-# sum. The next cell shows this first draw by draw, which is easier to read, and then for all draws at once:
+# sum. The next cell draws in this way, first in a loop, which is easier to read, and then with arrays:
 
 # %%
 def draw_one(h, rng):
@@ -140,7 +140,7 @@ print("mean height at which each name wins:", np.round(heights, 6))
 # $$e^{h(z)} \cdot e^{-(t+c)} e^{-S e^{-(t+c)}}$$
 #
 # Only the first factor depends on $z$. The rest has the antiderivative $e^{-S e^{-(t+c)}} / S$, so its integral is
-# $1/S$. Together this gives $e^{h(z)}/S = q(z)$. The next cell checks each line on the grid:
+# $1/S$. So the whole integral is $e^{h(z)}/S = q(z)$. The next cell checks each line on the grid:
 
 # %%
 S = np.exp(h).sum()
@@ -187,8 +187,8 @@ for z in range(3):
 # %% [markdown]
 # What to see. Left: the picture shows eight draws. In each draw the three clocks ring once, and the dot marks the first
 # ring. Right: the histograms show the time of the first ring, with one panel for each winner. All three histograms
-# follow the same black curve, whose mean is $1/S$, about 0.26. In chapter 4 the same clocks run a second race, which
-# gives the probability that two arg maxes agree.
+# follow the same black curve, whose mean is $1/S$, about 0.26. In chapter 4 a second race of the same clocks is used to
+# compute the probability that two arg maxes agree.
 #
 # ## The walls of chapter 2 in closed form
 #
@@ -236,7 +236,7 @@ print("q_i q_j            ", np.array([q[i] * q[j] for i in range(3) for j in ra
 #
 # There is no additive constant, because the noise has mean zero. (A constant added to the noise of every value would
 # change no arg max, but it would raise the maximum.) The right side, called *logsumexp*, is an analytic function of $h$
-# and $\epsilon$, so it has no kinks. The black curve of the mean maximum in chapter 1 approximates it.
+# and $\epsilon$, so it has no kinks. The black curve of the mean maximum in chapter 1 approximates this function.
 
 # %%
 def G(scores, eps):
@@ -263,9 +263,10 @@ for eps in (-1.0, 0.0, 0.5):
 # density along the wall between the two values. At $\epsilon = 0$ it is $-q_i q_j$ for the values $i$ and $j$.
 #
 # Multiply the first formula by $f(z)$ and sum over $z$. The result is $\partial E_{q_\epsilon} f / \partial h(z')$. Now
-# multiply it by $f(z')$ instead and sum over $z'$. The result is $\partial q_\epsilon(z) / \partial \epsilon$. The
-# table of all $\partial q_\epsilon(z) / \partial h(z')$ is symmetric, so both results are the same,
-# $q_\epsilon (f - E_{q_\epsilon} f)$, at every $\epsilon$. At $\epsilon = 0$ this is Theorem 1: $q (f - E_q f)$.
+# multiply the first formula by $f(z')$ instead and sum over $z'$. The result is
+# $\partial q_\epsilon(z) / \partial \epsilon$. The table of all $\partial q_\epsilon(z) / \partial h(z')$ is symmetric,
+# so both results are the same, $q_\epsilon (f - E_{q_\epsilon} f)$, at every $\epsilon$. At $\epsilon = 0$ this is
+# Theorem 1: $q (f - E_q f)$.
 
 # %%
 eps, d = 0.4, 1e-4

@@ -77,9 +77,9 @@ plt.show()
 #
 # The objective $T$ hardly punishes a $q$ that is spread over several values. To see this, halve the probability of the
 # best value, and distribute the other half over the remaining values in proportion to their probabilities. In
-# $E_q e^{\epsilon f}$ the term of the best value is halved, and all other terms grow. So the sum is at least half of
-# what it was, and $T$ falls by at most $(\log 2) / \epsilon$ nats, however bad the other values are. In contrast,
-# $E_q f$ can fall by any amount.
+# $E_q e^{\epsilon f}$ the term of the best value is halved, and all other terms grow. So $E_q e^{\epsilon f}$ is at
+# least half of what it was, and $T$ falls by at most $(\log 2) / \epsilon$ nats, however bad the other values are. In
+# contrast, $E_q f$ can fall by any amount.
 #
 # ## The bias and its order
 #
@@ -120,9 +120,9 @@ print(f"problem with five values: the bias is longer than the gradient for eps f
 # %% [markdown]
 # What to see. Left: on these logarithmic axes the slopes at the left end are 1 and 2, so the two biases fall by factors
 # of 10 and 100. At the right end the estimates tend to 0, so both biases become as long as the gradient. Right: between
-# the two ends the bias need not rise steadily with $\epsilon$. In this problem with five values it is *longer* than the
-# gradient over a range of $\epsilon$. There the estimate 0 would be closer to the true gradient than the mean of the
-# direct estimate.
+# the two ends the bias need not rise steadily with $\epsilon$. In this problem with five values the bias is *longer*
+# than the gradient over a range of $\epsilon$. There the estimate 0 would be closer to the true gradient than the mean
+# of the direct estimate.
 #
 # ## Deriving the variance
 #
@@ -289,11 +289,11 @@ print("\n".join(choosing_eps.lines(found, 1_000)))
 # optimum. The choice `1/R always` is close to it too (median 1.07, worst 1.93). The rule is useful where $q$ is
 # concentrated: its worst result is 7, and the worst result of `1/R always` is 417. With a fixed $\epsilon = 0.1$ the
 # median error is several times the least error, because this choice does not take the scale of $f$ into account. On
-# most concentrated problems a thousand draws are too few to choose $\epsilon$, and the rule says so. On all of these
+# most concentrated problems a thousand draws are too few to choose $\epsilon$, and the rule warns. On all of these
 # problems the error of the rule is at most 1.06 times the error of the estimate 0.
 #
 # With two values the worst numbers are huge. The reason is that the bias is then a single number. Where $h$ and $f$
-# prefer different values, this number crosses zero at one accidental $\epsilon$, which nobody can find without knowing
+# prefer different values, this number crosses zero at one particular $\epsilon$, which nobody can find without knowing
 # the true gradient. In the row "over best up to 1/R", the error of the rule is therefore divided by the error of the
 # best $\epsilon$ up to `1/R`, or by the error of the estimate 0 if that is smaller. All numbers in this row are below
 # 4.
@@ -401,10 +401,10 @@ plt.show()
 # $E f - w^2/20$ (black line). So in the rule above, $M$ is the number of draws over which training averages: the number
 # of images in a batch, times the number of steps during which the weights hardly change.
 #
-# **Where $q$ is concentrated**, the winner changes in few draws: in a share of at most
-# $1.72\, \epsilon\, |\text{gradient}|_1$ of them, for $\epsilon$ up to $1/\text{range}$. Suppose that the gradient is a
-# thousandth of the range of $f$. Then at most two draws in a thousand give a nonzero estimate. REINFORCE draws the
-# improbable values just as rarely. If you can enumerate, do so.
+# **Where $q$ is concentrated**, the winner changes in few draws. For $\epsilon$ up to $1/\text{range}$ the share of
+# these draws is at most $1.72\, \epsilon\, |\text{gradient}|_1$. Suppose that the gradient is a thousandth of the range
+# of $f$. Then at most two draws in a thousand give a nonzero estimate. REINFORCE draws the improbable values just as
+# rarely. If you can enumerate, do so.
 #
 # **The thousand training runs of chapter 2.** At $\epsilon = 0.1$, with one draw per step, 6.6 % of them ended on the
 # wrong side. The next cell repeats them with three other methods.
@@ -432,7 +432,7 @@ plt.show()
 
 # %% [markdown]
 # What to see. At $\epsilon = 0.3$ and at $\epsilon = 1$ hardly any run ends on the wrong side. At $\epsilon = 1$ the
-# bias makes the climb slower. REINFORCE with a baseline does as well as the direct gradient.
+# bias makes the mean of $f$ rise more slowly. REINFORCE with a baseline does as well as the direct gradient.
 #
 # | your problem | what to use |
 # | --- | --- |

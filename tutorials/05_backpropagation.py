@@ -284,10 +284,10 @@ for words, rates in (("plain steps", (0.02, 0.1, 0.5)), ("Adam", (0.001, 0.01, 0
     assert words == "Adam" or late[2] > late[1] + 5
 
 # %% [markdown]
-# The numbers tell how far the loss is above the best possible one, in nats. If the rate is too small, both methods are
-# still far from the best loss. If the rate is too large, plain gradient steps become unstable. Adam is less sensitive:
-# without the noise of batches, even the rate 0.1, ten times the rate used above, does no harm. (With batches it costs
-# some nats.)
+# Each number is the difference between the loss and the best possible loss, in nats. If the rate is too small, both
+# methods are still far from the best loss. If the rate is too large, plain gradient steps become unstable. Adam is less
+# sensitive: without the noise of batches, even the rate 0.1, ten times the rate used above, does no harm. (With batches
+# this rate costs some nats.)
 #
 # In the next figure each column is a digit. The upper row is what the network has learnt. The lower row is the best
 # possible result, the mean image of that digit.

@@ -4,7 +4,7 @@
 # **You will** put an encoder, an arg max and a decoder together, and check the whole chain by difference quotients. You
 # will train by enumeration, by direct optimisation and by Gumbel-softmax, and measure all three exactly.
 # **You will learn** what a plateau is, why training with the exact gradient can stay on one, which part of `direct`'s
-# bias leads away from it, what the second arg max is good for, what the gap says about an encoder, and what the
+# bias leads away from it, what the second arg max is good for, what the gap reveals about an encoder, and what the
 # published comparison compared. **You need** chapters [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb),
 # [4](04_finite_epsilon.ipynb) and [5](05_backpropagation.ipynb). The chapter runs in about ten seconds. It reads tables
 # of runs from `rows/` and loads six trained runs. `python -m refimpl make tutorial-runs --write eps-0.1-kl eps-1-no-kl
@@ -84,9 +84,8 @@ for image in range(5):                                      # a check: one decod
 #
 # The functions `enumeration` and `direct` compute the first two gradients. Each returns two tables with a row for each
 # image. The first table is the gradient of $E_q f$ with respect to the encoder's scores, or an estimate of this
-# gradient. The second table says how much weight each value has in the decoder's loss. The noise is drawn as in
-# chapter 3: minus the logarithm of an exponential variable is a Gumbel variable. Its mean, Euler's constant, is
-# subtracted.
+# gradient. The second table contains the weight of each value in the decoder's loss. The noise is drawn as in chapter
+# 3: minus the logarithm of an exponential variable is a Gumbel variable. Its mean, Euler's constant, is subtracted.
 
 # %%
 def enumeration(h, f, rng):
@@ -130,7 +129,7 @@ assert (gumbel_noise(5, np.random.default_rng(0)) == gumbel.sample(5, np.random.
 # - Enumeration must give the gradient of the ELBO.
 # - The mean of the direct gradient, $(q_\epsilon - q)/\epsilon$, must give the gradient of $T - \text{KL}$ with respect
 #   to the encoder's weights. Here $T = \frac{1}{\epsilon} \log E_q e^{\epsilon f}$ is the tilted objective of
-#   chapter 4. The decoder must learn from each value with the share $q_\epsilon$.
+#   chapter 4. In the decoder's loss each value must have the weight $q_\epsilon$.
 # - The average of 100 direct gradients, each with its own backward pass, must agree with the exact mean up to noise. At
 #   $\epsilon = 1$ the bias is large: the average must *not* be the gradient of the ELBO.
 
@@ -224,7 +223,7 @@ plt.show()
 
 # %% [markdown]
 # What to see. Enumeration is drawn in black, because its gradient is the *true* one, which the other two approximate.
-# Here only `direct` gets below 202 nats. But enumeration and direct differ in more than the mean of the encoder's
+# Here only `direct` gets below 202 nats. But enumeration and `direct` differ in more than the mean of the encoder's
 # gradient: the decoder of enumeration learns from all values, weighted by $q$, and the decoder of `direct` from the
 # single value $z^{\star}$. And one seed with 10,000 images proves nothing, so we now look at more runs.
 #
@@ -253,9 +252,9 @@ plt.show()
 # for four and five values. Each plateau ends when more values come into use. (The lines are $-\log p(x)$ of a fit to
 # 4,000 images, and the curves are $-\text{ELBO}$. With 20,000 images the lines fall by about one nat. For enumeration
 # $-\text{ELBO}$ is about one nat above $-\log p(x)$.) In the first figure the plateau is near 202, because that figure
-# uses fewer test images. Exercise 1 computes the 202.
+# uses fewer test images. Exercise 1 computes this number.
 #
-# ## What the gap says about the methods
+# ## What the gap reveals about the methods
 #
 # With ten values nothing has to be estimated: $p(x) = \frac{1}{k} \sum_z p(x \mid z)$ is a single sum. The gap between
 # $\log p(x)$ and the ELBO is $\text{KL}(q \| p(z \mid x))$. This divergence measures how far the encoder is from the
@@ -289,20 +288,20 @@ for name, words in (("eps-0.1-kl", "KL on, eps = 0.1"), ("eps-1-no-kl", "KL off,
 # %% [markdown]
 # What to see. The posterior is nearly one-hot, because for most images the scores of the ten pictures differ by dozens
 # of nats. Both encoders are more spread out than the posterior. The best $q$ for $E f - \text{KL}$ is the posterior
-# itself. But `direct` maximises $T - \text{KL}$, in which a lag in $f$ counts less, so the $q$ that is best for
-# `direct` is more spread out. For example, a value 10 nats behind keeps a probability of 0.0018 at $\epsilon = 0.1$
-# instead of 0.00005. Without the KL term nothing spreads $q$ out, so $q$ can be more concentrated. But this explains
-# little: 0.29 of the 0.33 nats between the two gaps come from the images for which $q$ and the posterior have different
-# most likely values. We did not test why there are fewer such images without the KL term. In a model whose posterior is
-# spread over many values, leaving the KL term out would cost something. (The two runs differ in the KL gradient and in
-# $\epsilon$, and each is one seed.)
+# itself. But `direct` maximises $T - \text{KL}$, in which a low $f$ is punished less, so the $q$ that is best for
+# `direct` is more spread out. For example, a value whose $f$ is 10 nats below the best has a probability of 0.0018 at
+# $\epsilon = 0.1$ instead of 0.00005. Without the KL term nothing spreads $q$ out, so $q$ can be more concentrated. But
+# this explains little: 0.29 of the 0.33 nats between the two gaps come from the images for which $q$ and the posterior
+# have different most likely values. We did not test why there are fewer such images without the KL term. In a model
+# whose posterior is spread over many values, leaving the KL term out would cost something. (The two runs differ in the
+# KL gradient and in $\epsilon$, and there is one seed of each.)
 #
 # ## Why does q concentrate on one value?
 #
-# The KL term acts against such a concentration: it has its least value, 0, if all values have the same probability. The
-# next cell compares the two gradients in the first forty steps of enumeration, on 1,000 images. The *leader* is the
-# value with the largest mean of $q$. The *pull* of a term on a score is the derivative of this term with respect to
-# that score.
+# The KL term acts against the concentration of $q$, since this term has its least value, 0, if all values have the same
+# probability. The next cell compares the two gradients in the first forty steps of enumeration, on 1,000 images. The
+# *leader* is the value with the largest mean of $q$. The *pull* of a term on a score is the derivative of this term
+# with respect to that score.
 
 # %%
 watched, rng = Model(seed=0), np.random.default_rng(1)
@@ -328,16 +327,16 @@ assert q[:, leader].mean() > 0.99 and ahead.mean() > 20
 # more often. Soon it is ahead by dozens of nats. On the score $h_j$ of the leader the pull of $E f$ is
 # $q_j \sum_i q_i (f_j - f_i)$, and the KL term pulls in the opposite direction with $q_j \sum_i q_i (h_j - h_i)$. So
 # $E f$ pulls harder as long as the leader is further ahead in $f$ than in $h$, as in every row of the table. The pulls
-# balance when the leader is as far ahead in $h$ as in $f$. If it is 30 nats ahead of a value, that value then has
-# $e^{-30}$ times the probability of the leader.
+# balance when the leader is as far ahead in $h$ as in $f$. If the leader is then 30 nats ahead of a value, that value
+# has $e^{-30}$ times the leader's probability.
 #
 # ## What leads away from the plateau
 #
-# Small gradients cannot be the only reason why training stays on the plateau, since Adam does not depend on their
-# scale. So look at the mean of the direct gradient. Let $j$ be the leader, which wins nearly always. A *losing value*
-# is any other value $i$. Its lead, $\text{lead}_i = f_i - f_j$, says how much better $i$ explains an image than $j$
-# does. The exact gradient with respect to $h_i$ is $q_i (\text{lead}_i - E_q\, \text{lead})$. The mean of the direct
-# gradient has the same form, with a function of the lead instead of the lead:
+# Small gradients cannot be the only reason why training stays on the plateau, since Adam's steps do not depend on the
+# scale of the gradients. So look at the mean of the direct gradient. Let $j$ be the leader, which wins nearly always. A
+# *losing value* is any other value $i$. Its lead, $\text{lead}_i = f_i - f_j$, measures how much better $i$ explains an
+# image than $j$ does. The exact gradient with respect to $h_i$ is $q_i (\text{lead}_i - E_q\, \text{lead})$. The mean
+# of the direct gradient has the same form, with a function of the lead instead of the lead:
 #
 # $$\frac{q_\epsilon(i) - q_i}{\epsilon} = q_i (\text{push}_i - E_q\, \text{push}), \qquad \text{push}_i = \frac{e^{\epsilon\, \text{lead}_i} - 1}{\epsilon\, E_q e^{\epsilon\, \text{lead}}}$$
 #
@@ -375,13 +374,13 @@ for words, reward in found.items():
     print(f"{words:20s} q of a losing value {q_loser[reward.argmax()]:.1e}")
 
 # %% [markdown]
-# With $\epsilon = 0.1$ a losing value keeps enough probability for Adam to work with, and the decoder goes on learning
-# from it. With $\epsilon = 1$ the cap is so low that the losing values together keep half of all samples (appendix C),
-# so the bound itself becomes poor. The following runs test this theory on MNIST, at full size, with a decoder that
-# learns from $q$. The first table is about the two halves of the bias, for one seed. The second table has five seeds.
-# It also treats the other differences between `direct` and enumeration: the noise, and a decoder that learns from
-# $z^{\star}$. (`tilted` is the mean of the direct gradient. The noise of `direct` is a direct gradient minus this mean,
-# and `noisy-exact` is the gradient of enumeration plus this noise.)
+# With $\epsilon = 0.1$ a losing value has enough probability for the decoder to go on learning from it. With
+# $\epsilon = 1$ the cap is so low that the losing values together keep half of all samples (appendix C), so the bound
+# itself becomes poor. The following runs test this theory on MNIST, at full size, with a decoder that learns from $q$.
+# The first table is about the two halves of the bias, for one seed. The second table has five seeds. It also treats the
+# other differences between `direct` and enumeration: the noise, and a decoder that learns from $z^{\star}$. (The method
+# `tilted` uses the mean of the direct gradient. The noise of `direct` is a direct gradient minus this mean, and
+# `noisy-exact` uses the gradient of enumeration plus this noise.)
 
 # %%
 exits = later_rows.exits()
@@ -390,8 +389,9 @@ five = later_rows.plateau()
 later_rows.show_plateau(five)
 
 # %% [markdown]
-# What to see in the first table. It shows *one seed*; [a second seed](plateau.md#which-part-of-the-bias) agrees after
-# three epochs. We say that a run is *off the plateau* if it is below 175 nats.
+# What to see in the first table. It is for *one seed*. After three epochs, [a second
+# seed](plateau.md#which-part-of-the-bias) gives the same result. We say that a run is *off the plateau* if it is below
+# 175 nats.
 #
 # - *With the KL gradient and* $\epsilon = 0.1$ the cap is what helps. `capped` leaves the plateau as `tilted` does, and
 #   `amplified` ends where enumeration ends. Without the KL gradient, at this $\epsilon$, these three methods are still
@@ -402,18 +402,18 @@ later_rows.show_plateau(five)
 #   `amplified` is off the plateau after three epochs. `capped` leaves it later. With the KL gradient `amplified`
 #   leaves the plateau too, and every method that has the cap ends between 198 and 206. There the bound is poor, as
 #   explained above.
-# - *Noise alone* (`noisy-exact`). At $\epsilon = 1$ with the KL gradient, training leaves 208 nats sooner than
-#   enumeration: after one epoch it is at 199, and enumeration at 209. At 0.1 without the KL gradient, noise does not
-#   help. In these two cases training ends where enumeration ends. At $\epsilon = 1$ without the KL gradient, training
-#   leaves 208 nats after the third epoch. At 0.1 with the KL gradient, noise helps: in the second table all five seeds
-#   leave 208 nats by the third epoch, but all end behind `direct`'s median.
+# - *Noise alone* (`noisy-exact`). At $\epsilon = 1$ with the KL gradient, training leaves 208 nats sooner than with
+#   enumeration: the bounds after one epoch are 199 and 209. At 0.1 without the KL gradient, noise does not help. In
+#   these two cases training ends where enumeration ends. At $\epsilon = 1$ without the KL gradient, training leaves 208
+#   nats after the third epoch. At 0.1 with the KL gradient, noise helps: in the second table all five seeds leave 208
+#   nats by the third epoch, but all end above `direct`'s median.
 #
 # The second table also shows three further results. Training with the mean of the direct gradient and a decoder that
 # learns from $q$ leaves the plateau with every seed. A decoder that learns from $z^{\star}$ does not help enumeration.
 # And after ten epochs the median of enumeration on MNIST is as good as the median of `direct`. So a single seed does
 # not show which method is best in the end: by then, the seed in the figure above is the worst of enumeration's five
-# seeds. Fashion-MNIST has no such plateau. There, by the medians, `direct`'s mean gradient plus its noise is better
-# than either alone ([plateau.md](plateau.md)).
+# seeds. Fashion-MNIST has no such plateau. There `direct`, with bias and noise, has a better median than `tilted` and
+# `noisy-exact` ([plateau.md](plateau.md)).
 #
 # ## What the published comparison compared
 #
@@ -421,8 +421,8 @@ later_rows.show_plateau(five)
 # enumeration and `direct` are equally good. On slide 24 ($k = 50$) `direct` is ahead of both. But three things were not
 # the same for all methods.
 #
-# **The objective.** The authors' code trains *direct without the KL gradient*, and the other two methods with it. Does
-# this explain their result? The next cell shows MNIST with their settings and ours. (Their Gumbel-softmax is the
+# **The objective.** The authors' code trains `direct` *without the KL gradient*, and the other two methods with it.
+# Does this explain their result? The next cell shows MNIST with their settings and ours. (Their Gumbel-softmax is the
 # straight-through version with a falling temperature. Ours is different, so there is no number of the paper in its
 # row.)
 
@@ -440,19 +440,19 @@ later_rows.show_yardsticks(yardsticks)
 #
 # - The objective does not explain *the plateau*: `direct` with the KL gradient shares enumeration's objective, and
 #   still leaves the plateau within the first epoch.
-# - The objective does not explain *the final bound at* $k = 10$: for direct this bound is nearly the same with both
+# - The objective does not explain *the final bound at* $k = 10$: for `direct` this bound is nearly the same with both
 #   recipes.
 # - The objective partly explains *the final bounds at* $k = 50$: the authors' recipe is some nats ahead of `direct`
 #   with the KL gradient. With the same objective for all, the best seed of enumeration is ahead of `direct`, and its
 #   worst seed is far behind.
 #
 # **The way of measuring.** On the slides `direct` is measured with one sample per image, Gumbel-softmax with a hundred,
-# and enumeration exactly. The last lines above show three trained models, each measured in all three ways. (They use
-# the first 2,000 test images, which are easier. The number after ± is the standard deviation of one such measurement.)
-# With one-hot samples the results agree with the exact bound to about 0.1 nats, for one sample and for a hundred. So
-# the way of measuring does not explain the differences. Relaxed samples would explain some of them: they make
-# Gumbel-softmax look 5 nats better, but they measure a model that nobody uses. (The authors' code does not evaluate in
-# this way.)
+# and enumeration exactly. The last lines above show three trained models, each measured in all three ways. (The
+# measurements use the first 2,000 test images, which are easier. The number after ± is the standard deviation of one
+# such measurement.) With one-hot samples the results agree with the exact bound to about 0.1 nats, for one sample and
+# for a hundred. So the way of measuring does not explain the differences. Relaxed samples would explain some of them:
+# with these samples Gumbel-softmax looks 5 nats better, but the model measured is one that nobody uses. (The authors'
+# code does not evaluate in this way.)
 #
 # **The learning signal.** With many binary variables, the REBAR and RELAX of the authors' code learn from the mean
 # score of the whole batch instead of the score of each image. Exercise 3 of [chapter 7](07_many_variables.ipynb) shows
@@ -483,8 +483,9 @@ plt.show()
 # What to see. Before training, the second arg max removes seven eighths of the variance at $\epsilon = 0.1$. After
 # training the scores of the values differ by dozens of nats, and most images have a clear winner. Then the two
 # variances are about the same at this $\epsilon$, and the second arg max would help only at a smaller $\epsilon$. For
-# small $\epsilon$ the two winners are nearly always the same and cancel, so the variance grows like $1/\epsilon$
-# instead of $1/\epsilon^2$. For large $\epsilon$ they are nearly independent, and the second winner adds its own noise.
+# small $\epsilon$ the two winners are nearly always the same, so the estimate is nearly always 0, and its variance
+# grows like $1/\epsilon$ instead of $1/\epsilon^2$. For large $\epsilon$ the two winners are nearly independent, and
+# the second winner adds its own noise.
 #
 # Finally, here are the ten pictures of the small model's decoder, trained without labels. Most pictures look like a
 # digit, and the others like a mixture of digits.
@@ -571,8 +572,8 @@ plt.show()
 #
 # In workbook file 10 you write the encoder and decoder of this chapter with enumeration, from the first weight to the
 # exact ELBO. In file 11 you write one step of direct training. Check file 10 with
-# `python tutorials/workbook/check.py 10`. If you already have an estimator of your own, in any framework, [check your
-# own](check_your_own.md) compares it with exact numbers.
+# `python tutorials/workbook/check.py 10`. To compare an estimator of your own, in any framework, with exact numbers,
+# see [check your own](check_your_own.md).
 #
 # ## What to read next
 #

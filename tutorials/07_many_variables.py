@@ -151,15 +151,16 @@ for eps in (1.0, 0.3, 0.1, 0.03):
 # The estimate with one arg max per variable has the mean
 # $E_q\left[(\sigma(l_i + \epsilon\, \text{gain}_i) - \sigma(l_i)) / \epsilon\right]$. This is the formula of chapter
 # 4, applied to one variable at a time. This estimate needs $n + 1$ evaluations of $f$, and the joint estimate needs
-# $2^n$. From here on, "direct" is the estimate with one arg max per variable.
+# $2^n$. From here on, `direct` is the estimate with one arg max per variable.
 #
 # ## Local expectation
 #
-# Does the estimate for $l_i$ need a sample of the noise of variable $i$? Instead, average the estimate over this
-# noise alone, and let $\epsilon \to 0$. By Theorem 1 for one variable the result is the exact gradient with respect
-# to $l_i$, given the other variables: $\sigma(l_i) (1 - \sigma(l_i))\, \text{gain}_i$. This estimator is called
-# *local expectation*. It needs the same $n + 1$ evaluations and has no bias. Its variance is far lower than that of
-# `direct` at any $\epsilon$ small enough for `direct` to have a small bias. The slides do not mention this estimator.
+# Does the estimate for $l_i$ need a sample of the noise of variable $i$? No, because we can average the estimate over
+# this noise alone, and let $\epsilon \to 0$. By Theorem 1 for one variable the result is the exact gradient with
+# respect to $l_i$, given the other variables: $\sigma(l_i) (1 - \sigma(l_i))\, \text{gain}_i$. This estimator is
+# called *local expectation*. It needs the same $n + 1$ evaluations and has no bias. If $\epsilon$ is so small that the
+# bias of `direct` is small, the variance of local expectation is far lower than that of `direct`. The slides do not
+# mention this estimator.
 
 # %%
 def local_expectation():
@@ -171,7 +172,7 @@ def local_expectation():
 #
 # **REINFORCE** uses $\nabla E_q f = E_q[(f(z) - \text{baseline}) \nabla \log q(z)]$, where
 # $\partial \log q / \partial l_i = z_i - \sigma(l_i)$. The baseline can be any number that does not depend on this
-# $z$. If two samples are drawn, the score of each can serve as the baseline for the other. This version is called
+# $z$. If two samples are drawn, the score of each sample can be the baseline of the other. This version is called
 # *leave one out*.
 #
 # **ARM.** One uniform number $U$ per variable gives two *opposed* samples: $b_1 = [U > \sigma(-l)]$ and
@@ -293,8 +294,8 @@ assert abs(through_s - signal - inner) < 1e-5
 # %% [markdown]
 # ## RELAX
 #
-# The argument for REBAR did not use what $f_\tau$ is. Any other function of $s$ can replace it. Call this function the
-# control. Then
+# The argument for REBAR used no special property of $f_\tau$. Any other function of $s$ can replace $f_\tau$. Call
+# this function the control. Then
 #
 # $$f(z) \nabla \log q(z) + \left[ -\text{control}(\tilde s)\, \nabla \log q(z) + \nabla \text{control}(s) - \nabla \text{control}(\tilde s) \right]$$
 #
@@ -304,7 +305,7 @@ assert abs(through_s - signal - inner) < 1e-5
 # does not depend on the weights of the network. So its variance and its mean square $E g^2$ differ by a constant, and
 # $g^2$ of each sample can be differentiated with respect to the weights. (Since $g$ contains the slope of the
 # control, this takes a derivative of a derivative.) If $f$ cannot be evaluated between 0 and 1, or if its values
-# there say little about those at 0 and 1, the network alone can be the control.
+# there differ much from those at 0 and 1, the network alone can be the control.
 #
 # Here the network is so small that it needs no training: the control is
 # $\eta f_\tau + \sum_i \eta_i\, \sigma(s_i / \tau)$. It is linear in its $n + 1$ weights, so $g$ is linear in them
@@ -466,10 +467,10 @@ assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-
 # | ARM | the same two samples | none | never: DisARM is the mean of ARM given the same samples, so DisARM has less variance |
 # | REBAR | $f$ at three points, two of them relaxed, and two gradients | none | $f$ is differentiable, and its values between 0 and 1 are close to those at 0 and 1 |
 # | RELAX | the same, and a network | none | $f_\tau$ is not close enough to $f$ for REBAR, and training is long enough to fit the network |
-# | direct | $f$ at $z^{\star}$ and its $n$ neighbours | order $\epsilon$ | the arg max comes from a solver and $q$ has no formula (chapter 8), or training is long and may profit from the bias |
+# | `direct` | $f$ at $z^{\star}$ and its $n$ neighbours | order $\epsilon$ | the arg max comes from a solver and $q$ has no formula (chapter 8), or training is long and may profit from the bias |
 #
-# REINFORCE needs the least. Its baseline is the mean score of earlier samples, or of other samples. With few
-# evaluations REINFORCE is hard to beat, as the printed table shows.
+# REINFORCE needs only $f$ at the sample, and a baseline: the mean score of earlier samples, or of other samples. With
+# few evaluations REINFORCE is hard to beat, as the printed table shows.
 #
 # ## Exercises
 #
@@ -546,7 +547,7 @@ assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-
 # ## Now write it yourself
 #
 # In workbook file 12 you write the table of single changes for $n$ binary variables. Both `direct` and local
-# expectation are computed from this table. Check it with `python tutorials/workbook/check.py 12`.
+# expectation are computed from this table. Check the file with `python tutorials/workbook/check.py 12`.
 #
 # ## What to read next
 #
