@@ -187,8 +187,8 @@ for z in range(3):
 # %% [markdown]
 # What to see. Left: the picture shows eight draws. In each draw the three clocks ring once, and the dot marks the first
 # ring. Right: the histograms show the time of the first ring, with one panel for each winner. All three histograms
-# follow the same black curve, whose mean is $1/S$, about 0.26. In chapter 4 a second race of the same clocks is used to
-# compute the probability that two arg maxes agree.
+# follow the same black curve, whose mean is $1/S$, about 0.26. In chapter 4 a second race of the same clocks leads to
+# the probability that two arg maxes agree.
 #
 # ## The walls of chapter 2 in closed form
 #
@@ -262,8 +262,8 @@ for eps in (-1.0, 0.0, 0.5):
 # ($[z = z']$ is 1 if the two values are the same, and 0 otherwise.) Off the diagonal the first formula is minus the
 # density along the wall between the two values. At $\epsilon = 0$ it is $-q_i q_j$ for the values $i$ and $j$.
 #
-# Multiply the first formula by $f(z)$ and sum over $z$. The result is $\partial E_{q_\epsilon} f / \partial h(z')$. Now
-# multiply the first formula by $f(z')$ instead and sum over $z'$. The result is
+# Multiply the first formula by $f(z)$ and sum over $z$. The result is $\partial E_{q_\epsilon} f / \partial h(z')$.
+# Multiply the first formula by $f(z')$ instead and sum over $z'$. The result is
 # $\partial q_\epsilon(z) / \partial \epsilon$. The table of all $\partial q_\epsilon(z) / \partial h(z')$ is symmetric,
 # so both results are the same, $q_\epsilon (f - E_{q_\epsilon} f)$, at every $\epsilon$. At $\epsilon = 0$ this is
 # Theorem 1: $q (f - E_q f)$.

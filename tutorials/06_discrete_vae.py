@@ -289,7 +289,7 @@ for name, words in (("eps-0.1-kl", "KL on, eps = 0.1"), ("eps-1-no-kl", "KL off,
 # What to see. The posterior is nearly one-hot, because for most images the scores of the ten pictures differ by dozens
 # of nats. Both encoders are more spread out than the posterior. The best $q$ for $E f - \text{KL}$ is the posterior
 # itself. But `direct` maximises $T - \text{KL}$, in which a low $f$ is punished less, so the $q$ that is best for
-# `direct` is more spread out. For example, a value whose $f$ is 10 nats below the best has a probability of 0.0018 at
+# `direct` is more spread out. For example, a value 10 nats below the best in $f$ has probability 0.0018 at
 # $\epsilon = 0.1$ instead of 0.00005. Without the KL term nothing spreads $q$ out, so $q$ can be more concentrated. But
 # this explains little: 0.29 of the 0.33 nats between the two gaps come from the images for which $q$ and the posterior
 # have different most likely values. We did not test why there are fewer such images without the KL term. In a model
@@ -298,10 +298,9 @@ for name, words in (("eps-0.1-kl", "KL on, eps = 0.1"), ("eps-1-no-kl", "KL off,
 #
 # ## Why does q concentrate on one value?
 #
-# The KL term acts against the concentration of $q$, since this term has its least value, 0, if all values have the same
-# probability. The next cell compares the two gradients in the first forty steps of enumeration, on 1,000 images. The
-# *leader* is the value with the largest mean of $q$. The *pull* of a term on a score is the derivative of this term
-# with respect to that score.
+# The KL term acts against the concentration of $q$: the least value of KL, 0, belongs to the uniform $q$. The next cell
+# compares the two gradients in the first forty steps of enumeration, on 1,000 images. The *leader* is the value with
+# the largest mean of $q$. The *pull* of a term on a score is the derivative of this term with respect to that score.
 
 # %%
 watched, rng = Model(seed=0), np.random.default_rng(1)
@@ -332,11 +331,11 @@ assert q[:, leader].mean() > 0.99 and ahead.mean() > 20
 #
 # ## What leads away from the plateau
 #
-# Small gradients cannot be the only reason why training stays on the plateau, since Adam's steps do not depend on the
-# scale of the gradients. So look at the mean of the direct gradient. Let $j$ be the leader, which wins nearly always. A
-# *losing value* is any other value $i$. Its lead, $\text{lead}_i = f_i - f_j$, measures how much better $i$ explains an
-# image than $j$ does. The exact gradient with respect to $h_i$ is $q_i (\text{lead}_i - E_q\, \text{lead})$. The mean
-# of the direct gradient has the same form, with a function of the lead instead of the lead:
+# Small gradients cannot be the only reason why training stays on the plateau, since the scale of the gradients hardly
+# affects Adam. So look at the mean of the direct gradient. Let $j$ be the leader, which wins nearly always. A *losing
+# value* is any other value $i$. Its lead, $\text{lead}_i = f_i - f_j$, measures how much better $i$ explains an image
+# than $j$ does. The exact gradient with respect to $h_i$ is $q_i (\text{lead}_i - E_q\, \text{lead})$. The mean of the
+# direct gradient has the same form, with a function of the lead instead of the lead:
 #
 # $$\frac{q_\epsilon(i) - q_i}{\epsilon} = q_i (\text{push}_i - E_q\, \text{push}), \qquad \text{push}_i = \frac{e^{\epsilon\, \text{lead}_i} - 1}{\epsilon\, E_q e^{\epsilon\, \text{lead}}}$$
 #
@@ -378,9 +377,9 @@ for words, reward in found.items():
 # $\epsilon = 1$ the cap is so low that the losing values together keep half of all samples (appendix C), so the bound
 # itself becomes poor. The following runs test this theory on MNIST, at full size, with a decoder that learns from $q$.
 # The first table is about the two halves of the bias, for one seed. The second table has five seeds. It also treats the
-# other differences between `direct` and enumeration: the noise, and a decoder that learns from $z^{\star}$. (The method
-# `tilted` uses the mean of the direct gradient. The noise of `direct` is a direct gradient minus this mean, and
-# `noisy-exact` uses the gradient of enumeration plus this noise.)
+# other differences between `direct` and enumeration: the noise, and a decoder that learns from $z^{\star}$. (`tilted`
+# uses the mean of the direct gradient. The noise of `direct` is a direct gradient minus this mean, and `noisy-exact`
+# uses the gradient of enumeration plus this noise.)
 
 # %%
 exits = later_rows.exits()
@@ -451,8 +450,8 @@ later_rows.show_yardsticks(yardsticks)
 # measurements use the first 2,000 test images, which are easier. The number after ± is the standard deviation of one
 # such measurement.) With one-hot samples the results agree with the exact bound to about 0.1 nats, for one sample and
 # for a hundred. So the way of measuring does not explain the differences. Relaxed samples would explain some of them:
-# with these samples Gumbel-softmax looks 5 nats better, but the model measured is one that nobody uses. (The authors'
-# code does not evaluate in this way.)
+# with them Gumbel-softmax looks 5 nats better, but nobody uses such a model. (The authors' code does not evaluate in
+# this way.)
 #
 # **The learning signal.** With many binary variables, the REBAR and RELAX of the authors' code learn from the mean
 # score of the whole batch instead of the score of each image. Exercise 3 of [chapter 7](07_many_variables.ipynb) shows
@@ -483,9 +482,8 @@ plt.show()
 # What to see. Before training, the second arg max removes seven eighths of the variance at $\epsilon = 0.1$. After
 # training the scores of the values differ by dozens of nats, and most images have a clear winner. Then the two
 # variances are about the same at this $\epsilon$, and the second arg max would help only at a smaller $\epsilon$. For
-# small $\epsilon$ the two winners are nearly always the same, so the estimate is nearly always 0, and its variance
-# grows like $1/\epsilon$ instead of $1/\epsilon^2$. For large $\epsilon$ the two winners are nearly independent, and
-# the second winner adds its own noise.
+# small $\epsilon$ the two winners are nearly always the same, so the variance grows like $1/\epsilon$ instead of
+# $1/\epsilon^2$. For large $\epsilon$ the two winners are nearly independent, and the second winner adds its own noise.
 #
 # Finally, here are the ten pictures of the small model's decoder, trained without labels. Most pictures look like a
 # digit, and the others like a mixture of digits.

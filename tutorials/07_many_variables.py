@@ -155,12 +155,12 @@ for eps in (1.0, 0.3, 0.1, 0.03):
 #
 # ## Local expectation
 #
-# Does the estimate for $l_i$ need a sample of the noise of variable $i$? No, because we can average the estimate over
-# this noise alone, and let $\epsilon \to 0$. By Theorem 1 for one variable the result is the exact gradient with
-# respect to $l_i$, given the other variables: $\sigma(l_i) (1 - \sigma(l_i))\, \text{gain}_i$. This estimator is
-# called *local expectation*. It needs the same $n + 1$ evaluations and has no bias. If $\epsilon$ is so small that the
-# bias of `direct` is small, the variance of local expectation is far lower than that of `direct`. The slides do not
-# mention this estimator.
+# Does the estimate for $l_i$ need a sample of the noise of variable $i$? No: we can average the estimate over this
+# noise alone, and let $\epsilon \to 0$. By Theorem 1 for one variable the result is the exact gradient with respect to
+# $l_i$, given the other variables: $\sigma(l_i) (1 - \sigma(l_i))\, \text{gain}_i$. This estimator is called *local
+# expectation*. It needs the same $n + 1$ evaluations and has no bias. If $\epsilon$ is so small that the bias of
+# `direct` is small, the variance of local expectation is far lower than that of `direct`. The slides do not mention
+# this estimator.
 
 # %%
 def local_expectation():
