@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 8. Structured encoders
 #
-# **You will** give scores to pairs of variables of $z$, find the arg max as a minimum cut and as an integer program,
-# and differentiate through it. **You will learn** that direct optimisation needs only an arg max of the encoder, so any
-# solver can be used; what the second arg max requires of $f$; and when pair scores help. **You need** chapters
+# **You will** give scores to pairs of variables of $z$, find the arg max by a minimum cut and by an integer program,
+# and differentiate through it. **You will learn** why any solver can be used (direct optimisation needs only an arg max
+# of the encoder), what the second arg max requires of $f$, and when pair scores help. **You need** chapters
 # [2](02_theorem_1.ipynb) and [7](07_many_variables.ipynb). The chapter runs in about five seconds. Three trained runs
 # are loaded; `python -m refimpl make tutorial-runs --write structured-none structured-non-negative structured-any-sign`
 # makes them again in about a minute and a half. The symbols are listed at the end.
@@ -35,8 +35,8 @@ def score(u, w, z):
 # %% [markdown]
 # ## Why pairs
 #
-# In chapter 7 the encoder chose each $z_i$ on its own. But the attributes of a picture are not independent. In
-# pictures of faces, for example, glasses are more frequent with some attributes than with others. Let each variable
+# In chapter 7 each $z_i$ was chosen independently of the others. But the attributes of a picture are not independent.
+# In pictures of faces, for example, glasses are more frequent with some attributes than with others. Let each variable
 # have a *unary score* $u_i$, which is added to $h$ if $z_i = 1$, and let each pair of variables have a *pair score*
 # $w_{ij}$, which is added if $z_i$ and $z_j$ are both 1. Pair scores have a price: the arg max can no longer be found
 # for each variable separately. For now we find it by comparing all $2^n$ vectors:
@@ -54,22 +54,22 @@ alone = (u > 0).astype(int)
 print("alone:", alone, "  together:", best, f"  scores {score(u, w, alone):.2f} and {score(u, w, best):.2f}")
 
 # %% [markdown]
-# If each variable is chosen alone, only $z_2$ is 1. With the pair scores, $z_1$ and $z_3$ are 1 as well, because
+# If each variable is chosen separately, only $z_2$ is 1. With the pair scores, $z_1$ and $z_3$ are 1 as well, because
 # their pair scores with $z_2$ are positive. But $z_4$ stays 0.
 #
 # ## A minimum cut
 #
-# If no $w_{ij}$ is negative, the arg max can be found as a minimum cut of a graph, which takes polynomial time
-# (Hammer 1965). Such an $h$ is called *supermodular*, and $-h$ is called *submodular*. (These are the words to search
-# for.) To find the graph, use that $-w_{ij} z_i z_j = -\frac{w_{ij}}{2}(z_i + z_j) + \frac{w_{ij}}{2} |z_i - z_j|$
-# for all four pairs of values of $z_i$ and $z_j$. Then
+# If no $w_{ij}$ is negative, the arg max can be found in polynomial time, as a minimum cut of a graph (Hammer 1965).
+# Such an $h$ is called *supermodular*, and $-h$ is called *submodular*. (These are the words to search for.) To find
+# the graph, use the identity $-w_{ij} z_i z_j = -\frac{w_{ij}}{2}(z_i + z_j) + \frac{w_{ij}}{2} |z_i - z_j|$, which
+# holds for all four pairs of values of $z_i$ and $z_j$. Then
 #
 # $$-h(z) = \sum_i \kappa_i z_i + \sum_{i<j} \frac{w_{ij}}{2} |z_i - z_j|, \qquad \kappa_i = -u_i - \frac12 \sum_j w_{ij}$$
 #
-# Read this as a bill that should be small. The variables are divided into two camps, *source* ($z = 1$) and *sink*
-# ($z = 0$). Putting $i$ and $j$ into different camps costs $w_{ij}/2$. If $\kappa_i < 0$, putting $i$ into the sink's
-# camp costs $-\kappa_i$. If $\kappa_i > 0$, putting $i$ into the source's camp costs $\kappa_i$. The cheapest
-# division is a minimum cut, and a maximum flow finds it. Here is the graph of our example.
+# Think of $-h(z)$ as a total cost, which should be small. The variables are divided into two camps, *source* ($z = 1$)
+# and *sink* ($z = 0$). Putting $i$ and $j$ into different camps costs $w_{ij}/2$. If $\kappa_i < 0$, putting $i$ into
+# the sink's camp costs $-\kappa_i$. If $\kappa_i > 0$, putting $i$ into the source's camp costs $\kappa_i$. The
+# cheapest division is a minimum cut, and a maximum flow finds it. Here is the graph of our example.
 
 # %%
 def terminals(u, w):
@@ -96,7 +96,7 @@ print(f"the cut edges add up to {bill:.2f}; with the constant {constant:.2f} tha
 # What to see. Blue variables are in the source's camp. The thicker an edge is, the more it costs to cut it. The
 # dashed edges are cut, and no other division costs less. In the next cell scipy finds this cheapest division. Scipy's
 # function `maximum_flow` takes integers, so the capacities are scaled up and rounded. A variable is in the source's
-# camp if it can still be reached from the source through capacity that the flow has left over.
+# camp if it can be reached from the source along the capacities that remain when the flow is subtracted.
 
 # %%
 def by_min_cut(u, w, unit=1e6):
@@ -133,12 +133,12 @@ print("minimum cut and enumeration agree on 100 random instances")
 # %% [markdown]
 # ## Pair scores of any sign: an integer program
 #
-# A negative pair score says that two variables should not both be 1. With such scores the problem is NP-hard in
-# general. (A cut can still fix *some* variables with certainty. That method is called QPBO, quadratic pseudo-Boolean
+# A negative pair score lowers $h$ if both variables are 1. With such scores the problem is NP-hard in general. (A cut
+# can still find the best values of *some* variables. This use of a cut is called QPBO, quadratic pseudo-Boolean
 # optimisation, or roof duality.) An integer linear program allows pair scores of any sign. Each product $z_i z_j$
 # becomes a new variable $z_{ij}$. Three inequalities make it equal to the product: $z_{ij} \le z_i$, $z_{ij} \le z_j$
-# and $z_{ij} \ge z_i + z_j - 1$. Then $\sum_i u_i z_i + \sum_{i<j} w_{ij} z_{ij}$ is linear, and the program
-# maximises it.
+# and $z_{ij} \ge z_i + z_j - 1$. Then $\sum_i u_i z_i + \sum_{i<j} w_{ij} z_{ij}$ is linear, and the program maximises
+# this sum.
 
 # %%
 def by_integer_program(u, w):
@@ -177,8 +177,8 @@ print("integer program and enumeration agree on 20 random instances with pair sc
 # argument of chapter 7 applies: in an integral over $u_i + \gamma_i$, the score $u_i$ occurs only in the smooth
 # density, and not in the maximum. For $w_{ij}$ this argument fails, because $w_{ij}$ has no noise. So $w_{ij}$ stays in
 # the maximum, and the derivative of the maximum with respect to $w_{ij}$ is the product $z_i z_j$ at the arg max. This
-# product jumps. Nevertheless Theorem 1 holds for $w_{ij}$ too. [Appendix D](appendix_d_unary_noise.ipynb) proves it by
-# the walls of chapter 2: where two 0/1 vectors tie, they differ in some variable, and the noise of that variable
+# product jumps. Nevertheless Theorem 1 holds for $w_{ij}$ too. [Appendix D](appendix_d_unary_noise.ipynb) proves this
+# with the walls of chapter 2: where two 0/1 vectors tie, they differ in some variable, and the noise of that variable
 # smooths the tie.
 #
 # *The first arg max* maximises $h + \gamma$. This is a problem with unary and pair scores, in which $u_i + \gamma_i$
@@ -188,8 +188,8 @@ print("integer program and enumeration agree on 20 random instances with pair sc
 # of unary and pair scores. The score of a decoder is not such a sum: each of the $2^n$ vectors can have any score.
 # Then neither a cut nor an integer program of this form finds $z(\epsilon)$, and the exact arg max requires a list of
 # all vectors. So training uses the approximation of chapter 7 instead. Evaluate $f$ at $z^{\star}$ and at the $n$
-# vectors that differ from it in one variable. Let $\text{gain}_i$ be how much larger $f$ is with $z_i = 1$ than with
-# $z_i = 0$, when the other variables are as in $z^{\star}$. Add $\epsilon\, \text{gain}_i$ to $u_i$:
+# vectors that differ from it in one variable. Let $\text{gain}_i$ be $f$ with $z_i = 1$ minus $f$ with $z_i = 0$, where
+# the other variables are as in $z^{\star}$. Add $\epsilon\, \text{gain}_i$ to $u_i$:
 #
 # $$z(\epsilon) \approx \arg\max_z \Big\{ \sum_i (u_i + \gamma_i + \epsilon\, \text{gain}_i) z_i + \sum_{i<j} w_{ij} z_i z_j \Big\}$$
 #
@@ -251,24 +251,24 @@ for eps in (0.1, 0.02):
               f"distance {np.linalg.norm(difference.mean(axis=0)):.3f}")
 
 # %% [markdown]
-# With the arg max from the list, the estimate agrees with the finite differences at $\epsilon = 0.02$, up to noise and
-# the small bias that is left at this $\epsilon$. At $\epsilon = 0.1$ the bias is plain to see. With the arg max by
-# gains there is a bias that does not go away, however small $\epsilon$ is. This is the price of evaluating $f$ at only
-# $n + 1$ vectors. ($f$ is a random table here. How large the bias is depends on how far $f$ is from linear.)
+# With the exact arg max from the list, the estimate agrees with the finite differences at $\epsilon = 0.02$, up to
+# noise and the small bias that is left at this $\epsilon$. At $\epsilon = 0.1$ the bias is plain to see. With the arg
+# max by gains there is a bias that does not go away, however small $\epsilon$ is. This is the price of evaluating $f$
+# at only $n + 1$ vectors. ($f$ is a random table here. How large the bias is depends on how far $f$ is from linear.)
 #
 # There is no closed form for $q$ here. The noise is on single variables only, so the law of the *perturbed* arg max
-# is not the softmax of $h(z)$. (For two variables this law is an integral over one number, which is computed below.)
-# The KL term is well defined, but there is no formula for it or for the bound. The released code uses the KL
-# divergence of the softmax of the unary scores instead. With this term, the result is not a bound on $\log p(x)$. But
-# $\log p(x)$ itself can still be computed exactly, by enumeration over $z$. So we report $\log p(x)$.
+# is not the softmax of $h(z)$. (For two variables this law is an integral over one number, and it is computed below.)
+# The KL term is well defined, but there is no formula for it or for the bound. The released code uses the KL divergence
+# of the softmax of the unary scores instead. With this term, the result is not a bound on $\log p(x)$. But $\log p(x)$
+# itself can still be computed exactly, by enumeration over $z$. So we report $\log p(x)$.
 
 # %% [markdown]
 # If $f$ itself is a sum of unary and pair scores, neither arg max has to be approximated. (A finite $\epsilon$, here
 # 0.5, is still an approximation.) The scores of $\epsilon f$ are added to those of $h$. If no pair score is negative,
-# both arg maxes are minimum cuts. The next example has twenty variables, that is, a million vectors. It takes a
-# hundred draws in each step, and uses the package's solver, which finds many cuts at once. Starting at $u = 0$ and
-# $w_{ij} = 0$, we follow the gradient of $E f$ upwards. A pair score that would fall below 0 is set to 0. (Such an
-# ascent can end in a local maximum.)
+# both arg maxes are minimum cuts. The next example has twenty variables, that is, a million vectors. We take a hundred
+# draws in each step and use the package's solver, which finds many cuts at once. Starting at $u = 0$ and $w_{ij} = 0$,
+# we follow the gradient of $E f$ upwards. A pair score that would fall below 0 is set to 0. (Such an ascent can end in
+# a local maximum.)
 
 # %%
 from refimpl.latent.solvers import REGISTRY
@@ -340,7 +340,7 @@ print("d/d eps of the means of z_1, z_2, z_1 z_2   ", right)
 # fixed number of nats if $z_1 = z_2$, and is otherwise nearly the same for all $z$. The least gap
 # $\text{KL}(q \| \text{posterior})$ that an encoder can reach is what we lose by using this kind of encoder. The
 # table below shows the least gap without pairs, and the least gap with pairs. With pairs, $q$ is the law of the
-# perturbed arg max of unary and pair scores, which is the integral above.
+# perturbed arg max, and it is computed by the integral above.
 #
 # Can training by direct optimisation find this least gap? Since $q$ is known here, $\log q$ can be made a part of
 # $f$: follow the gradient upwards with $f(z) - \log q(z)$ instead of $f$, where $q$ is held fixed within a step.
@@ -383,10 +383,11 @@ for coupling in (0.0, 1.0, 2.0, 4.0):
 
 # %% [markdown]
 # What to see. Without coupling, pair scores are of no use. With coupling, an encoder without pairs can only choose one
-# of the two modes, 00 and 11, or spread its probability over wrong vectors too. This costs up to $\log 2 = 0.69$ nats.
-# With a pair score nothing is lost, because two unary scores and one pair score can give any law of two variables.
-# Direct optimisation finds the right scores. Is the posterior of a decoder coupled? That depends on training, because a
-# decoder can also learn to code its images with independent variables. So we have to look at trained models:
+# of the two modes, 00 and 11, or spread its probability over wrong vectors too. Either choice costs up to
+# $\log 2 = 0.69$ nats. With a pair score nothing is lost, because two unary scores and one pair score can give any law
+# of two variables. Direct optimisation finds the right scores. Is the posterior of a decoder coupled? That depends on
+# training, because a decoder can also learn to code its images with independent variables. So we have to look at
+# trained models:
 
 # %%
 runs = later_rows.structured()
@@ -407,22 +408,22 @@ plt.show()
 # and the encoder with $w_{ij} \ge 0$ is behind both.
 #
 # Right: the curves show the time of a hundred arg maxes. Enumeration lists twice as many vectors with each additional
-# variable, and from about $n = 8$ on its time grows accordingly. With few variables enumeration is the fastest
-# method. The time of the minimum cut (`maxflow`) grows more slowly, and for larger $n$ the cut is faster than
-# enumeration. The integer program (`milp`) needs one call for each image, and takes longest by far. (Five images were
-# timed, and the time was scaled up to a hundred.) In return it allows pair scores of any sign. `maxflow` handles all
-# hundred images at once, as arrays, and does not round the capacities. (The trained runs with pairs used
-# `enumeration`, or `persistency`, which fixes the variables that are certain and enumerates the rest. All exact
-# solvers find the same arg max.)
+# variable, and its time grows accordingly from about $n = 8$. With few variables enumeration is the fastest method. The
+# time of the minimum cut (`maxflow`) grows more slowly, and for larger $n$ the cut is faster than enumeration. The
+# integer program (`milp`) needs one call for each image, and takes longest by far. (Five images were timed, and the
+# time was scaled up to a hundred.) In return it allows pair scores of any sign. `maxflow` handles all hundred images at
+# once, as arrays, and does not round the capacities. (The trained runs with pairs used `enumeration`, or `persistency`,
+# which fixes the variables that are certain and enumerates the rest. All exact solvers find the same arg max.)
 #
 # ## Exercises
 #
-# **1 (easy).** Give an example with a negative $w_{ij}$ for which the minimum cut fails, and say which step breaks.
+# **1 (easy).** Give an example with a negative $w_{ij}$ for which the minimum cut fails, and say which step of the
+# construction fails.
 #
 # <details><summary>Solution</summary>
 #
 # The formula for $-h$ holds whether $w_{ij}$ is positive or negative. But if $w_{ij}$ is negative, so is the capacity
-# $w_{ij}/2$, and a flow cannot have negative capacities. An example is two variables with positive unary scores and a
+# $w_{ij}/2$. A flow requires capacities of at least 0. An example is two variables with positive unary scores and a
 # strongly negative pair score:
 #
 # ```python
@@ -477,7 +478,7 @@ plt.show()
 #
 # ## Where it goes wrong in practice
 #
-# - An *undirected* edge has its capacity in one direction only. It needs it in both.
+# - An *undirected* edge is given its capacity in one direction only. It needs this capacity in both directions.
 # - In the released code $w_{ij}$ is the softplus of an output of the network. This output is near 0 at the start, and
 #   softplus of 0 is 0.7. So each variable gains $0.7 (n-1)$ from the others, and for all images training starts with
 #   $z = (1, \ldots, 1)$. Training has to undo that first (`python -m refimpl measure codes DIR` counts how many
@@ -486,9 +487,9 @@ plt.show()
 #
 # ## Now write it yourself
 #
-# The gains of this chapter are computed from the table of single changes, which you write in workbook file 12. Check it
-# with `python tutorials/workbook/check.py 12`. Besides this table, a structured encoder needs a solver and the
-# difference of two arg maxes (file 4).
+# The gains of this chapter are computed from the table of single changes. In workbook file 12 you write a function that
+# returns this table. Check the file with `python tutorials/workbook/check.py 12`. Besides this table, a structured
+# encoder needs a solver and the difference of two arg maxes (file 4).
 #
 # ## What to read next
 #
@@ -501,7 +502,7 @@ plt.show()
 # | symbol | in the code | the slides write | meaning |
 # | --- | --- | --- | --- |
 # | $z = (z_1, \ldots, z_n)$ | `z` (n,) | $z_1, \ldots, z_n$ | $n$ binary variables |
-# | $u_i$ | `u` (n,) | $\phi_i(x, z_i)$ | unary score: what $h$ gains by $z_i = 1$ |
+# | $u_i$ | `u` (n,) | $\phi_i(x, z_i)$ | unary score: what $h$ gains if $z_i = 1$ |
 # | $w_{ij}$ | `w` (pairs,) | $\phi_{ij}(x, z_i, z_j)$ | pair score: what $h$ gains if $z_i = z_j = 1$ |
 # | $h(z)$ | `score(u, w, z)` | $\phi(x,z)$ | the encoder's score of the whole vector: $\sum_i u_i z_i + \sum_{i<j} w_{ij} z_i z_j$ |
 # | $f(z)$ | `f` | $\theta(x,z)$ | the decoder's score of the whole vector |

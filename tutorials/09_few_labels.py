@@ -43,14 +43,14 @@ def softmax(h):
 # The Gaussian part needs none of our methods: $\zeta$ is the mean plus the standard deviation times a standard normal
 # number, so once this number is drawn the chain rule applies (Kingma and Welling). Given this $\zeta$, the class is
 # trained as in chapter 6: a table gives the $f$ of each class, and the estimate is the difference of two arg maxes,
-# divided by $\epsilon$. Both KL terms have formulas. For the class it is the formula of chapter 6. For each entry of
-# $\zeta$ it is $\frac12 (\text{mean}^2 + \text{sd}^2 - \log \text{sd}^2 - 1)$. A label adds a fourth term, which is
-# described below.
+# divided by $\epsilon$. Both KL terms have formulas. The KL term of the class is that of chapter 6. The KL term of each
+# entry of $\zeta$ is $\frac12 (\text{mean}^2 + \text{sd}^2 - \log \text{sd}^2 - 1)$. A label adds a fourth term, which
+# is described below.
 #
-# For the table of $f$ the decoder has to run with all $k$ classes for every image. Slide 33 gives the decoder a
-# matrix with a row for each class: row $z$ holds $\zeta$, and the other rows are zero. So each class has a first
-# layer of its own, and all classes share the other layers. Here is this first layer for all classes, first as on the
-# slide, and then without the multiplications by zero:
+# For the table of $f$ the decoder has to run with all $k$ classes for every image. On slide 33 the input of the decoder
+# is a matrix with a row for each class: row $z$ is $\zeta$, and the other rows are zero. So each class has a first
+# layer of its own, and all classes share the other layers. The next cell computes this layer for all classes in two
+# ways: as on the slide, and without the multiplications by zero.
 
 # %%
 B, k, length, hidden = 100, 10, 30, 200
@@ -83,8 +83,8 @@ print("both ways give the same first layer for all ten classes; the second one t
 # - **Cross-entropy**: $\nabla_h \log q(y) = \text{onehot}(y) - q$. It has no noise.
 # - **As released**: take the direct gradient and replace the perturbed arg max by the label, which gives
 #   $(\text{onehot}(y) - \text{onehot}(z^{\star}))/\epsilon$.
-# - **As on the slide**: direct loss minimisation. Let $\ell(z)$ be the 0/1 loss, which is 0 if $z = y$ and 1
-#   otherwise. Use $-\ell$ instead of $f$: $z(\epsilon) = \arg\max_z \{h + \gamma - \epsilon \ell\}$.
+# - **As on the slide**: direct loss minimisation (*direct loss* for short). Let $\ell(z)$ be the 0/1 loss, which is 0
+#   if $z = y$ and 1 otherwise. Use $-\ell$ instead of $f$: $z(\epsilon) = \arg\max_z \{h + \gamma - \epsilon \ell\}$.
 #
 # What are the means of these gradients? By Theorem 2, $E\,\text{onehot}(z^{\star}) = q$. So the released term has the
 # mean $(\text{onehot}(y) - q)/\epsilon$. This mean is *exactly the cross-entropy gradient, times* $1/\epsilon$. The
@@ -96,8 +96,8 @@ print("both ways give the same first layer for all ten classes; the second one t
 #
 # $$E_q e^{-\epsilon \ell} = q(y) + (1 - q(y))\, e^{-\epsilon}$$
 #
-# We call the component of a gradient that belongs to $h(y)$ the *pull* on the label's score. The derivative of $q(y)$
-# with respect to $h(y)$ is $q(y)(1 - q(y))$, so the mean pull of direct loss minimisation is
+# The *pull* on the label's score is the component of the gradient for $h(y)$. The derivative of $q(y)$ with respect to
+# $h(y)$ is $q(y)(1 - q(y))$, so the mean pull of direct loss minimisation is
 #
 # $$\frac{(1 - e^{-\epsilon})\, q(y) (1 - q(y))}{\epsilon\, (q(y) + (1 - q(y)) e^{-\epsilon})}$$
 #
@@ -136,7 +136,7 @@ print(f"           cross-entropy pull on the label's score {1 - q[y]:7.3f}, stan
 # factor $1/\epsilon$. So the curves of the left picture have different scales. In the right picture each curve is
 # multiplied by its $\epsilon$, so direct loss and the released term are compared without their common factor
 # $1/\epsilon$. (If no other gradient is added to such a gradient, Adam ignores its scale, and only the shape of the
-# curve counts.)
+# curve matters.)
 
 # %%
 shares = np.linspace(0.001, 0.999, 300)                     # q(y), two classes
@@ -156,10 +156,10 @@ assert (5 * pulls[5.0] > pulls[1.0]).all() and (pulls[1.0] > 0.05 * pulls[0.05])
 # ## A mixture small enough to plot
 #
 # The data of this example are three clouds of points. The decoder has three means $m_z$, and the encoder is linear.
-# The decoder's score is minus the squared distance from $m_z$, divided by twice the variance of a cloud. `direct`
-# optimisation trains the decoder and the encoder on the ELBO. One point of each class is labelled. This point lies
-# off the centre of its cloud. Its label adds one of the three terms to the gradient. The arrays have an additional
-# axis for the seeds, so all seeds are trained at once.
+# The decoder's score is minus the squared distance from $m_z$, divided by twice the variance of a cloud. The decoder
+# and the encoder are trained on the ELBO by direct optimisation. One point of each class is labelled. This point lies
+# off the centre of its cloud. Its label adds one of the three terms to the gradient. The arrays have an additional axis
+# for the seeds, so all seeds are trained at once.
 
 # %%
 centres = np.array([[-2.0, 0.0], [2.0, 0.5], [0.0, 2.5]])
@@ -263,25 +263,25 @@ assert heavy[drawn, 0].mean() < 0.5 < 0.9 < heavy[mean, 0].min() and heavy[mean,
 # give the clusters the right names with all ten seeds. At $\epsilon = 1$ the two terms give nearly the same accuracy,
 # because their means are equal. At $\epsilon = 0.05$ the released term gives a label twenty times the weight, and the
 # noise of this term costs a little accuracy. With direct loss at weight one the names are wrong in some seeds, at
-# every $\epsilon$. In the right column the labels come after 200 steps, when the clusters have names already. Then
-# cross-entropy at weight one is too weak in some seeds as well, because the bound keeps the clusters where they are.
-# The released term at $\epsilon = 0.05$, with its large weight, renames them.
+# every $\epsilon$. In the right column the labels are used only after 200 steps, when the clusters have names already.
+# Then cross-entropy at weight one is too weak in some seeds as well, because the bound keeps the clusters where they
+# are. The released term at $\epsilon = 0.05$, with its large weight, renames them.
 #
 # Does direct loss fail because of its form, or because of its weight? In the last four rows the label's term has the
-# weight 20. With this weight cross-entropy renames the clusters, a little better than the released term, which has
-# noise. Direct loss at $\epsilon = 5$ pulls at most a fifth as hard as cross-entropy, and at weight 20 it finds the
-# right names with all ten seeds. So at $\epsilon = 5$ and weight one it failed because of its weight. At
-# $\epsilon = 0.05$ and weight 20 direct loss still fails when the labels are used from the first step on. The reason is
-# its noise: its mean, computed without draws, gives the right names with all ten seeds. The effect of the form of
-# direct loss can be seen when the labels come after 200 steps. By then some labelled points are in a wrong cluster,
-# with $q(y)$ near 0. On these points direct loss hardly pulls. At weight 20 even its mean does not bring all of them
-# back, while cross-entropy does. So the weight, the noise and the form of a label's term all matter. (This is a toy
-# problem with one learning rate and plain gradient steps.)
+# weight 20. With this weight cross-entropy renames the clusters, and its accuracy is a little higher than that of the
+# released term, which has noise. Direct loss at $\epsilon = 5$ pulls at most a fifth as hard as cross-entropy, and at
+# weight 20 it finds the right names with all ten seeds. So at $\epsilon = 5$ and weight one it failed because of its
+# weight. At $\epsilon = 0.05$ and weight 20 direct loss still fails when the labels are used from the first step on.
+# The reason is its noise: its mean, computed without draws, gives the right names with all ten seeds. The effect of the
+# form of direct loss can be seen when the labels are used only after 200 steps. By then some labelled points are in a
+# wrong cluster, with $q(y)$ near 0. On these points direct loss hardly pulls. At weight 20 even its mean does not bring
+# all of them back, while cross-entropy does. So the weight, the noise and the form of a label's term all matter. (This
+# is a toy problem with one learning rate and plain gradient steps.)
 #
-# With the three poorly chosen labels the accuracy is slightly lower than without labels under the best naming: each
-# labelled point lies off the centre of its cloud and pulls the boundary towards itself. But taking the class of the
-# nearest labelled point, without any training, is right less often. In this example the clusters exist before the
-# labels come. With digits they do not, as the next section shows.
+# With the three poorly chosen labels, the accuracy is slightly lower than the accuracy under the best naming without
+# labels. The reason is that each labelled point lies off the centre of its cloud and pulls the boundary towards itself.
+# But the class of the nearest labelled point, which needs no training, is right less often. In this example the
+# clusters exist before the labels are used. With digits they do not, as the next section shows.
 #
 # ## In training
 #
@@ -302,13 +302,13 @@ plt.show()
 # %% [markdown]
 # What to see. Without labels the classes do not become the digits: under the best naming of the classes, less than half
 # of the images are right. Training on fifty labelled images alone gives a higher accuracy. When the other images are
-# added in the same run, the accuracy rises to more than nine in ten. (The labels are used in these epochs too.)
+# added in the same run, the accuracy rises to more than nine in ten. (The labels are still used then.)
 #
 # What do the labels do, besides naming the classes? These three runs alone do not answer this. The runs with labels
 # also had more steps, because they began with the labelled images alone. And each run has only one seed. So we
 # compare a run only with its own start. For the same reason, the bound of the unlabelled run should not be compared
-# with the bounds of the other two. The question of how *few* labels are enough is not answered here either: the
-# answer would take more counts than 0, 50 and 100, and more seeds.
+# with the bounds of the other two. The question of how *few* labels are enough is not answered here either: an answer
+# would need runs with other numbers of labels, and more seeds.
 #
 # These are short runs on a fifth of the data, made by
 # `python -m refimpl semi-supervised --labels 50 --limit 10000 --beta-epochs 10 --epochs 15`. Longer runs are in
@@ -317,11 +317,10 @@ plt.show()
 # ![Generated digits, one column per class, without labels and with a hundred](figures/classes-mnist.png)
 #
 # The recipe is not that of the paper. The labelled images are added to every batch. Their cross-entropy has the
-# weight 50, and their reconstruction has the weight 0.2. Each time they are added, they are shifted by up to three
-# pixels. The KL term of the Gaussian starts with the weight 5. So $\zeta$ is expensive at first, and the decoder has
-# to use the class. These numbers were chosen by the test accuracy with a hundred labels on MNIST, seed 0.
-# [results.md](results.md) shows how much each part of the recipe contributes, and compares our table with the
-# paper's.
+# weight 50, and their reconstruction has the weight 0.2. Each time the labelled images are added, they are shifted by
+# up to three pixels. The KL term of the Gaussian starts with the weight 5. So $\zeta$ is expensive at first, and the
+# decoder has to use the class. These numbers were chosen by the test accuracy with a hundred labels on MNIST, seed 0.
+# [results.md](results.md) shows how much each part of the recipe contributes, and compares our table with the paper's.
 #
 # ## Exercises
 #
@@ -353,7 +352,7 @@ plt.show()
 #
 # The mean is $(\text{softmax}(h - \epsilon \ell) - q) / \epsilon$. As $\epsilon \to \infty$ the softmax tends to
 # $\text{onehot}(y)$. As $\epsilon \to 0$ the mean tends to $q (f - E_q f)$ with
-# $f = -\ell = \text{onehot}(y) - 1$. That is $q(y) (\text{onehot}(y) - q)$, which is $\nabla q(y)$. In numbers:
+# $f = -\ell = \text{onehot}(y) - 1$. This limit is $q(y) (\text{onehot}(y) - q)$, which is $\nabla q(y)$. In numbers:
 #
 # ```python
 # pull = lambda eps: (softmax(h - eps * (1 - onehot)) - q) / eps
@@ -363,9 +362,9 @@ plt.show()
 #
 # </details>
 #
-# **3 (hard).** Labels can be wrong. Swap two of the toy's three labels. What happens to the accuracy, and to the
-# clusters? Then take a point for which the encoder is sure of one class, while the label is another class. Compare
-# the pull of cross-entropy on the score of this label with the pull of direct loss ($\epsilon = 1$).
+# **3 (hard).** Labels can be wrong. Swap two of the three labels of the toy problem. What happens to the accuracy, and
+# to the clusters? Then take a point for which the encoder is sure of one class, while the label is another class.
+# Compare the pull of cross-entropy on the score of this label with the pull of direct loss ($\epsilon = 1$).
 #
 # <details><summary>Solution</summary>
 #
@@ -392,8 +391,8 @@ plt.show()
 # ## Where it goes wrong in practice
 #
 # - The labelled images are not taken from the *training* part alone. The released code possibly took some of them from
-#   the validation images. It also left the labelled images grey while all other images were binary, and this tells the
-#   network which images are labelled.
+#   the validation images. It also left the labelled images grey while all other images were binary. This difference
+#   tells the network which images are labelled.
 # - Labels drawn at random are not balanced: among fifty, some classes have many labels and others hardly any. The
 #   runs above have five or ten labels for each class.
 # - The accuracy of *clusters* needs the best one-to-one naming. If each cluster is named after the most frequent class
@@ -401,9 +400,9 @@ plt.show()
 #
 # ## Now write it yourself
 #
-# Workbook file 8 (the KL term) and file 11 (one step of direct training) contain all that training the class $z$
-# needs here, except the line for the label, `onehot(y) - q`. You can check this line by finite differences, as file 3
-# does for Danskin's derivative. `python tutorials/workbook/check.py 11` checks the step.
+# Workbook file 8 (the KL term) and file 11 (one step of direct training) contain everything that is needed here to
+# train the class $z$, except the line for the label, `onehot(y) - q`. You can check this line by finite differences, as
+# file 3 does for Danskin's derivative. `python tutorials/workbook/check.py 11` checks the step.
 #
 # ## What to read next
 #

@@ -42,8 +42,8 @@ def left_side(law, scores, d=1e-4):
 # respect to $h$. Consider $q_i = \int F'(t - h_i) \prod_{z \ne i} F(t - h_z)\, dt$ with a bounded $F'$. The bound
 # limits how fast each $F$ can change. So for $j \ne i$ we can differentiate under the integral, and the result is
 # $-\rho_{ij}$. The density $\rho_{ij}$ is finite, because the integral of $F'$ is 1 and the other factors are bounded.
-# It is continuous in $h$, because $\int |F'(t + \delta) - F'(t)|\, dt \to 0$ as $\delta \to 0$. The diagonal entries
-# then follow from $\sum_i q_i = 1$.
+# This density is continuous in $h$, because $\int |F'(t + \delta) - F'(t)|\, dt \to 0$ as $\delta \to 0$. The diagonal
+# entries then follow from $\sum_i q_i = 1$.
 #
 # ## The density along the arms of the Y
 #
@@ -104,7 +104,7 @@ assert (np.abs(g.mean(axis=0) - mean) < 4 * g.std(axis=0) / np.sqrt(M)).all()
 # ## Many weights
 #
 # Consider a linear encoder $h = W x$. Its gradient $\nabla_W h(z)$ is $x$ in row $z$ and 0 in the other rows. So the
-# estimate for the weights is the outer product of $g$ and $x$. One backward pass from $g$ computes it.
+# estimate for the weights is the outer product of $g$ and $x$. One backward pass from $g$ computes this product.
 
 # %%
 rng = np.random.default_rng(4)
@@ -133,7 +133,7 @@ assert np.isclose(slope, left_side(gumbel_law, W @ x)[1] * x[2], rtol=0, atol=1e
 #    mean. If the scores are only once differentiable, take $h$ itself as the parameter $w$, and use the chain rule at
 #    the end.)
 # 2. Apply Danskin's theorem under the mean, with respect to $\epsilon$: $\partial_\epsilon G = E f(z(\epsilon))$. At
-#    $\epsilon = 0$ this is $E f(z^{\star})$, whose gradient we want. This gives equation 3:
+#    $\epsilon = 0$ this is $E f(z^{\star})$, whose gradient we want. Taking this gradient gives equation 3:
 #    $\partial_w \partial_\epsilon G(w, 0) = \nabla_w E f(z^{\star})$.
 # 3. Apply Danskin's theorem under the mean, with respect to the scores, and then the chain rule:
 #    $\partial_w G = E \nabla_w h_w(z(\epsilon))$. By definition, the derivative of $\partial_w G$ with respect to

@@ -22,24 +22,24 @@ from refimpl.experiments.training import tutorial_runs
 # %% [markdown]
 # ## The prediction
 #
-# An auto-encoder (chapter 6) is trained to raise a lower bound on the log-probability of an image $x$. The prior on the
-# $k$ values is uniform, $1/k$ each, and $f = \log p(x \mid z)$. So $\log p(x) = \log \sum_z \frac{1}{k} e^{f(z)}$. The
-# bound is
+# An auto-encoder (chapter 6) is trained to raise a lower bound on the log-probability of an image $x$. The prior gives
+# each of the $k$ values the probability $1/k$, and $f = \log p(x \mid z)$. So
+# $\log p(x) = \log \sum_z \frac{1}{k} e^{f(z)}$. The bound is
 #
 # $$\text{ELBO} = E_q f - \text{KL}(q \,\|\, \text{uniform}), \qquad \text{KL}(q \,\|\, \text{uniform}) = \sum_z q(z) \log q(z) + \log k$$
 #
 # The *Kullback-Leibler divergence* (KL) measures how far one distribution is from another. It is never negative. How
-# far is the bound below $\log p(x)$? The *posterior* is $p(z | x) = e^{f(z)} / (k\, p(x))$. Insert it into the
-# definition of the divergence:
+# far is the bound below $\log p(x)$? The *posterior* is $p(z | x) = e^{f(z)} / (k\, p(x))$. Insert the posterior into
+# the definition of the divergence:
 #
 # $$\text{KL}(q \,\|\, p(\cdot | x)) = \sum_z q(z) \log q(z) - E_q f + \log k + \log p(x) = \log p(x) - \text{ELBO}$$
 #
 # So the *gap* between $\log p(x)$ and the ELBO is the divergence of $q$ from the posterior.
 #
-# With direct optimisation, the encoder follows the gradient of $T - \text{KL}$ instead. Suppose that the best value
-# $\hat z$ is better than all others by much more than $1/\epsilon$ nats. Then only $\hat z$ matters inside
-# $E_q e^{\epsilon f}$. Write $p$, without an argument, for the probability $q(\hat z)$. Then $T$ is close to
-# $f(\hat z) + \frac{1}{\epsilon} \log p$. So $T$ does not depend on how the remaining probability $1 - p$ is
+# With direct optimisation, the encoder follows the gradient of $T - \text{KL}$ instead of the gradient of the ELBO.
+# Suppose that the best value $\hat z$ is better than all others by much more than $1/\epsilon$ nats. Then only $\hat z$
+# matters inside $E_q e^{\epsilon f}$. Write $p$, without an argument, for the probability $q(\hat z)$. Then $T$ is
+# close to $f(\hat z) + \frac{1}{\epsilon} \log p$. So $T$ does not depend on how the remaining probability $1 - p$ is
 # distributed. The KL term is smallest if that probability is spread evenly over the other $k - 1$ values. So the
 # quantity to maximise, and the equation for its maximum, are
 #
@@ -103,9 +103,9 @@ print(f"eps = 1 with KL is {behind:.1f} nats worse than eps = 0.1 with KL: {by_g
 # %% [markdown]
 # What to see. Left: the curves show the bounds. Middle: the curves show the two sides of the equation above as
 # functions of $p$. The pull of $T$, $1/(\epsilon p)$, falls as $p$ rises, and the pull of the KL term,
-# $\log((k-1)p/(1-p))$, grows. The maximum is where they cross (dots). Right: the histograms show $q(\hat z)$ in the two
-# models that are trained with the KL term, for images whose best value is over 10 nats ahead. The dashed lines are the
-# predictions.
+# $\log((k-1)p/(1-p))$, grows. The maximum is where the two sides are equal (dots). Right: the histograms show
+# $q(\hat z)$ in the two models that are trained with the KL term, for images whose best value is over 10 nats ahead.
+# The dashed lines are the predictions.
 #
 # At $\epsilon = 1$ a lead of 10 nats is many times $1/\epsilon$, as the prediction requires. The histogram lies
 # around the prediction, 0.476. (Over all images the median is lower: if two values are about equally good, $q$ is
@@ -113,14 +113,14 @@ print(f"eps = 1 with KL is {behind:.1f} nats worse than eps = 0.1 with KL: {by_g
 # larger leads. In this model $q(\hat z)$ is close to 1 for nearly all images. For about twenty images it is close to
 # 0, because $q$ has settled on a wrong value.
 #
-# The bound at $\epsilon = 1$ is more than 20 nats worse. Part of this is the gap, because $q$ is far from the
-# posterior. The rest is due to the decoder, which learns less because about half of the values that it is given are
-# wrong.
+# The bound at $\epsilon = 1$ is more than 20 nats worse than at $\epsilon = 0.1$. Part of this is the gap, because $q$
+# is far from the posterior. The rest is due to the decoder, which learns less because about half of the values that it
+# is given are wrong.
 #
 # A smaller $\epsilon$ weakens the conflict between $T$ and the KL term, and training without the KL gradient removes
 # it. With this single seed the run without the KL gradient is the best of the three. The authors' code starts at
-# $\epsilon = 1$ *and* leaves the KL gradient out. [results.md](results.md) has longer runs of both kinds, with more
-# seeds.
+# $\epsilon = 1$ *and* leaves the KL gradient out. [results.md](results.md) contains longer runs of both kinds, with
+# more seeds.
 #
 # ## The smallest example
 #

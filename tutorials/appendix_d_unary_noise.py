@@ -44,9 +44,9 @@ def estimate(z_eps, eps):
 # ## The proof
 #
 # In chapter 2 every value had noise of its own. Here $2^n$ vectors share $n$ numbers $\gamma_i$, and the pair scores
-# have no noise. Nevertheless Theorem 1 holds, for the $w_{ij}$ too. As in chapter 2, the proof looks at the walls.
-# Let the $\gamma_i$ be independent, each with a density $\rho_i$ that is bounded and continuous. (The logistic
-# density is continuous, and its bound is $\frac14$.) The walls are now surfaces in the space of the $n$ noises.
+# have no noise. Nevertheless Theorem 1 holds, for the $w_{ij}$ too. As in chapter 2, the proof uses the walls. Let the
+# $\gamma_i$ be independent, each with a density $\rho_i$ that is bounded and continuous. (The logistic density is
+# continuous and at most $\frac14$.) The walls are now surfaces in the space of the $n$ noises.
 #
 # 1. *A wall is a hyperplane.* Two vectors $z \ne z'$ tie where
 #    $\sum_i \gamma_i (z_i - z'_i) = \epsilon f(z') + h(z') - \epsilon f(z) - h(z)$. The two vectors differ in some
@@ -60,15 +60,15 @@ def estimate(z_eps, eps):
 #
 # $$\rho_{zz'} = E\left[ \rho_i(\gamma_i \text{ on the wall}) \cdot [z \text{ and } z' \text{ beat all others there}] \right] \le \sup \rho_i$$
 #
-#    (The limit exists where no third vector ties. By step 3, this is almost everywhere on the wall. The limit is the
-#    share that the wall sweeps over, divided by $\delta$. So if $z$ and $z'$ differ in several variables, it does not
-#    matter which of them was chosen as $i$.)
+#    (The limit exists where no third vector ties. By step 3, almost no point of the wall has such a tie. The limit is
+#    the share that the wall sweeps over, divided by $\delta$. So if $z$ and $z'$ differ in several variables, it does
+#    not matter which of them was chosen as $i$.)
 #
 # 3. *No third vector ties along a whole wall.* The vectors $z''$ and $z$ tie on a hyperplane with the normal $z - z''$.
-#    This hyperplane contains our wall only if $z - z''$ is a multiple of $z - z'$. Both differences have entries 0, 1
-#    and $-1$ only, and neither is 0. So the multiple is 1 or $-1$. If it is 1, then $z'' = z'$. If it is $-1$, then
+#    This hyperplane contains our wall only if $z - z'' = c\, (z - z')$ for a number $c$. Both differences have entries
+#    0, 1 and $-1$ only, and neither is 0. So $c$ is 1 or $-1$. If $c = 1$, then $z'' = z'$. If $c = -1$, then
 #    $z'' = 2 z - z'$. But where $z$ and $z'$ differ, $2 z - z'$ is 2 or $-1$, so it is not a 0/1 vector. So $z''$ ties
-#    only on a part of the wall that has no mass.
+#    with $z$ and $z'$ only on a part of the wall that has measure 0.
 # 4. *The density along a wall is continuous in the scores.* Move the scores a little. At almost every point of the
 #    wall $z$ and $z'$ still beat the same vectors as before, and $\rho_i$ changes only a little. The integrand is
 #    always at most $\sup \rho_i$. So $\rho_{zz'}$ is continuous in all scores (dominated convergence).
