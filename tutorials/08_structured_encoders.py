@@ -193,8 +193,8 @@ print("integer program and enumeration agree on 20 random instances with pair sc
 #
 # $$z(\epsilon) \approx \arg\max_z \Big\{ \sum_i (u_i + \gamma_i + \epsilon\, \text{gain}_i) z_i + \sum_{i<j} w_{ij} z_i z_j \Big\}$$
 #
-# The pair scores have not changed, so this is one more problem for the same solver. The package works in this way
-# (`refimpl/estimators/direct.py`, `estimate`).
+# The pair scores have not changed, so this arg max is one more problem for the same solver. The package works in this
+# way (`refimpl/estimators/direct.py`, `estimate`).
 #
 # With this approximation, does the mean of $(z(\epsilon) - z^{\star})/\epsilon$ tend to the gradient as
 # $\epsilon \to 0$? In chapter 7 it does: the variables were independent, and at a small $\epsilon$ two of them hardly
@@ -493,9 +493,9 @@ plt.show()
 #
 # ## What to read next
 #
-# [Chapter 9](09_few_labels.ipynb) trains with a few labels. In the package, see `refimpl/latent/pairwise.py`,
-# `refimpl/latent/solvers/` and `refimpl/estimators/direct.py`. Papandreou and Yuille, *Perturb-and-MAP random fields*
-# (2011), describe the law of the perturbed arg max.
+# [Chapter 9](09_few_labels.ipynb) is about training with a few labels. In the package, see
+# `refimpl/latent/pairwise.py`, `refimpl/latent/solvers/` and `refimpl/estimators/direct.py`. Papandreou and Yuille,
+# *Perturb-and-MAP random fields* (2011), describe the law of the perturbed arg max.
 #
 # ## Symbols
 #

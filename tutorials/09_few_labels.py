@@ -2,10 +2,10 @@
 # # 9. A few labels
 #
 # **You will** combine a discrete and a continuous latent variable, and train the discrete one with a few labels. You
-# will compare three ways of using a label. **You will learn** that "replace the perturbed arg max by the label" is
+# will compare three ways of using a label. **You will learn** that replacing the perturbed arg max by the label is
 # cross-entropy in another form, and how much fifty or a hundred labels help on digits. **You need** chapters
-# [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb), [4](04_finite_epsilon.ipynb) and [6](06_discrete_vae.ipynb).
-# The chapter runs in about five seconds. Three trained runs are loaded;
+# [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb), [4](04_finite_epsilon.ipynb) and [6](06_discrete_vae.ipynb). The
+# chapter runs in about five seconds. Three trained runs are loaded;
 # `python -m refimpl make tutorial-runs --write labels-0 labels-50 labels-100` makes them again in a few minutes. The
 # symbols are listed at the end.
 
@@ -42,7 +42,7 @@ def softmax(h):
 # The first term has a gradient with respect to the Gaussian part of the encoder and another one with respect to $h$.
 # The Gaussian part needs none of our methods: $\zeta$ is the mean plus the standard deviation times a standard normal
 # number, so once this number is drawn the chain rule applies (Kingma and Welling). Given this $\zeta$, the class is
-# trained as in chapter 6: a table gives the $f$ of each class, and the estimate is the difference of two arg maxes,
+# trained as in chapter 6: a table contains the $f$ of each class, and the estimate is the difference of two arg maxes,
 # divided by $\epsilon$. Both KL terms have formulas. The KL term of the class is that of chapter 6. The KL term of each
 # entry of $\zeta$ is $\frac12 (\text{mean}^2 + \text{sd}^2 - \log \text{sd}^2 - 1)$. A label adds a fourth term, which
 # is described below.
