@@ -94,8 +94,8 @@ print(f"the cut edges add up to {bill:.2f}; with the constant {constant:.2f} tha
 
 # %% [markdown]
 # What to see. Blue variables are in the source's camp. The thicker an edge is, the more it costs to cut it. The
-# dashed edges are cut, and no other division costs less. In the next cell scipy finds this cheapest division. Scipy's
-# function `maximum_flow` takes integers, so the capacities are scaled up and rounded. A variable is in the source's
+# dashed edges are cut, and no other division costs less. In the next cell scipy finds this cheapest division. Its
+# function `maximum_flow` requires integers, so the capacities are scaled up and rounded. A variable is in the source's
 # camp if it can be reached from the source along the capacities that remain when the flow is subtracted.
 
 # %%
@@ -254,7 +254,7 @@ for eps in (0.1, 0.02):
 # With the exact arg max from the list, the estimate agrees with the finite differences at $\epsilon = 0.02$, up to
 # noise and the small bias that is left at this $\epsilon$. At $\epsilon = 0.1$ the bias is plain to see. With the arg
 # max by gains there is a bias that does not go away, however small $\epsilon$ is. This is the price of evaluating $f$
-# at only $n + 1$ vectors. ($f$ is a random table here. How large the bias is depends on how far $f$ is from linear.)
+# at only $n + 1$ vectors. ($f$ is a random table here. The size of the bias depends on how far $f$ is from linear.)
 #
 # There is no closed form for $q$ here. The noise is on single variables only, so the law of the *perturbed* arg max
 # is not the softmax of $h(z)$. (For two variables this law is an integral over one number, and it is computed below.)
@@ -338,9 +338,9 @@ print("d/d eps of the means of z_1, z_2, z_1 z_2   ", right)
 # Pair scores help where the *posterior* is coupled. The posterior is the law $p(z \mid x)$ that the encoder should
 # imitate. Take two variables whose posterior is proportional to $e^{f(z)}$ with a known coupling: $f$ is higher by a
 # fixed number of nats if $z_1 = z_2$, and is otherwise nearly the same for all $z$. The least gap
-# $\text{KL}(q \| \text{posterior})$ that an encoder can reach is what we lose by using this kind of encoder. The
-# table below shows the least gap without pairs, and the least gap with pairs. With pairs, $q$ is the law of the
-# perturbed arg max, and it is computed by the integral above.
+# $\text{KL}(q \| \text{posterior})$ that an encoder can reach is what we lose by using this kind of encoder. The table
+# below shows the least gap without and with pairs. With pairs, $q$ is the law of the perturbed arg max, and it is
+# computed by the integral above.
 #
 # Can training by direct optimisation find this least gap? Since $q$ is known here, $\log q$ can be made a part of
 # $f$: follow the gradient upwards with $f(z) - \log q(z)$ instead of $f$, where $q$ is held fixed within a step.
@@ -478,7 +478,7 @@ plt.show()
 #
 # ## Where it goes wrong in practice
 #
-# - An *undirected* edge is given its capacity in one direction only. It needs this capacity in both directions.
+# - An *undirected* edge is given its capacity in only one of the two directions.
 # - In the released code $w_{ij}$ is the softplus of an output of the network. This output is near 0 at the start, and
 #   softplus of 0 is 0.7. So each variable gains $0.7 (n-1)$ from the others, and for all images training starts with
 #   $z = (1, \ldots, 1)$. Training has to undo that first (`python -m refimpl measure codes DIR` counts how many
