@@ -94,7 +94,7 @@ print(f"the cut edges add up to {bill:.2f}; with the constant {constant:.2f} tha
 
 # %% [markdown]
 # What to see. Blue variables are in the source's camp. The thicker an edge is, the more it costs to cut it. The
-# dashed edges are cut, and no other division costs less. In the next cell scipy finds this cheapest division. Its
+# dashed edges are cut, and no other division costs less. In the next cell scipy finds this cheapest division. Scipy's
 # function `maximum_flow` requires integers, so the capacities are scaled up and rounded. A variable is in the source's
 # camp if it can be reached from the source along the capacities that remain when the flow is subtracted.
 
