@@ -33,7 +33,7 @@ def stop(number, frame):
 
 
 def end_with_the_parent():
-    """Stop this process when its standard input is closed.  This also happens when the parent process ends."""
+    """Stop this process when its standard input is closed, which also happens when the parent process ends."""
     os.read(0, 1)
     os.kill(os.getpid(), signal.SIGTERM)
 

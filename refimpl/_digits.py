@@ -47,7 +47,7 @@ def from_likeliest(h: np.ndarray, f: np.ndarray) -> np.ndarray:
 
 
 def tilted(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return two arrays: h + eps f minus its largest entry, (..., k), and the largest entry itself, (..., 1).
+    """Return h + eps f minus its largest entry, of shape (..., k), and the largest entry itself, of shape (..., 1).
 
     The values of h and f at the largest entry are subtracted before h and eps f are added.  So if two values of z have
     the same f, the difference of their scores h is kept, however large eps f is.  The last axis of eps has length 1.
@@ -81,7 +81,7 @@ class Tilt(NamedTuple):
 
 
 def tilt(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> Tilt:
-    """Compute the quantities from which q_eps is computed.  Here eps, (..., 1), may also be negative."""
+    """Compute the quantities from which q_eps is computed.  eps may also be negative."""
     log_q = log_softmax(h, axis=-1)
     q, d = np.exp(log_q), from_likeliest(h, f)
     x = eps * d
@@ -97,7 +97,7 @@ def tilt(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> Tilt:
 
 
 def mean_change(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> np.ndarray:
-    """Return (q_eps - q) / eps, (..., k).
+    """Return (q_eps - q) / eps.
 
     As q_eps = q e^x / Z, the result is q (u - E_q u) / Z with u = (e^x - 1) / eps, so no probabilities are subtracted.
     For the likeliest value b, u_b = 0.  So the small probabilities q of the other values keep their digits.
@@ -135,7 +135,7 @@ def even_and_odd(log_q: np.ndarray, c: np.ndarray, eps: np.ndarray, two_sided: b
 
 
 def others(q: np.ndarray) -> np.ndarray:
-    """Return 1 - q_i, (..., k), computed as the sum of all q_j with j < i plus the sum of all q_j with j > i."""
+    """Return 1 - q_i, computed as the sum of all q_j with j < i plus the sum of all q_j with j > i."""
     before, behind = np.zeros(q.shape), np.zeros(q.shape)
     before[..., 1:] = q[..., :-1].cumsum(axis=-1)
     behind[..., :-1] = q[..., :0:-1].cumsum(axis=-1)[..., ::-1]

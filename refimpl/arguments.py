@@ -20,7 +20,7 @@ def one_line(text: object) -> str:
 class InputError(ValueError):
     """Raised if a file, a folder or an option that the user gave cannot be used.
 
-    The message is one line.  It says what is wrong, where it is wrong, and what is allowed.  The command line prints
+    The message is one line.  It states what is wrong, where it is wrong, and what is allowed.  The command line prints
     the message and exits with status 2.
     """
 
@@ -58,7 +58,7 @@ class Setting:
     choices: Callable[[], Iterable[str]] | None = None
 
     def check(self, name: str, value: Value) -> Value:
-        """Return `value`, converted to `kind`.  Raise an InputError with the name if the value is not allowed."""
+        """Return `value`, converted to `kind`.  Raise an InputError that names the setting if it is not allowed."""
         accepted = (int, float) if self.kind is float else (self.kind,)
         if type(value) not in accepted:
             raise InputError(f"{name} must be of the type {self.kind.__name__}, got {value!r}")
@@ -80,7 +80,7 @@ class Setting:
 
 def in_range(name: str, value: Value, least: float | None = None, most: float | None = None,
              within: Callable[[str, float], float] | None = None) -> None:
-    """Raise an InputError unless `value` is from `least` to `most` and within(name, value) raises no error."""
+    """Raise an InputError if `value` is below `least` or above `most`, or if within(name, value) raises an error."""
     if least is not None and not value >= least:
         also = "" if most is None else f" and at most {most}"
         raise InputError(f"{name} must be at least {least}{also}, got {value}")
@@ -191,7 +191,7 @@ def _real(name: str, value: object, kinds: str) -> np.ndarray:
 
 
 def broadcast(names: tuple[str, str], shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> tuple[int, ...]:
-    """Return the broadcast shape of two shapes.  Raise a ValueError with both names if they do not broadcast."""
+    """Return the broadcast shape.  Raise a ValueError that contains both names if the shapes do not broadcast."""
     try:
         return np.broadcast_shapes(*shapes)
     except ValueError:
@@ -199,11 +199,11 @@ def broadcast(names: tuple[str, str], shapes: tuple[tuple[int, ...], tuple[int, 
 
 
 def scores(**named: object) -> list[np.ndarray]:
-    """Return the arguments as float64 arrays (..., k), which have the same k >= 1 and batch axes that broadcast.
+    """Return the arguments as float64 arrays of shape (..., k), with the same k >= 1 and batch axes that broadcast.
 
     Every entry must be finite and at most LARGEST = 1e300 in absolute value, so no difference of two entries overflows.
-    Raises TypeError if an argument is a masked array or does not hold real numbers, and ValueError for all other
-    faults.  The message names the argument, or the two arguments that do not fit together.
+    Raises TypeError if an argument is a masked array or does not contain real numbers, and ValueError for all
+    other faults.  The message names the argument, or the two arguments that do not fit together.
     """
     arrays: dict[str, np.ndarray] = {}
     for name, value in named.items():
@@ -225,9 +225,9 @@ def scores(**named: object) -> list[np.ndarray]:
 def epsilon(eps, batch_shape: tuple[int, ...] = (), positive: bool = True) -> np.ndarray:
     """Return eps as a float64 array (..., 1), which can be multiplied with an array (..., k).
 
-    eps is a number, or an array that broadcasts with the batch axes.  Raises TypeError if eps does not hold real
-    numbers, and ValueError if eps is not finite, does not broadcast, has an absolute value above LARGEST_EPS, or, if
-    `positive` is True, is below SMALLEST_EPS.
+    eps is a number, or an array that broadcasts with the batch axes.  Raises TypeError if eps does not contain real
+    numbers.  Raises ValueError if eps is not finite, does not broadcast, or has an absolute value above LARGEST_EPS,
+    and, if `positive` is True, also if eps is below SMALLEST_EPS.
     """
     numbers = _real("eps", eps, "fiu")
     if not np.isfinite(numbers).all():
@@ -297,7 +297,6 @@ def finite(name: str, values: np.ndarray) -> np.ndarray:
 
 
 def _excluded(numbers: np.ndarray) -> str:
-    """Return the end of an error message, which says how to exclude a value of z, or '' if no score is -infinity."""
     low = "-1e30" if numbers.dtype == np.float32 else f"{-LARGEST:g}"
     return f"; to exclude a value, give it a score of {low}" if np.isneginf(numbers).any() else ""
 
@@ -311,7 +310,7 @@ def number(name: str, value: object) -> float:
 
 
 def positive(name: str, value: float) -> float:
-    """Return `value` as a float.  Raise TypeError if it is not a number, ValueError if it is not finite and above 0."""
+    """Return `value` as a float.  Raise TypeError if it is not a number, ValueError if it is not in (0, infinity)."""
     found = number(name, value)
     if not (math.isfinite(found) and found > 0):
         raise ValueError(f"{name} must be above 0 and finite, got {value}")
@@ -319,7 +318,6 @@ def positive(name: str, value: float) -> float:
 
 
 def _within(name: str, value: float, limits: tuple[float, float]) -> float:
-    """Return `value` as a float.  Raise TypeError if it is not a number, ValueError if it is outside the limits."""
     found, (least, most) = number(name, value), limits
     if not least <= found <= most:
         raise ValueError(f"{name} must be at least {least:.10g} and at most {most:.10g}, got {found:g}")
@@ -357,9 +355,9 @@ def flag(name: str, value: object) -> bool:
 
 
 def corners(name: str, z: np.ndarray) -> np.ndarray:
-    """Return the place of the 1 in each one-hot vector of z, (..., k), as an array (...).
+    """Return the index of the 1 in each one-hot vector of z.
 
-    Raises ValueError if a vector is not one-hot.
+    z has shape (..., k), and the result has shape (...).  Raises ValueError if a vector is not one-hot.
     """
     if not (((z == 0) | (z == 1)).all() and (z.sum(axis=-1) == 1).all()):
         raise ValueError(f"{name} must be one-hot vectors on its last axis, got a relaxed or an empty one")

@@ -1,10 +1,10 @@
 # %% [markdown]
 # # 10. One identity, many papers
 #
-# **You will** put six published methods into one table of bias, variance and cost, computed without sampling.
-# **You will learn** which part of one identity each method replaces; which target each bias is measured against; why
-# averaging one of these methods over all noise with the same winner gives REINFORCE; and when to use which method.
-# **You need** chapters [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb) and [4](04_finite_epsilon.ipynb);
+# **You will** put six published methods into one table of bias, variance and cost, computed without sampling. **You
+# will learn** which part of one identity each method replaces; which target each bias is measured against; why the mean
+# of one of these estimates, over all noise with the same winner, is REINFORCE; and when to use which method. **You
+# need** chapters [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb) and [4](04_finite_epsilon.ipynb);
 # [8](08_structured_encoders.ipynb) helps. The chapter runs in about three seconds. [Appendix
 # E](appendix_e_landscape.ipynb) applies two of the methods to paths: there the costs of a landscape are learnt from
 # paths that were walked in this landscape. The symbols are listed at the end.
@@ -35,12 +35,12 @@ truth = q * (f - q @ f)                                             # grad E f(z
 #
 # $$\underbrace{\frac{\partial}{\partial h} E f(z^{\star})}_{\text{first } \epsilon \text{, then } h} = \frac{\partial^2 G}{\partial h\, \partial \epsilon} = \frac{\partial^2 G}{\partial \epsilon\, \partial h} = \underbrace{\lim_{\epsilon \to 0} \frac{E\, \text{onehot}(z(\epsilon)) - E\, \text{onehot}(z^{\star})}{\epsilon}}_{\text{first } h \text{, then } \epsilon}$$
 #
-# The left side is the gradient that we want. The right side is a limit of differences of two arg maxes. Each method
-# but the last takes one of the two sides and replaces a part of it.
+# The left side is the gradient that we want. The right side is a limit of differences of two arg maxes. Each method in
+# the table, except the last one, replaces a part of one of the two sides.
 #
 # | method | side | what it replaces |
 # | --- | --- | --- |
-# | direct (Lorberbom et al. 2019) | right | the limit, by a finite $\epsilon$ |
+# | `direct` (Lorberbom et al. 2019) | right | the limit, by a finite $\epsilon$ |
 # | implicit MLE (Niepert et al. 2021) | right | the limit; and $f$, by a linear function with the slope that $f$ has at $z^{\star}$ |
 # | blackbox differentiation (Vlastelica et al. 2020) | right | the limit; $f$, by a linear function with the slope that $f$ has at the arg max; and the noise, by no noise at all |
 # | direct loss minimisation (McAllester et al. 2010) | right | the limit; and the mean over the noise, by a mean over the data |
@@ -51,8 +51,8 @@ truth = q * (f - q @ f)                                             # grad E f(z
 # statisticians' word for the derivative of a log density. This term has nothing to do with the scores $h$ and $f$.)
 # Second, Fenchel-Young has no $f$. Third, implicit MLE adds to the scores a function that depends on $z^{\star}$. So if
 # the slope of $f$ is not the same everywhere, there is no single $G$ whose derivative implicit MLE estimates. Fourth,
-# chapter 9 follows the slide and uses the name *direct loss minimisation* for the direct gradient (with noise) in which
-# minus a loss replaces $f$. The method of McAllester et al. has no noise.
+# chapter 9 follows the slide and uses the name *direct loss minimisation* for the direct gradient with noise, where $f$
+# is minus a loss. The method of McAllester et al. has no noise.
 #
 # To compare the methods without sampling we need the laws of both arg maxes under any noise, not only Gumbel noise.
 # Value $i$ is the winner if for every other value $j$ the noise of $j$ is less than the noise of $i$ plus the margin
@@ -75,7 +75,7 @@ def wins(margins, cdf=F, density=F_slope):
 
 
 def mean_and_variance(h, pull, eps, cdf=F, density=F_slope):
-    """Of (onehot(z(eps)) - onehot(z*)) / eps, from q, q_eps, and the chance that both arg maxes are i."""
+    """Of (onehot(z(eps)) - onehot(z*)) / eps, from q, q_eps, and the probability that both arg maxes are i."""
     before, after = np.subtract.outer(h, h), np.subtract.outer(h + eps * pull, h + eps * pull)
     q, q_eps, both = (wins(m, cdf, density) for m in (before, after, np.minimum(before, after)))
     mean = (q_eps - q) / eps
@@ -99,17 +99,18 @@ assert np.allclose(left, right, atol=1e-9) and np.allclose(mixed, truth, atol=1e
 # ## Blackbox differentiation is the gradient of a ramp
 #
 # Leave out the noise, and write $z(h)$ for the arg max of $h$ alone. As a function of $h$, $f(z(h))$ is a staircase,
-# and its slope is 0 except at the jumps. Vlastelica et al. nevertheless use the difference of two arg maxes. This
-# difference is the gradient of a function, the *ramp*: the tilted objective of chapter 4 without the noise.
+# and its slope is 0 except at the jumps. Vlastelica et al. nevertheless use the difference of two arg maxes. Divided by
+# $\epsilon$, this difference is the gradient of a function, the *ramp*, which is the tilted objective of chapter 4
+# without the noise.
 #
 # $$\text{ramp}(h) = \frac{1}{\epsilon} \left( \max_z (\epsilon f + h) - \max_z h \right)$$
 #
 # By Danskin's theorem the gradient of the ramp is exactly
 # $(\text{onehot}(z(h + \epsilon f)) - \text{onehot}(z(h))) / \epsilon$. The ramp equals $f(z(h))$ wherever the two arg
-# maxes agree, and it is linear in each region in between, where a jump of the staircase becomes a slope. (This holds if
-# $f$ is linear in the one-hot vector, as any table of values is. A decoder can also be evaluated between the values,
-# and need not be linear there. Then blackbox differentiation uses the slope of $f$ at $z(h)$. Implicit MLE is the same
-# method with noise: it uses the slope of $f$ at $z^{\star}$.)
+# maxes agree, and it is linear in each region in between, where a jump of the staircase becomes a slope. (These
+# statements hold if $f$ is linear in the one-hot vector, as any table of values is. A decoder can also be evaluated
+# between the values, and need not be linear there. For such a decoder, blackbox differentiation uses the slope of $f$
+# at $z(h)$. Implicit MLE is the same method with noise: it uses the slope of $f$ at $z^{\star}$.)
 #
 # In the next picture the scores are $h_w = h + w\,(1, 0, -1)$, and $w$ varies. The left panel shows the staircase and
 # its ramps, and the right panel shows $E f$ and its tilted objectives $T$.
@@ -150,7 +151,7 @@ plt.show()
 #
 # $$\frac{\partial}{\partial h_i} E f(z^{\star}) = E\left[ f(z^{\star}) (1 - r_i X_i) \right]$$
 #
-# This estimate has no bias. It takes one arg max, and $f$ at one value. But $r_i X_i$ varies even when the winner is
+# This estimate has no bias. It needs one arg max and one value of $f$. But $r_i X_i$ varies even when the winner is
 # fixed. To remove this variation, we average over all noise with the same winner. For this we need the mean of
 # $1 - r_i X_i$, given that clock $j$ rang first. Let $S = \sum_i r_i$.
 #
@@ -200,9 +201,9 @@ assert (np.abs(square_error.mean(axis=0) - noise_variance) < 4 * square_error.st
 # $E \max_z (h + \gamma) - h_y$, the mean score by which $y$ is behind the winner. By Danskin's theorem its gradient is
 # the mean winner minus the observed one: $q - \text{onehot}(y)$. With Gumbel noise $E \max (h + \gamma)$ is
 # $\log \sum e^h$, and the loss is $-\log q(y)$, the cross-entropy. (Here $q$ is known, so there is no reason to sample.
-# If a solver finds the winner and $q$ has no formula, a draw of $z^{\star}$ replaces $q$.) Direct becomes the same
-# method for $f = [z = y]$ at a large $\epsilon$: then $z(\epsilon) = y$ in practically every draw, and `direct`'s
-# estimate $g$ satisfies $\epsilon g = \text{onehot}(y) - \text{onehot}(z^{\star})$.
+# If a solver finds the winner and $q$ has no formula, a draw of $z^{\star}$ replaces $q$.) With $f = [z = y]$ and a
+# large $\epsilon$, `direct` becomes the same method: $z(\epsilon) = y$ in practically every draw, and the estimate $g$
+# of `direct` satisfies $\epsilon g = \text{onehot}(y) - \text{onehot}(z^{\star})$.
 
 # %%
 y = 0                                                               # shirt, which also has the highest f
@@ -241,7 +242,7 @@ assert (direct.gradient(h, hot[y], 100.0, noise[:20_000]) * 100.0 == hot[y] - ho
 
 # %%
 def implicit_mle(eps, bend=0.5, f=f):
-    """From the joint law of the pair: given z* = b, it is direct with the slope at corner b instead of f."""
+    """Mean and variance.  Given z* = b, implicit MLE is `direct` with the slope at corner b instead of f."""
     mean = square = 0
     for b in range(k):
         slope = f + bend * (1 - 2 * hot[b])
@@ -361,23 +362,22 @@ plt.show()
 # a baseline is one line of code, and with it REINFORCE does not depend on the constant either. REINFORCE with a
 # baseline has no bias, and a third of the variance that `direct` has at $\epsilon = 0.3$.
 #
-# Blackbox differentiation is in the table only, like Fenchel-Young. At $\epsilon = 0.3$ our $h$ does not lie on a
-# ramp, so the gradient is 0. Its bias with respect to target (c) is 0 and its variance is 0, but a gradient of 0 is
-# useless. So the row with the smallest numbers can belong to the worst method. At $\epsilon = 1$ our $h$ is on the
-# ramp and the gradient is not 0, which counts as a bias with respect to (c).
+# Blackbox differentiation is in the table only, like Fenchel-Young. At $\epsilon = 0.3$ our $h$ does not lie on a ramp,
+# so the gradient is 0. The method has the bias 0 with respect to target (c) and the variance 0, but a gradient of 0 is
+# useless. So the row with the smallest numbers can belong to the worst method. At $\epsilon = 1$ our $h$ is on the ramp
+# and the gradient is not 0, which counts as a bias with respect to (c).
 #
 # With three values there is no reason to use two arg maxes: REINFORCE with a baseline needs one value of $f$, and if
-# all of $f$ is in a table, the exact gradient costs nothing more.
+# all values of $f$ are in a table, the exact gradient costs nothing more.
 #
 # ## When to use which method
 #
-# - **All values of $f$ are in a table.** Enumerate, or take one variable at a time (local expectation, chapter 7).
-#   This has no bias, and little noise or none.
+# - **All values of $f$ are in a table.** Enumerate, or sum over the values of one variable at a time (local
+#   expectation, chapter 7). This has no bias, and little noise or none.
 # - **$f$ is known at samples only, and $q$ is known.** Use REINFORCE or one of its relatives, with a baseline (chapter
 #   7). If $q$ is *not* known, because a solver computes $z$ from the noise, use the score function of the noise. This
 #   method is noisier than REINFORCE, and needs the baseline even more.
-# - **A $y$ was observed.** Use Fenchel-Young. It takes one arg max and has no $\epsilon$, and its loss is convex in
-#   $h$.
+# - **A $y$ was observed.** Use Fenchel-Young. It needs one arg max and no $\epsilon$, and its loss is convex in $h$.
 # - **$f$ can be added to the scores, because it is linear in $z$.** Use `direct`, with a second call of the same
 #   solver. If $f$ is a distance to an observed $y$, try Fenchel-Young first: appendix E found no difference between
 #   the two methods. If there is no $y$ and $f$ is linear, an advantage of `direct` is that it needs no baseline.
@@ -391,14 +391,15 @@ plt.show()
 #
 # When is an arg max all that can be computed? For the paths of appendix E the *sum* $\sum_z e^{h(z)}$ is as cheap as
 # the maximum: use Bellman's recursion with logsumexp instead of max. This sum is useful if every path has a noise of
-# its own. The same holds for chains and trees. For the cuts of chapter 8 and for matchings no such recursion is
-# known. The best matching of $n$ pairs is found in about $n^3$ steps, but counting the perfect matchings of a
-# bipartite graph is #P-complete (Valiant 1979). For these problems the methods of this chapter need only an arg max.
+# its own. For chains and trees, too, the sum is as cheap as the maximum. For the cuts of chapter 8 and for matchings no
+# such recursion is known. The best matching of $n$ pairs is found in about $n^3$ steps, but counting the perfect
+# matchings of a bipartite graph is #P-complete (Valiant 1979). For these problems the methods of this chapter need only
+# an arg max.
 #
 # ## Exercises
 #
 # **1 (easy).** Let $f$ be the constant 1. Then the gradient is 0. What is the variance of the score function of the
-# noise, of REINFORCE, and of direct? What does this say about baselines?
+# noise, of REINFORCE, and of `direct`? What does this say about baselines?
 #
 # <details><summary>Solution</summary>
 #
@@ -465,9 +466,9 @@ plt.show()
 # - The two arg maxes have different noise. `direct` needs the same noise for both. With fresh noise for the second one
 #   the mean stays as it is and the variance becomes far larger (chapter 2).
 # - The scale of $\epsilon f$ does not fit $h$ and the noise. If $\epsilon$ is too small, the two arg maxes agree in
-#   nearly all draws, most gradients are zero, and the variance grows like $1/\epsilon$. To notice this, count how
-#   often the two arg maxes agree. If $\epsilon$ is too large and $f$ is a distance to $y$, then $z(\epsilon) = y$ in
-#   nearly all draws, and the method is Fenchel-Young. Appendix E shows both in numbers, for paths of several lengths.
+#   nearly all draws, most gradients are zero, and the variance grows like $1/\epsilon$. To notice this, count how often
+#   the two arg maxes agree. If $\epsilon$ is too large and $f$ is a distance to $y$, then $z(\epsilon) = y$ in nearly
+#   all draws, and the method is Fenchel-Young. The table of appendix E has rows for both cases.
 #
 # ## Now write it yourself
 #
@@ -477,11 +478,11 @@ plt.show()
 #
 # ## What to read next
 #
-# [Appendix E](appendix_e_landscape.ipynb) learns a landscape from walks. In the package, see
-# `refimpl/estimators/perturbed.py` and `refimpl/estimators/imle.py`. The papers are Vlastelica et al.,
-# *Differentiation of blackbox combinatorial solvers* (ICLR 2020); Berthet et al., *Learning with differentiable
-# perturbed optimizers* (NeurIPS 2020); Niepert et al., *Implicit MLE* (NeurIPS 2021); and McAllester et al., *Direct
-# loss minimization for structured prediction* (NIPS 2010). Then read [results.md](results.md).
+# In [appendix E](appendix_e_landscape.ipynb) a landscape is learnt from walks. In the package, see
+# `refimpl/estimators/perturbed.py` and `refimpl/estimators/imle.py`. The papers are Vlastelica et al., *Differentiation
+# of blackbox combinatorial solvers* (ICLR 2020); Berthet et al., *Learning with differentiable perturbed optimizers*
+# (NeurIPS 2020); Niepert et al., *Implicit MLE* (NeurIPS 2021); and McAllester et al., *Direct loss minimization for
+# structured prediction* (NIPS 2010). Then read [results.md](results.md).
 #
 # ## Symbols
 #

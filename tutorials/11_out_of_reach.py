@@ -42,10 +42,10 @@ rng = np.random.default_rng(11)
 # *The sum* over all matchings, $\sum_z e^{h(z)}$, cannot skip the bad ones. It is called the permanent of the matrix
 # with the entries $e^{\theta_{ij}}$. Computing a permanent is #P-hard (Valiant 1979): a fast algorithm for permanents
 # could also count the solutions of every puzzle whose solutions are easy to check. Probably no such algorithm exists.
-# The best exact algorithms known take about $2^n$ steps. One of them is `by_subsets` below. It goes through the tiles
-# one after another, and keeps one sum for each *set* of places that are taken already. There are randomised
-# algorithms that approximate the sum in polynomial time (Jerrum, Sinclair and Vigoda 2004), but the power of $n$ is
-# too high to run them in every step of training.
+# The best exact algorithms known take about $2^n$ steps. One of them is `by_subsets` below. It adds the tiles one after
+# another, and stores one sum for each *set* of places that are already taken. There are randomised algorithms that
+# approximate the sum in polynomial time (Jerrum, Sinclair and Vigoda 2004), but their running time is too high a power
+# of $n$ for every step of training.
 
 # %%
 def best(theta):                                                # the highest score of a matching
@@ -97,8 +97,8 @@ plt.show()
 
 # %% [markdown]
 # What to see. The dots are measured times. The dotted lines continue them, growing like $n!$ and like $n^2\, 2^n$. The
-# list can be used for up to about nine tiles, and the sums by sets of places for up to twenty or thirty. The best of
-# $512!$ matchings takes milliseconds.
+# list can be used for up to about nine tiles, and `by_subsets` for up to twenty or thirty. The best of $512!$ matchings
+# takes milliseconds.
 #
 # The next table lists five sets. For the first three, the sum is as easy to compute as the best element. For these
 # three, use the sum:
@@ -124,9 +124,9 @@ plt.show()
 #
 # $$\frac{\partial}{\partial \theta_i} E f(z^{\star}) = \lim_{\epsilon \to 0} E \frac{z_i(\epsilon) - z^{\star}_i}{\epsilon}$$
 #
-# The proof is the one in [appendix D](appendix_d_unary_noise.ipynb). There it is about the set of all binary vectors,
-# as in chapter 8, but it uses only that the entries are 0 or 1. As in chapter 2, the proof looks at the *walls*: two
-# different arrays $z$ and $z'$ tie for certain draws of the noise, and these draws form a wall between them in the
+# The proof is the one in [appendix D](appendix_d_unary_noise.ipynb). That proof is written for the set of all binary
+# vectors, as in chapter 8, but uses only that the entries are 0 or 1. As in chapter 2, the proof looks at the *walls*:
+# two different arrays $z$ and $z'$ tie for certain draws of the noise, and these draws form a wall between them in the
 # space of the noises. The proof has five steps.
 #
 # 1. The wall of $z \ne z'$ is a hyperplane. Its normal is $z - z'$, with the entries 0, 1 and $-1$.
@@ -346,22 +346,22 @@ for dataset in ("mnist", "fashion-mnist"):
 # %% [markdown]
 # The numbers are means over three seeds. They show three things.
 #
-# *Direct is not the best method when labels are given.* Then the right place of every tile is known, and it is enough
-# to classify each tile by its place. This training needs no noise and no matching. Fenchel-Young comes second with
-# nine or sixteen tiles. Its gradient, the right matching minus $z^{\star}$, pulls at every tile that is wrong. The
-# gradient of `direct` is 0 in every draw in which adding $\epsilon c_{ij}$ does not change the matching. (With a very
-# large $\epsilon$ `direct` would have the gradient of Fenchel-Young, divided by $\epsilon$.) Much of the distance
-# between the two methods is due to noise: with ten draws per step `direct` reaches Fenchel-Young ([the
+# *With labels `direct` is not the best method.* The right place of every tile is known, so it is enough to classify
+# each tile by its place. This training needs no noise and no matching. Fenchel-Young comes second with nine or sixteen
+# tiles. Its gradient, the right matching minus $z^{\star}$, raises the score of the right place of every misplaced
+# tile. The gradient of `direct` is 0 in every draw in which adding $\epsilon c_{ij}$ does not change the matching.
+# (With a very large $\epsilon$ `direct` would have the gradient of Fenchel-Young, divided by $\epsilon$.) Much of the
+# difference between the two methods is due to noise: with ten draws per step `direct` reaches Fenchel-Young ([the
 # page](jigsaw.md#is-it-the-noise-of-the-gradient-or-its-mean) has these runs).
 #
 # *With sixteen tiles `direct` is better than the other methods that know only* $f$. `direct` is ahead of
 # Gumbel-Sinkhorn, and far ahead of REINFORCE, which uses only values of $f$. At $2 \times 2$ the sum has only 24 terms,
 # and enumeration can be used. But enumeration is no better than `direct`.
 #
-# *Without labels `direct` is the best of the three methods that can be used.* Now nobody says where a tile belongs.
-# $f(z)$ is the log-likelihood of the assembled picture under a mixture of ten mean pictures, which was learnt from
-# other images that were not cut. This $f$ is a logsumexp of linear functions, and $c_{ij}$ is its slope at $z^{\star}$.
-# Cross-entropy and Fenchel-Young need a right matching, so they cannot be used.
+# *Without labels `direct` is the best of the three methods that can be used.* Now the right place of a tile is not
+# known. $f(z)$ is the log-likelihood of the assembled picture under a mixture of ten mean pictures, which was learnt
+# from other images that were not cut. This $f$ is a logsumexp of linear functions, and $c_{ij}$ is its slope at
+# $z^{\star}$. Cross-entropy and Fenchel-Young need a right matching, so they cannot be used.
 #
 # The limits of these runs are a small network that never sees two neighbouring tiles, few epochs, and settings that
 # were chosen at one size.
@@ -407,16 +407,16 @@ assert min(shares["direct"] + shares["two-sided"]) > max(shares["relaxed"] + sha
 # | --- | --- | --- |
 # | a label for each entry of $z$ | cross-entropy for each entry, and the solver only at test time | best in the jigsaw with labels |
 # | the right $z$, as a whole | Fenchel-Young: it has no $\epsilon$, and a convex loss | second in the jigsaw with nine or more tiles |
-# | an $f$ that is linear, or has a slope | direct, or implicit MLE: two calls of the solver | best in the jigsaw without labels, and in the subset |
-# | a sum that is cheap, and $f$ in a table | enumeration, or a recursion | no better than direct at $2 \times 2$ |
-# | an $f$ that can be evaluated at relaxed $z$ | Gumbel-Sinkhorn, or another relaxation | behind direct at $4 \times 4$, without labels and in the subset |
+# | an $f$ that is linear, or has a slope | `direct`, or implicit MLE: two calls of the solver | best in the jigsaw without labels, and in the subset |
+# | a sum that is cheap, and $f$ in a table | enumeration, or a recursion | no better than `direct` at $2 \times 2$ |
+# | an $f$ that can be evaluated at relaxed $z$ | Gumbel-Sinkhorn, or another relaxation | behind `direct` at $4 \times 4$, without labels and in the subset |
 # | only values of $f$ | score function of the noise, with a baseline | last in the jigsaw at $4 \times 4$ |
 #
 # Related work: Gumbel-Sinkhorn (Mena et al., ICLR 2018) relaxes matchings. Stochastic softmax tricks (Paulus et al.,
 # NeurIPS 2020) relax any set with a linear arg max, for example trees and subsets. Perturbed optimisers (Berthet et
 # al., NeurIPS 2020) are the source of Fenchel-Young and of the score function of the noise. I-MLE (Niepert et al.,
-# NeurIPS 2021) is `direct` with a slope. Gumbel-Rao (Paulus et al., ICLR 2021) averages the straight-through gradient
-# over all noise that has the same winner.
+# NeurIPS 2021) is `direct` with a linear function in place of $f$. Gumbel-Rao (Paulus et al., ICLR 2021) averages the
+# straight-through gradient over all noise that has the same winner.
 #
 # ## Now write it yourself
 #

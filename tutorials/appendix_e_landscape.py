@@ -1,9 +1,9 @@
 # %% [markdown]
 # # Appendix E. A landscape learnt from walks
 #
-# [Chapter 10](10_one_identity.ipynb) compares methods on three values. In this appendix two of these methods, `direct`
-# with a Hamming loss and Fenchel-Young, learn from paths, of which there are far too many to list. They learn the
-# hidden costs of five kinds of ground from paths that were walked. You will also see how to recognise an $\epsilon$
+# [Chapter 10](10_one_identity.ipynb) compares methods on three values. In this appendix two of these methods,
+# Fenchel-Young and `direct` with a Hamming loss, learn from paths, of which there are far too many to list. They learn
+# the hidden costs of five kinds of ground from paths that were walked. You will also see how to recognise an $\epsilon$
 # that is too small or too large. You need chapters [2](02_theorem_1.ipynb) to [4](04_finite_epsilon.ipynb) and
 # [10](10_one_identity.ipynb). The appendix runs in about ten seconds.
 
@@ -33,7 +33,7 @@ c = np.euler_gamma
 
 # %%
 def best_path(h):
-    """h (B, rows, columns) -> z of 0 and 1, in the same shape.  Of equally good paths the one that goes right first."""
+    """h (B, rows, columns) -> z of 0 and 1, in the same shape.  Among equally good paths it goes right first."""
     B, rows, columns = h.shape
     best = np.full((rows + 1, columns + 1, B), -np.inf)             # score of the best way from a cell to the end
     best[-1, -2] = 0
@@ -61,20 +61,21 @@ print(f"paths on 4 x 4 cells: {len(every)}; on 16 x 16: {paths.count(16, 16):,};
 # %% [markdown]
 # ## Twenty paths, few enough to check
 #
-# First let $f$ be a function of whole paths: a table of twenty numbers that is not a sum over cells. Which noise
-# should we use? If there is one Gumbel variable for each *path*, all of chapter 4 holds: $q$ is a softmax of twenty
-# scores, and the mean and the variance of the estimate are known. But on $16 \times 16$ cells that means one random
-# number for each of 155 million paths. If there is one Gumbel variable for each *cell*, the arg max can still be
-# found by Bellman's recursion. The price is that paths that share cells share noise, so $q$ has no formula. In the
-# next figure, the left picture is for noise on the paths, and is computed from the list. The other three pictures are
-# for noise on the cells, and are means over draws.
+# First let $f$ be a function of whole paths: a table of twenty numbers that is not a sum over cells. Which noise should
+# we use? If there is one Gumbel variable for each *path*, all of chapter 4 holds: $q$ is a softmax of twenty scores,
+# and the mean and the variance of the estimate are known. But on $16 \times 16$ cells that means one random number for
+# each of 155 million paths. If there is one Gumbel variable for each *cell*, the arg max can still be found by
+# Bellman's recursion. The price is that paths that share cells share noise, so $q$ has no formula. In the next figure,
+# the left picture is computed from the list of the twenty paths, with noise on the paths. The other three pictures are
+# means over draws, with noise on the cells.
 #
 # How can the estimates with noise on the cells be tested? We compare them with finite differences that use the same
 # noise, draw by draw, and take the mean of the *difference*, in units of its standard error. There are three
 # comparisons:
 #
-# - The mean of `direct` is the gradient of the tilted objective $T$ (chapter 4), so it is compared with finite
-#   differences of $T$. In each draw the two come from the same maxima and hardly differ, so this test is sharp.
+# - The mean of `direct` is the gradient of the tilted objective $T$ (chapter 4), so `direct` is compared with finite
+#   differences of $T$. In each draw `direct` and the finite difference hardly differ, so this test finds even an error
+#   of 5 %.
 # - The score function of the noise is compared with finite differences of $E f$.
 # - `direct` is compared with finite differences of $E f$. This comparison must reveal the bias of `direct`, if the bias
 #   is large enough for this number of draws.
@@ -106,7 +107,7 @@ estimates["differences of E f"] = of_f
 
 
 def furthest(one, other):
-    """The mean difference in standard errors, at the cell where it is largest, without the two cells of all paths."""
+    """The largest mean difference of a cell, in standard errors, without the two cells that all paths share."""
     difference = (one - other)[:, 1:-1]
     return np.abs(difference.mean(axis=0) / difference.std(axis=0)).max() * np.sqrt(draws)
 
@@ -136,16 +137,16 @@ later_figures.grids({"Gumbel for each path": exact_slope, "differences of E f": 
 plt.show()
 
 # %% [markdown]
-# What to see. Each picture shows the gradient of $E f$ with respect to the score of each cell: red cells should have
-# a higher score. The first and the last cell are white, up to noise, because every path goes through them. The last
-# three pictures agree up to their noise and the bias of `direct`. At $\epsilon = 0.1$ the test cannot show this bias,
-# but at 0.5 it does. The first picture uses a different noise, which changes $q$ and therefore the gradient. The
-# score function of the noise needs one value of $f$ and one arg max. With a baseline its variance is less than twice
-# the variance of `direct` at $\epsilon = 0.1$. `direct`, however, needs the $f$ of all twenty paths.
+# What to see. Each picture shows the gradient of $E f$ with respect to the score of each cell: red cells should have a
+# higher score. The first and the last cell are white, up to noise, because every path goes through them. The last three
+# pictures agree up to their noise and the bias of `direct`. At $\epsilon = 0.1$ the test cannot show this bias, but at
+# 0.5 it does. The first picture uses a different noise, which changes $q$ and therefore the gradient. The score
+# function of the noise needs one value of $f$ and one arg max. With a baseline its variance is less than twice the
+# variance of `direct` at $\epsilon = 0.1$. `direct`, however, needs the values of $f$ for all twenty paths.
 #
-# For this $f$ the second arg max went through a list of all paths. That is impossible on large grids. The situation is
-# different if $f$ is *linear in* $z$: then $\epsilon f$ is added to the scores of the cells, and Bellman's recursion is
-# run a second time.
+# For this $f$ the second arg max was found by comparing all paths in a list. On large grids such a list is impossible.
+# The situation is different if $f$ is *linear in* $z$: then $\epsilon f$ is added to the scores of the cells, and
+# Bellman's recursion is run a second time.
 #
 # ## An epsilon that is too small or too large
 #
@@ -154,9 +155,9 @@ plt.show()
 # $\sum_i z_i (2 y_i - 1)$ minus a constant. So $z(\epsilon)$ is the best path for the scores
 # $h + \gamma + \epsilon (2 y - 1)$.
 #
-# What is a good $\epsilon$? Take grids of several sizes with $h = 0$ and a random path $y$, and look at three
-# numbers: the share of draws in which the two arg maxes agree; the share in which $z(\epsilon)$ is $y$ itself; and
-# the variance of the gradient of one cell, as a mean over the cells.
+# What is a good $\epsilon$? Take grids of several sizes with $h = 0$ and a random path $y$, and look at three numbers:
+# the share of draws in which the two arg maxes agree; the share in which $z(\epsilon)$ is $y$ itself; and the variance
+# of the gradient with respect to the score of one cell, averaged over the cells.
 
 # %%
 print("side   eps   z(eps) = z*   z(eps) = y   variance of a cell   variance x eps")
@@ -176,11 +177,12 @@ assert seen[16, 0.01][0] > 0.6 and seen[16, 0.01][2] > 5 * seen[16, 0.1][2] and 
 
 # %% [markdown]
 # What to see. The term $\epsilon (2 y_i - 1)$ is added to the score of each *cell*, and a longer path has more places
-# at which it can leave $y$. So at the same $\epsilon$ the second arg max is $y$ less often on larger grids. Now
-# compare the values of $\epsilon$ on one grid. At a small $\epsilon$ the two arg maxes agree in most draws. So most
-# gradients are zero, and the variance grows like $1/\epsilon$ (the last column changes little). This is how you
-# recognise an $\epsilon$ that is too small. At a large $\epsilon$, $z(\epsilon)$ is $y$ in nearly all draws, and the
-# gradient is $(y - z^{\star})/\epsilon$, which is the gradient of Fenchel-Young divided by $\epsilon$.
+# at which it can leave $y$. So at the same $\epsilon$ the second arg max is $y$ less often on larger grids. Now compare
+# the values of $\epsilon$ on one grid. At a small $\epsilon$ the two arg maxes agree in most draws. So most gradients
+# are zero, and the variance grows like $1/\epsilon$: the product of variance and $\epsilon$ in the last column changes
+# little. This is how you recognise an $\epsilon$ that is too small. At a large $\epsilon$, $z(\epsilon)$ is $y$ in
+# nearly all draws, and the gradient is $(y - z^{\star})/\epsilon$, which is the gradient of Fenchel-Young divided by
+# $\epsilon$.
 #
 # So choose $\epsilon$ by the two shares of the table, and compute them again during training, because the scores
 # change. Raise $\epsilon$ while the two arg maxes agree in most draws. If $z(\epsilon)$ is $y$ in nearly all draws,
@@ -195,7 +197,7 @@ assert seen[16, 0.01][0] > 0.6 and seen[16, 0.01][2] > 5 * seen[16, 0.1][2] and 
 # values, with the same weights for all cells. This network is trained in two ways:
 #
 # - **Fenchel-Young**: the gradient with respect to the scores is $y - z^{\star}$.
-# - **Direct** with the Hamming loss: $(z(\epsilon) - z^{\star})/\epsilon$.
+# - **`direct`** with the Hamming loss: $(z(\epsilon) - z^{\star})/\epsilon$.
 #
 # `direct` is run with three values of $\epsilon$. All runs have the learning rate 0.3 and use the same five seeds, so
 # the methods differ only in the gradient. The networks are tested on terrains that were not used in training. The
@@ -249,7 +251,7 @@ def backward(weights, saved, dh):
 
 
 def test(weights, kind, photo, y):
-    """For each run: the Hamming loss, the share of optimal paths, and the relative cost above the least."""
+    """Return, for each run, the Hamming loss, the share of optimal paths, and the relative cost above the least."""
     z = best_paths(forward(weights, photo[None])[0])
     least, paid = cost_of(y, kind), cost_of(z, kind)
     return np.abs(z - y).sum(axis=(2, 3)).mean(axis=1), (paid < least + 1e-9).mean(axis=1), (
@@ -328,13 +330,14 @@ for method, eps in (("direct, eps = 0.3", 0.3), ("direct, eps = 1", 1.0), ("dire
           f"and z* in {(z_eps == best_path(noisy)).all(axis=(1, 2)).mean():.0%}")
 
 # %% [markdown]
-# All runs start with scores that mean nothing, and end close to the least cost. No run was given a cost, and no run
-# computed a sum over paths. No method is best: compared seed by seed, no mean difference from Fenchel-Young is as
-# large as twice its standard error. (Only one learning rate was tried, so we do not know what another one would
-# change.) At $\epsilon = 3$ the second arg max is $y$ in nearly all draws. So `direct` is nearly *the same* as
-# Fenchel-Young there: its gradient is the gradient of Fenchel-Young divided by 3, and Adam ignores such a factor. At
-# $\epsilon = 0.3$ the two arg maxes agree in most draws, which shows that $\epsilon$ is too small, and the runs at
-# this $\epsilon$ have the worst means. So here there was no advantage in the second arg max, which doubles the work.
+# All runs start with random weights, and at the end the costs of their paths are close to the least possible cost. No
+# run was given a cost, and no run computed a sum over paths. No method is best: if the runs are compared seed by seed,
+# no mean difference from Fenchel-Young is as large as twice its standard error. (Only one learning rate was tried, so
+# we do not know what another one would change.) At $\epsilon = 3$ the second arg max is $y$ in nearly all draws. So
+# `direct` is nearly *the same* as Fenchel-Young there: its gradient is the gradient of Fenchel-Young divided by 3, and
+# Adam ignores such a factor. At $\epsilon = 0.3$ the two arg maxes agree in most draws, which shows that $\epsilon$ is
+# too small, and the runs at this $\epsilon$ have the worst means. So here there was no advantage in the second arg max,
+# which doubles the work.
 #
 # The Hamming loss looks large compared with the cost. The reason is that many paths cost nearly the same, or exactly
 # the same, and differ in many cells. The next pictures show the first of the held-out terrains.
@@ -362,19 +365,19 @@ for method, part in of.items():
           learnt[part].mean(axis=0).round(2))
 
 # %% [markdown]
-# What to see. Above: the black line is the path. Before training, the path follows the scores that random weights give.
-# (The picture shows seed 0, one of the two seeds that start with the lowest costs. With the other three seeds the cost
-# before training is more than 130 % above the least possible cost.) Below left: each line is one seed. The lines of the
-# two methods overlap, but one seed of `direct` ends lower than the others. Below right: each learnt score of a pure
-# colour is shown as a cost. The walks, from which the costs are learnt, determine them only up to a constant, since all
-# paths have 31 cells, and up to a scale, since the cheapest path does not depend on it. So the colours of water and
-# meadow are set to their true costs, and the learnt costs of the other three colours are compared with the true ones.
-# On average over the seeds, the learnt costs of these three colours are too high. Why?
+# What to see. Above: the black line is the path. Before training, the scores are those of a network with random
+# weights. (The picture shows seed 0, one of the two seeds that start with the lowest costs. With the other three seeds
+# the cost before training is more than 130 % above the least possible cost.) Below left: each line is one seed. The
+# lines of the two methods overlap, but one seed of `direct` ends lower than the others. Below right: each learnt score
+# of a pure colour is shown as a cost. The walks determine the costs only up to a constant, since all paths have 31
+# cells, and up to a scale, since a scale does not change the cheapest path. So the colours of water and meadow are set
+# to their true costs, and the learnt costs of the other three colours are compared with the true ones. On average over
+# the seeds, the learnt costs of these three colours are too high. Why?
 #
 # Both methods assume that the walker makes mistakes, because in the model a walk is the best path for *noisy* scores.
-# Our walkers make no mistakes. If this difference is the reason, then we should learn the true costs from walkers who
-# make exactly the mistakes of the model. To test this we leave the network out and learn one score for each kind of
-# ground by Fenchel-Young, with three seeds for each of the two kinds of walkers:
+# Our walkers make no mistakes. If the learnt costs are too high for this reason, we should learn the true costs from
+# walkers who make exactly the mistakes of the model. To test this we leave the network out and learn one score for each
+# kind of ground by Fenchel-Young, with three seeds for each of the two kinds of walkers:
 
 # %%
 def five_scores(mistakes, steps=250, rate=0.3):
@@ -400,14 +403,14 @@ print(f"{'true':34s} sand, wood, rock: {COST[1:4]}")
 assert costs[:3, 2].mean() - 2.5 > 0.2 > 0.1 > abs(costs[3:, 2].mean() - 2.5)
 
 # %% [markdown]
-# If the walks contain mistakes of the kind that the model assumes, the learnt costs are right, up to noise. If they
-# contain no mistakes, the learnt costs are too high with all three seeds. So the gradient finds the true costs if the
-# model is true. We did not test whether more steps would correct the costs in the other case.
+# If the walks contain mistakes of the kind that the model assumes, the learnt costs are right, up to noise. If the
+# walks contain no mistakes, the learnt costs are too high with all three seeds. So the gradient finds the true costs if
+# the model is true. We did not test whether more steps would correct the costs in the other case.
 #
 # Two warnings. First, on terrain with few different costs many paths are equally good, and "the" cheapest path is the
 # one that the solver finds first. So compare costs, not paths. Second, this example does not need an arg max: if every
 # path has a noise of its own, the *sum* over paths can be used, which is as cheap as the maximum (see the exercise). We
-# took paths because twenty of them can be listed.
+# chose paths because those of a small grid can be listed.
 #
 # ## An exercise
 #

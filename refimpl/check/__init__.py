@@ -5,7 +5,7 @@
     print(check.gradient(mine, h, f, eps=0.3))
 
 The report names the objective whose gradient is the mean of your gradients, compares their variance with the variances
-of the usual estimators, and says whether the function computes the direct gradient.  If it does not, the report names
+of the usual estimators, and states whether the function computes the direct gradient.  If it does not, the report names
 the likeliest slip.  A slip is a mistake that is often made in the code of this gradient.
 
 If the function uses the noise that it is given, each of its gradients is compared with the direct gradient for the same
@@ -43,9 +43,9 @@ def gradient(function: Callable, h: np.ndarray, f: np.ndarray | Callable, eps: f
              generator: Callable | None = None) -> Report:
     """Check function(h, f, eps, noise) against the direct gradient of Theorem 1, equation (1), and return a Report.
 
-    function   takes h and f, both broadcast to (draws, k), eps, and zero-mean Gumbel noise (draws, k).  It returns one
-               gradient for each draw, (draws, k): an estimate of the gradient of E f with respect to h, which is an
-               ascent direction in units of f.  The result may be an array or a tensor of any framework, also in half
+    function   takes h, f, eps and zero-mean Gumbel noise, where h, f and the noise have shape (draws, k).  It returns
+               one gradient for each draw, (draws, k): an estimate of the gradient of E f with respect to h, which is
+               an ascent direction in units of f.  The result may be an array or a tensor of any framework, also in half
                precision.  If `function` draws its own noise, it must have no fourth parameter, or a fourth parameter
                with the name of a random generator (rng, generator, random_state, seed, key, ...)
     h          the scores, (k,) with k >= 2, or (n, k) for n variables.  With n variables, `function` takes h and noise

@@ -47,7 +47,6 @@ def hook(function: object, convert: object, differentiate: object, generator: ob
 
 
 def _fourth(function: object) -> tuple[str, str | None]:
-    """Inspect the parameters of `function`, and return the fields `fourth` and `keyword` of its Hook."""
     if not callable(function):
         raise TypeError(f"function must be a function (h, f, eps, noise) -> gradient, got {type(function).__name__}")
     try:

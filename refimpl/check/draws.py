@@ -40,10 +40,10 @@ class Match:
 
 
 def _gap(draws: Draws, slip: Slip, rows: np.ndarray, plus: np.ndarray, minus: np.ndarray) -> np.ndarray:
-    """Return for each of the draws `rows` its gap, divided by an upper bound of the scores in this draw, (rows,).
+    """Return the gap of each draw in `rows`, divided by an upper bound of the scores in this draw.
 
-    `plus` and `minus`, (rows, n) each, are the places of the positive and of the negative entry that the function has
-    returned.  The gap says how far the scores of the values at these places are below the best scores of the slip.
+    The function has returned a positive entry at the place `plus` and a negative one at `minus`.  The gap is the
+    distance of the scores at these places from the best scores of the slip.
     """
     problem = draws.problem
     step = max(abs(score.f) for score in (slip.plus, slip.minus) if score is not None)
@@ -61,7 +61,6 @@ def _gap(draws: Draws, slip: Slip, rows: np.ndarray, plus: np.ndarray, minus: np
 
 
 def _below(draws: Draws, score: Score | None, rows: np.ndarray) -> np.ndarray:
-    """Return the best score minus the score of each joint value, (rows, K)."""
     if score is None:
         return np.zeros((len(rows), len(draws.problem.f)))
     scores = draws.scores(score, rows)
@@ -70,10 +69,7 @@ def _below(draws: Draws, score: Score | None, rows: np.ndarray) -> np.ndarray:
 
 def _joint_gap(problem: Problem, slip: Slip, above: np.ndarray, below: np.ndarray, plus: np.ndarray,
                minus: np.ndarray) -> np.ndarray:
-    """Return the gap, (rows,), for several variables.  `above` and `below` have shape (rows, K).
-
-    If several pairs of joint values have the difference that the function has returned, the smallest gap is taken.
-    """
+    """Return the smallest gap of the pairs of joint values that have the difference that the function has returned."""
     n, k = problem.h.shape
     weights = np.random.default_rng(0).random((n, k))
     wanted = np.zeros(len(plus))
@@ -90,9 +86,9 @@ def _joint_gap(problem: Problem, slip: Slip, above: np.ndarray, below: np.ndarra
 
 
 def _pair_gap(slip: Slip, above: np.ndarray, below: np.ndarray, plus: np.ndarray, minus: np.ndarray) -> np.ndarray:
-    """Return the gap of each variable, (rows, n), or infinity if the slip cannot return these entries.
+    """Return the gap of each variable, or infinity if the slip cannot return these entries.
 
-    `above` and `below`, (rows, n, k), say how far each score of slip.plus and of slip.minus is below the best one.
+    `above` and `below`, of shape (rows, n, k), are the distances of all scores of the slip from the best ones.
     """
     pair = np.maximum(np.take_along_axis(above, plus[..., None], -1), np.take_along_axis(below, minus[..., None], -1))
     two = slip.plus is not None and slip.minus is not None

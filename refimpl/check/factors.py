@@ -48,7 +48,7 @@ def near(found: float, problem: Problem, draws: int, within: float) -> set[str]:
 
 
 def words(name: str, two_sided: bool = False) -> str:
-    """Return a phrase for the report that says what is wrong with the factor, or "" if the factor is right."""
+    """Return a phrase for the report that states what is wrong with the factor, or "" if the factor is right."""
     if name == RIGHT:
         return ""
     return (TWO_SIDED if two_sided else {}).get(name) or WORDS.get(name) or f"it is {name.removeprefix('times ')} " \

@@ -38,12 +38,12 @@ class Counts(NamedTuple):
         return Counts(self.draws, self.leave, self.arrive, self.stay)
 
     def all(self) -> np.ndarray:
-        """Return arrive, leave and stay in one array, (n, 2 k + 1)."""
+        """Return `arrive`, `leave` and `stay` in one array, (n, 2 k + 1)."""
         return np.concatenate([self.arrive, self.leave, self.stay], axis=1)
 
 
 def count(plus: np.ndarray, minus: np.ndarray, k: int) -> Counts:
-    """Return the Counts of decoded gradients, given the places `plus` and `minus` of +1 and -1, (draws, n) each."""
+    """Return the Counts of decoded gradients.  `plus` and `minus`, of shape (draws, n), are the places of +1 and -1."""
     arrive, leave = (np.array([np.bincount(column[column >= 0], minlength=k) for column in places.T])
                      for places in (plus, minus))
     return Counts(len(plus), arrive, leave, ((plus < 0) & (minus < 0)).sum(axis=0)[:, None])
@@ -87,7 +87,7 @@ def sampled(problem: Problem, slip: Slip, draws: int, rng: np.random.Generator) 
 def simulated(problem: Problem, slip: Slip, draws: int, rng: np.random.Generator) -> Counts:
     """Simulate draws of this slip, and return their Counts.
 
-    At least 1,000 and at most SIMULATED draws are made, and fewer than `draws` if there are many joint values.
+    It makes `draws` draws, but at most SIMULATED, fewer if there are many joint values, and at least 1,000.
     """
     total, block = None, max(1, 1_000_000 // len(problem.f))
     draws = max(1_000, min(draws, SIMULATED, 5_000_000 // len(problem.f)))

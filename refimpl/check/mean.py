@@ -1,6 +1,6 @@
-"""Find the objective whose gradient is the mean of the function's results, and compare the variance of the results.
+"""Find the objective whose gradient is the mean of the function's results.
 
-The variance is compared with the variances of the usual estimators.
+The variance of the results is compared with the variances of the usual estimators.
 """
 from __future__ import annotations
 

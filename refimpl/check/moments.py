@@ -61,7 +61,7 @@ def none(origin: np.ndarray) -> Moments:
 def threshold(tests: int, chance: float = 1e-6) -> float:
     """Return a threshold t in standard errors.
 
-    The probability that any of `tests` normal variables is more than t standard errors off is at most `chance`.
+    With probability 1 - `chance` or more, all of `tests` normal variables are within t standard errors of their means.
     """
     return float(-ndtri(chance / (2 * tests)))
 

@@ -39,7 +39,7 @@ class Problem(NamedTuple):
         return self._corner(self.q).prod(axis=-1)
 
     def _corner(self, values: np.ndarray) -> np.ndarray:
-        """Return an array (K, n) with values[i, z_i] in the row of z and in column i; `values` has shape (n, k)."""
+        """Return values[i, z_i] for each joint value z and each variable i, as an array of shape (K, n)."""
         return values[np.arange(len(self.h)), self.digits]
 
     def scores(self, values: np.ndarray) -> np.ndarray:
@@ -68,11 +68,11 @@ class Problem(NamedTuple):
         return self._conditional(self.joint_q * (self.f - self.joint_q @ self.f))
 
     def tilted(self, two_sided: bool = False) -> np.ndarray | None:
-        """Return the exact mean of the direct gradient, or None for several variables: then there is no closed form."""
+        """Return the exact mean of the direct gradient, or None for several variables, which have no closed form."""
         return direct.expected_gradient(self.h, self.f, self.eps, two_sided) if len(self.h) == 1 else None
 
     def _conditional(self, mass: np.ndarray) -> np.ndarray:
-        """Return an array (n, k) whose entry (i, a) is the sum of `mass`, (K,), over all joint values with z_i = a."""
+        """Return an array (n, k) whose entry (i, a) is the sum of `mass` over all joint values with z_i = a."""
         k = self.h.shape[1]
         return np.array([np.bincount(digit, mass, k) for digit in self.digits.T])
 
@@ -131,7 +131,7 @@ def probe(like: Problem, number: int) -> Problem:
     """Return a further problem, on which the slips have different results.  `number`, 0 to 3, chooses the problem.
 
     The problem is similar to `like`, but h and f are of moderate size, and eps is not 1, 0.5 or 2.  If f is a table,
-    problems 0 and 1 have another number of values k than `like`, and problems 2 and 3 have the same k.
+    k usually differs from that of `like` in problems 0 and 1, and is the same in problems 2 and 3.
     """
     n, k = like.h.shape
     if like.callable is None and number < 2:

@@ -123,7 +123,7 @@ def _usual(hypothesis: Hypothesis) -> bool:
 
 
 def _unequal(block: slips.Draws, slip: slips.Slip, decoded: slips.Decoded, allowed: list[str]) -> int:
-    """Return the number of draws that differ from this slip.  A draw that differs only by a factor is counted, too."""
+    """Return the number of draws that differ from this slip, also those that differ only by a factor."""
     if not decoded.fits:
         return len(block.noise)
     plus, minus = block.expected(slip)

@@ -1,4 +1,4 @@
-"""The Report that check.gradient returns.  It is printed as a table and a few sentences, in plain ASCII."""
+"""Define the Report that check.gradient returns.  It is printed as a table and a few sentences, in plain ASCII."""
 from __future__ import annotations
 
 import math

@@ -121,7 +121,7 @@ def cooled(problem: Problem, sigma: float) -> dict[str, Slip]:
 
 
 class Draws:
-    """Computes the arg max of each draw of a block for a given Score, and keeps the result for other slips."""
+    """Computes the arg max of each draw of a block for a given Score, and stores the result for other slips."""
 
     def __init__(self, problem: Problem, noise: np.ndarray) -> None:
         self.problem, self.noise, self.kept = problem, noise, {}

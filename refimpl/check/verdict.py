@@ -96,7 +96,7 @@ def _elsewhere(finding: Finding, explain: Callable[[Problem, int], Finding]) -> 
 
 
 def _clause(hypothesis: Hypothesis, words: str) -> str:
-    """Return a phrase for the report that says what the estimator is, and what is wrong with its factor."""
+    """Return a phrase for the report that states what the estimator is, and what is wrong with its factor."""
     factor = factors.words(hypothesis.factor, hypothesis.name.startswith(("two-sided", "unshared two")))
     smooth = hypothesis.name in ("reinforce", "exact", "mean", "mean of two", "gumbel-softmax", "straight",
                                  "straight-through") or hypothesis.name.startswith("times ")
