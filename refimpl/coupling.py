@@ -83,7 +83,7 @@ def covariance(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False
     the sum of row i of P plus the sum of column i.
 
     One outcome (i, j) may be almost certain.  Let D* be the D of this outcome.  The code subtracts D* from D, which
-    changes no covariance.  Then only the small probabilities of the other outcomes remain, whose sum is `rest`:
+    changes no covariance.  Then only the other outcomes remain, and the sum of their small probabilities is `rest`:
 
         E (D - D*)            = E' D - rest D*                      E' is E without the likeliest outcome
         E (D - D*) (D - D*)^T = E' D D^T - E' D D*^T - D* E' D^T + rest D* D*^T
@@ -184,8 +184,8 @@ class Clocks(NamedTuple):
     def arrive_rate(self) -> np.ndarray:
         """Return P(z*(eps) = j, z* != j) / eps, (..., k), without a k x k array.
 
-        The rate is the sum of column j of joint_law without its diagonal entry, divided by eps.  Each i after j adds
-        (w_i w_j / a_j) times the pieces m = j ... i-1 of the integral (see _log_piece), so each i after m adds piece m.
+        The rate is the sum of column j of joint_law without its diagonal entry, divided by eps.  For i after j, the
+        entry is (w_i w_j / a_j) times the sum of the pieces m = j ... i-1 (see _log_piece).  Piece m is in all i > m.
         """
         log_behind = np.logaddexp.accumulate(self.log_w[..., ::-1], axis=-1)[..., -2::-1]       # log(w_{m+1} + ...)
         log_terms = self._log_piece() + log_behind

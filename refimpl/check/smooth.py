@@ -36,7 +36,7 @@ class Seen(NamedTuple):
 
 
 def constants(problem: Problem) -> dict[str, tuple[np.ndarray, str]]:
-    """Return, by name, the estimators without noise, each with a phrase for the report."""
+    """Return the gradients without noise, by name, each with a phrase for the report."""
     known = {"exact": (problem.gradient(), "this is the exact gradient, q (f - E f): there is no noise in it")}
     mean = problem.tilted()
     if mean is not None:
@@ -82,9 +82,9 @@ def _named(seen: Seen, name: str, words: str, factor: float | None) -> dict[Hypo
 
 
 def _factor(seen: Seen, template: np.ndarray) -> float | None:
-    """Return a number c with g = c * template in every draw, or None if there is none.
+    """Return a number c with g = c * template in every draw, or None if no number has this property.
 
-    If g and the template were computed from different noise, it is enough that g and c * template have the same law.
+    If g and `template` were computed from different noise, only their laws are compared.
     """
     g, size = seen.g, np.abs(template).max()
     if size == 0:
@@ -98,10 +98,7 @@ def _factor(seen: Seen, template: np.ndarray) -> float | None:
 
 
 def _factor_in_law(seen: Seen, template: np.ndarray) -> float | None:
-    """Return a number c such that each component of g has the same law as that of c * template, or None.
-
-    The laws are compared by Kolmogorov-Smirnov tests.
-    """
+    """Return a c for which Kolmogorov-Smirnov tests accept that g and c * template have the same law, or None."""
     g = seen.g
     if g[0].size > 100:
         return None
@@ -137,10 +134,6 @@ def _misfit(seen: Seen, template: np.ndarray) -> float:
 
 
 def _multiples(problem: Problem, noise: np.ndarray) -> dict[str, tuple[np.ndarray, str]]:
-    """Return, by name, the direct gradient multiplied by f or by a number that depends on f.
-
-    With each array, also return a phrase for the report.
-    """
     draws = Draws(problem, noise)
     z, z_eps = draws.winner(Score(1, 0)), draws.winner(Score(1, problem.eps))
     eye = np.eye(problem.h.shape[1])
@@ -159,10 +152,6 @@ def _through(p: np.ndarray, slope: np.ndarray) -> np.ndarray:
 
 
 def _relaxations(seen: Seen) -> dict[str, tuple[Callable, str]]:
-    """Return, by name, functions (noise, tau) that compute Gumbel-softmax and straight-through gradients.
-
-    With each function, also return a phrase for the report.
-    """
     problem, slope = seen.problem, seen.f_gradient
 
     def z_star(noise: np.ndarray) -> np.ndarray:
@@ -188,7 +177,7 @@ def _relaxations(seen: Seen) -> dict[str, tuple[Callable, str]]:
 
 
 def _score_function(seen: Seen) -> dict[Hypothesis, str]:
-    """Recognise REINFORCE, (f(z) - b)(onehot(z) - q): each of its gradients is a multiple of onehot(z) - q."""
+    """Recognise REINFORCE, whose gradients (f(z) - b)(onehot(z) - q) are multiples of onehot(z) - q."""
     problem, g = seen.problem, seen.g
     n, k = problem.h.shape
     if seen.noise is not None:

@@ -38,7 +38,7 @@ def accepted(hypothesis: Hypothesis, two_sided: bool | None = None) -> bool:
 def decide(finding: Finding, explain: Callable[[Problem, int], Finding], two_sided: bool | None) -> Decided:
     """Return the verdict.
 
-    As long as several explanations are left, explain(problem, draws) calls the function on further problems.
+    As long as several explanations are left, explain(problem, draws) tests the user's function on further problems.
     """
     left, tried, differs = dict(finding.explanations), [], False
     sure = not finding.by_counts and not (finding.coarse and finding.by_draws)     # if False, use a further problem
@@ -74,7 +74,6 @@ def decide(finding: Finding, explain: Callable[[Problem, int], Finding], two_sid
 
 
 def _again(finding: Finding, explain: Callable[[Problem, int], Finding]) -> Iterator[Finding]:
-    """Yield a Finding for each of the further problems.  Leave out the problems that the function refuses."""
     for number in range(4):
         try:
             yield explain(probe(finding.problem, number), PROBE if finding.by_draws else PROBE_BY_COUNTS)
@@ -83,10 +82,7 @@ def _again(finding: Finding, explain: Callable[[Problem, int], Finding]) -> Iter
 
 
 def _elsewhere(finding: Finding, explain: Callable[[Problem, int], Finding]) -> Decided | None:
-    """Return a verdict if exactly one explanation fits two further problems and is not a correct direct gradient.
-
-    Otherwise return None.
-    """
+    """Return a verdict if two further problems leave one explanation and it is not a correct direct gradient."""
     names = [other.explanations for other in islice(_again(finding, explain), 2)]
     both = {each: words for each, words in names[0].items() if each in names[1]} if len(names) == 2 else {}
     if len(both) != 1 or accepted(next(iter(both))):
@@ -96,7 +92,7 @@ def _elsewhere(finding: Finding, explain: Callable[[Problem, int], Finding]) -> 
 
 
 def _clause(hypothesis: Hypothesis, words: str) -> str:
-    """Return a phrase for the report that states what the estimator is, and what is wrong with its factor."""
+    """Return a phrase for the report that names the estimator and, if its factor is wrong, the mistake."""
     factor = factors.words(hypothesis.factor, hypothesis.name.startswith(("two-sided", "unshared two")))
     smooth = hypothesis.name in ("reinforce", "exact", "mean", "mean of two", "gumbel-softmax", "straight",
                                  "straight-through") or hypothesis.name.startswith("times ")
@@ -110,10 +106,7 @@ def _clause(hypothesis: Hypothesis, words: str) -> str:
 
 
 def _coincide(finding: Finding, left: dict[Hypothesis, str], tried: list[Problem]) -> str:
-    """Return a sentence on the explanations that fit the given problem but not all the problems in `tried`.
-
-    If there are no such explanations, return "".
-    """
+    """Return a sentence about explanations that fit the given problem but not all in `tried`, or ""."""
     others = [_clause(each, words).split(":")[0] for each, words in finding.explanations.items() if each not in left]
     others = list(dict.fromkeys(others))
     if not tried or not others:

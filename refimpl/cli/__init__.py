@@ -1,7 +1,7 @@
 """Run the command line, `python -m refimpl COMMAND`.  The modules define its options, commands and error messages.
 
 The exit status is 0 if the command has finished, and 1 if a check failed, such as a claim of `verify`.  It is 2 if the
-input cannot be used; then one printed line says what is wrong, where it is wrong, and what is allowed.  It is 130 if
+input cannot be used, and the error message states what is wrong, where it is wrong, and what is allowed.  It is 130 if
 the command was stopped by Ctrl-C or `kill`, and 141 if the program that reads the output has ended.
 """
 from __future__ import annotations
@@ -56,9 +56,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _discard_output() -> None:
-    """Discard what is still in the buffer of standard output.
-
-    It can no longer be written, and an attempt to write it at the end of the program would raise another error.
-    """
+    """Discard the text in the buffer of standard output: writing it at the end would raise another error."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -14,10 +14,7 @@ from refimpl.cli.commands import noted
 
 
 def _below(heading: str) -> Callable[[str], None]:
-    """Return a function that prints a line.  The first call of this function also prints the heading, above the line.
-
-    So the heading is not printed if the arguments are rejected.
-    """
+    """Return a function that prints a line.  At its first call, it prints the heading above the line."""
     above = heading + "\n"
 
     def show(line: str) -> None:

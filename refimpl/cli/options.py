@@ -26,7 +26,7 @@ def numbers(text: str) -> np.ndarray:
 
 
 def number(kind: type, least: float | None = None, most: float | None = None) -> Callable[[str], Value]:
-    """Return a function for argparse to use as a `type`, which converts a string to `kind` and checks the range.
+    """Return a function that converts a string to `kind` and checks the range.  argparse uses it as a `type`.
 
     Both `least` and `most` are allowed values.  If `kind` is str, the function returns the string itself.
     """
@@ -46,7 +46,7 @@ def described(text: str, least: float | None = None, most: float | None = None,
               default: object = None) -> str:
     """Return a line of help: `text`, then the allowed values, then the default.
 
-    If `text` ends with a default, that default is kept.
+    If `text` already ends with a default, `default` is not added.
     """
     least, most = RANGES.get(within, (least, most))
     ends = [f"{words} {end:,.10g}" for words, end in (("at least", least), ("at most", most)) if end is not None]
@@ -66,8 +66,8 @@ def add_numbers(parser: argparse.ArgumentParser, declared: Mapping[str, Setting]
 def add_settings(parser: argparse.ArgumentParser, settings: type[RunSettings]) -> None:
     """Add the options for fields of `settings`, and for all settings that registered estimators and families declare.
 
-    An option that the user does not give is absent from the parsed options.  So a user who continues a run need not
-    repeat its settings.
+    An option that the user does not write is absent from the parsed options.  So if a run is continued, its settings
+    need not be repeated.
     """
     for each in fields(settings):
         allowed, kind = each.metadata, each.type.split(" | ")[0]
@@ -101,10 +101,7 @@ OTHER_OPTIONS = {"epochs", "out", "resume", "data_dir", "set", "run", "command",
 
 
 def _sources(settings: type[RunSettings]) -> dict[str, Mapping[str, Setting]]:
-    """Return the settings that each estimator or family declares, by the name of the estimator or family.
-
-    Only estimators that `settings` allows are included.  Families are included only if `settings` has the field family.
-    """
+    """Return the settings that each allowed estimator or family declares, by the name of the estimator or family."""
     allowed = settings.__dataclass_fields__["estimator"].metadata["choices"]()
     sources = {name: estimators.REGISTRY[name].hyperparameters for name in allowed}
     if "family" in settings.__dataclass_fields__:
@@ -113,10 +110,7 @@ def _sources(settings: type[RunSettings]) -> dict[str, Mapping[str, Setting]]:
 
 
 def _declared(settings: type[RunSettings]) -> dict[str, Setting]:
-    """Return the settings that the estimators and families declare, by the name of the setting.
-
-    A name that is already a field of `settings` or another option is left out, as an option can have only one meaning.
-    """
+    """Return the declared settings by name, except those whose names other options already have."""
     taken = {*settings.__dataclass_fields__, *OTHER_OPTIONS}
     return {name: setting for source in reversed(_sources(settings).values()) for name, setting in source.items()
             if name not in taken}
@@ -137,7 +131,7 @@ def _default(settings: type[RunSettings], name: str) -> str | None:
 
 def given(options: argparse.Namespace, settings: type[RunSettings], base: RunSettings | None = None
           ) -> dict[str, object]:
-    """Return the fields that the command line gives, by name.
+    """Return the fields that the user has set on the command line, by name.
 
     The fields are for a new run, or, if `base` is given, for continuing a run that has the settings `base`.
     """
@@ -167,10 +161,7 @@ def _foreign(name: str, known: list[str]) -> str:
 
 
 def _named(options: argparse.Namespace, settings: type[RunSettings]) -> list[tuple[str, Value]]:
-    """Return the (name, value) pairs that --set and the options for single settings give.
-
-    The values from --set are strings, and all other values have already been converted.
-    """
+    """Return the pairs (name, value) from --set, whose values are strings, and from the options for single settings."""
     pairs: list[tuple[str, Value]] = []
     for text in getattr(options, "set", []):
         name, equals, value = text.partition("=")

@@ -19,7 +19,7 @@ PROGRAM = "python -m refimpl"
 class Parser(argparse.ArgumentParser):
     """Parses arguments.  An error is printed in one line, which suggests the nearest known name.
 
-    Only --help prints the usage and any text that takes long to make.
+    Only --help prints the usage and the text that is slow to make.
     """
 
     late: Callable[[], str] | None = None
@@ -39,7 +39,7 @@ class Parser(argparse.ArgumentParser):
         self.elsewhere = {}
 
     def _print_message(self, message: str, file=None) -> None:
-        """Print nothing if `file` is None because the stream is closed.  argparse itself would use another stream."""
+        """Print nothing if `file` is None, that is if the stream is closed.  argparse would use another stream."""
         if file is not None:
             super()._print_message(message, file)
 
@@ -66,7 +66,7 @@ class Parser(argparse.ArgumentParser):
         return super().format_help() + example + ("\n" + self.late() if self.late else "")
 
     def described(self) -> list[tuple[str, str]]:
-        """Return for each option two strings as --help prints them: the option with its arguments, and its help."""
+        """Return two strings for each option, as --help prints them: the option with its arguments, and its help."""
         made = self._get_formatter()
         lines = []
         for action in self._actions:
@@ -108,7 +108,7 @@ class Commands:
         summary     one line for the list of commands
         after_stop  text that is printed if the command is stopped by Ctrl-C
         shown       the name in the list of commands, if it differs from `name`
-        example     options of an example for --help, which work without any change
+        example     the options of an example that --help shows.  The example must work without any change
         """
         self.groups.setdefault(group, []).append((shown or name, summary))
         added = self.subparsers.add_parser(name, description=summary.partition("; see ")[0], formatter_class=Help,

@@ -41,7 +41,7 @@ class Part:
     def blocks(self, size: int, dtype: np.dtype = np.float32) -> Iterator[np.ndarray]:
         """Yield all images in order, in blocks of at most `size` images, (rows, height x width), to save memory.
 
-        Raises ValueError if `size` is below 1.  The error comes at the call, before the first block is requested.
+        Raises ValueError if `size` is below 1.  The error is raised by the call, before the first block is requested.
         """
         if size < 1:
             raise ValueError(f"size must be at least 1 image, got {size}")
@@ -85,7 +85,7 @@ class Entry(NamedTuple):
     summary     a short description of the images
     shape       (height, width) of every image
     attributes  names of the attributes, each of which an image has or lacks.  The label, written as a binary number,
-                has one digit per attribute, in the order of joint.values.  () if the labels are plain classes.
+                has one digit per attribute, in the order of joint.values.  Empty if the labels are plain classes.
     sha256      the sha256 of a user's file; None for the other data sets
     note        one line that the user should read; usually empty
     """

@@ -5,8 +5,8 @@
 
 A nuisance is a number that changes the picture but is not an attribute, such as the width of the head.
 
-A pixel is ink if its coordinates (u, v) meet a condition, for example lie inside an ellipse, near a circle or near a
-parabola.  u is measured across and v down, in pixels from the middle of the head.  Both axes tilt with the head.
+A pixel is ink if its coordinates (u, v) meet a condition.  For example, they lie inside an ellipse, or near a circle or
+a parabola.  u is measured across and v down, in pixels from the middle of the head.  Both axes tilt with the head.
 
 The set is drawn anew on every machine, and the result must be bit for bit the same everywhere.  So the code uses only
 +, -, * and /, which IEEE 754 rounds in the same way everywhere, but no sine and no square root.  The order of the terms

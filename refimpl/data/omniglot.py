@@ -51,8 +51,8 @@ def _from_drawings(archives: list[Path]) -> tuple[Part, Part, Part]:
     """Return the three parts from the drawings in these zip files.
 
     A drawing is a file ALPHABET/characterNN/XXXX_YY.png of 105 x 105 pixels in which ink is 0.  Person YY (1 to 20)
-    made the drawing, and YY determines whether it is for training, validation or test.  If several archives contain the
-    same drawing, as the small background sets do, it is used only once.
+    made the drawing, and YY determines whether it is for training, validation or test.  A drawing that several archives
+    contain is used only once.
     """
     weights = area_weights(SIDE, 28)
     found: dict[str, tuple[int, np.ndarray]] = {}           # the key is ALPHABET/characterNN/XXXX_YY.png

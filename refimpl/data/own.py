@@ -3,8 +3,9 @@
     np.savez_compressed("own.npz", images=images, labels=labels)
 
 images   an array of shape (N, height, width), or (N, pixels).  In the second case an image is shown as a square if
-         `pixels` is a square number, and otherwise as one row.  The entries are bool, or integers 0 and 1, or integers
-         from 0 to 255, where 128 and above becomes 1, or floats in [0, 1], where 1/2 and above becomes 1.
+         `pixels` is a square number, and otherwise as one row.  The entries are bool, integers 0 and 1, integers from 0
+         to 255, or floats in [0, 1].  In the last two cases, integers of at least 128 and floats of at least 1/2
+         become 1, and all others become 0.
 labels   integers from 0 to C - 1, (N,), where C is the number of classes and each class must occur.  Labels are
          optional.
 

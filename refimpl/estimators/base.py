@@ -4,9 +4,9 @@
 
 theta holds the encoder's scores, with one row per image.  For independent variables theta is h, (B, n, k), the scores
 of n variables of k values each.  `grad` is an estimate of grad_theta E f(z*).  Here f(z) is the score that the
-objective gives to a joint value z, and it is to be maximised.  For independent variables, `grad` estimates
-grad_h E_q f, where q is the product of all softmax(h_i).  The gradient of the KL term is not estimated: it has a
-formula, and the model adds it.
+objective assigns to a joint value z, and it is to be maximised.  For independent variables, `grad` estimates
+grad_h E_q f, where q is the product of all softmax(h_i).  The gradient of the KL term is not estimated: the model
+computes it from a formula.
 """
 from __future__ import annotations
 
@@ -22,10 +22,7 @@ from refimpl.latent.independent import Independent
 
 
 class DecoderTerm(Protocol):
-    """The decoder's part of the loss in a training step.
-
-    It is computed from one z per image, or from all joint values, each with a weight.
-    """
+    """The decoder's part of the loss, computed from one z per image, or from all joint values with weights."""
 
     def accumulate(self, weight: float = 1.0) -> None:
         """Compute the gradient of the batch's loss, -1/B sum_b f_b, with respect to the decoder's parameters.
@@ -35,7 +32,7 @@ class DecoderTerm(Protocol):
 
 
 class Pass(DecoderTerm, Protocol):
-    """Holds the result of running one z per image through the decoder."""
+    """Holds the result of the decoder for one z per image."""
 
     z: np.ndarray
     """The z of each image, (B, n, k), one-hot or relaxed."""
@@ -78,7 +75,7 @@ class Objective(Protocol):
     def run(self, z: np.ndarray, counted: bool = True) -> Pass:
         """Evaluate f at one joint value z per image, (B, n, k), one-hot or relaxed.
 
-        `counted` says whether this pass counts as an evaluation.  Set `counted` to False if f is already known at z,
+        If `counted` is True, this pass counts as an evaluation.  Set `counted` to False if f is already known at z,
         and the pass is needed only so that the decoder can learn from z.
         """
 
@@ -101,31 +98,31 @@ class Estimate(NamedTuple):
 
 Memory = dict[str, np.ndarray]
 """Arrays by name that hold what an estimator has learnt so far: a baseline, a scale or a control variate.  The
-estimator changes the arrays in place.  The training loop keeps them and saves them with the run."""
+estimator changes the arrays in place.  The training loop saves them with the run."""
 
 
 def independent(family: Family) -> bool:
-    """Serves independent variables only."""
+    """Works for independent variables only."""
     return isinstance(family, Independent)
 
 
 def binary(family: Family) -> bool:
-    """Serves independent variables of two values only."""
+    """Works for independent variables of two values only."""
     return isinstance(family, Independent) and family.k == 2
 
 
 def every_family(family: Family) -> bool:
-    """Serves every family of latent variables."""
+    """Works for every family of latent variables."""
     return True
 
 
 def relaxable(family: Family) -> bool:
-    """Serves the families that have a relaxed arg max."""
+    """Works for families that have a relaxed arg max."""
     return family.relaxable
 
 
 def noise_on_every_score(family: Family) -> bool:
-    """Serves the families that add a Gumbel variable to every score."""
+    """Works for families that add a Gumbel variable to every score."""
     return family.noise_on_every_score
 
 
@@ -144,8 +141,8 @@ class Estimator:
     hyperparameters: Mapping[str, Setting] = field(default_factory=dict)
     """The hyperparameters by name, which are passed to estimate() as keywords."""
     serves: Callable[[Family], bool] = independent
-    """A function, such as binary or every_family, that says whether the estimator can be used for a family of latent
-    variables.  An estimator that serves more than independent variables gets the family as the keyword `family`."""
+    """A function, such as binary or every_family, that returns whether the estimator can be used for a family of latent
+    variables.  Estimators that also work for families other than independent variables have a keyword `family`."""
     memory: Callable[[int, int], Memory] | None = None
     """A function that makes the initial memory for n variables of k values.  The memory is passed to estimate() as the
     keyword `memory`.  None if the estimator has no memory."""
@@ -167,5 +164,5 @@ class Estimator:
         return Options({name: setting.default for name, setting in self.hyperparameters.items()})
 
     def keywords(self, family: Family) -> dict[str, Family]:
-        """Return {"family": family} if the estimator serves more than independent variables, otherwise {}."""
+        """Return {} if `serves` is independent or binary, otherwise {"family": family}."""
         return {} if self.serves in (independent, binary) else {"family": family}

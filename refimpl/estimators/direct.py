@@ -2,7 +2,7 @@
 
     grad = (grad h(z*(eps)) - grad h(z*)) / eps,    z* = argmax(h + gamma),    z*(eps) = argmax(eps f + h + gamma)
 
-A family's features(z) returns grad_theta h(z).  For independent variables this is the one-hot z itself.  For pairwise
+A family's features(z) returns grad_theta h(z).  For independent variables features(z) is the one-hot z.  For pairwise
 scores it is z and all products z_i z_j.  The decoder learns from z*, which is a plain sample of q.
 """
 from __future__ import annotations

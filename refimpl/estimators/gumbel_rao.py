@@ -1,11 +1,11 @@
-"""Gumbel-Rao (Paulus, Maddison and Krause, ICLR 2021) averages straight-through over the noise given the arg max.
+"""Gumbel-Rao (Paulus et al., ICLR 2021) averages the straight-through gradient over the noise given the arg max.
 
     b = onehot(argmax(h + gamma)),    g = df/dz at b,    z = softmax((h + gamma) / tau)
     straight-through: J(z) g / tau,   J(z) = diag(z) - z z^T
     here:             1/m sum of J(z_j) g / tau,   z_j from m draws of gamma given that b is the arg max
 
 f is evaluated only at b, so averaging over the noise given b needs no further evaluation (Rao and Blackwell).  The
-average has the same mean, and so the same bias, as straight-through.  As m grows, its variance falls towards the
+average has the same mean and bias as the straight-through gradient.  As m grows, its variance falls towards the
 variance of E[J(z) given b] g / tau.  The noise given b is drawn by gumbel.sample_given_argmax.
 """
 from __future__ import annotations

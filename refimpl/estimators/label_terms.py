@@ -4,11 +4,11 @@
     direct-loss      (onehot(z*(eps)) - onehot(z*)) / eps      z*(eps) = argmax(h + gamma - eps l), l(z) = [z != y]
     cross-entropy    onehot(y) - q                             the gradient of log q(y), without noise
 
-The mean of `released` is (onehot(y) - q) / eps, which is 1/eps times the cross-entropy direction.  But `released` is
-noisy, and cross-entropy is not.  `direct-loss` is direct optimisation (estimators/direct.py) of f = -l, as on slide 33.
-Its mean is grad_h (1/eps) log(1 + q(y) (e^eps - 1)).  As eps -> 0, this mean tends to the gradient of q(y), the
-expected accuracy.  For a large eps it is nearly the gradient of log q(y) / eps, the mean of `released`.  So if eps is
-small, direct-loss learns very little from images whose q(y) is near 0, while cross-entropy learns most from them.
+The mean of `released` is (onehot(y) - q) / eps, which is 1/eps times the direction of `cross-entropy`.  But `released`
+is noisy, and `cross-entropy` is not.  `direct-loss` is direct optimisation (estimators/direct.py) of f = -l, as on
+slide 33.  Its mean is grad_h (1/eps) log(1 + q(y) (e^eps - 1)).  As eps -> 0, this mean tends to the gradient of q(y),
+the expected accuracy.  For a large eps it nearly equals the mean of `released`.  So if eps is small, the mean of
+`direct-loss` is almost 0 for images whose q(y) is near 0, while `cross-entropy` is largest for them.
 """
 from __future__ import annotations
 

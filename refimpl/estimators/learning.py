@@ -1,8 +1,8 @@
 """Choose what the decoder learns from, independently of the encoder's gradient.
 
-By default the estimator decides: with `direct`, the decoder learns from a sample z*; with exact, the decoder learns
-from all values of z, weighted by q.  So two runs with different estimators differ in the encoder's gradient and in what
-the decoder learns from.  If both runs use learning_from() with the same signal, only the encoder's gradients differ.
+By default the estimator decides: with `direct`, the decoder learns from a sample z*; with `exact`, it learns from all
+values of z, weighted by q.  So two runs with different estimators differ in the encoder's gradient and in what the
+decoder learns from.  If both runs use learning_from() with the same signal, only the encoder's gradients differ.
 """
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def learning_from(entry: Estimator, signal: str) -> Estimator:
         z_star      the decoder learns from one sample of q per image, drawn after the estimate
         q           the decoder learns from all joint values, weighted by q, if there are few enough of them
 
-    The new estimator serves independent variables only.  Raises ValueError if `signal` is neither z_star nor q.
+    The new estimator works for independent variables only.  Raises ValueError if `signal` is neither z_star nor q.
     """
     if signal not in SIGNALS:
         raise ValueError(f"signal must be one of {', '.join(SIGNALS)}, got {signal!r}")

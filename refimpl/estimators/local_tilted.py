@@ -1,10 +1,10 @@
-"""The estimator local-tilted is coordinate-wise `direct`, averaged over the noise of each coordinate.
+"""The estimator `local-tilted` is coordinate-wise `direct`, averaged over the noise of each coordinate.
 
     grad_{h_i} = (softmax(h_i + eps f_i) - softmax(h_i)) / eps,    f_i(c) = f(z_1 ... z_i = c ... z_n) around a sample z
 
-This is the mean of the coordinate-wise direct gradient with respect to h_i, given the other coordinates.  Local-tilted
-needs as many evaluations as `direct`, and has the bias of `direct`, but little of the noise of `direct`.  So
-local-tilted differs from `direct` only in the noise, and from local expectation only in the bias.
+The estimate is the mean of the coordinate-wise direct gradient with respect to h_i, given the other coordinates.  It
+needs as many evaluations as `direct`, and has the same bias, but less noise.  So `local-tilted` differs from `direct`
+only in the noise, and from local expectation only in the bias.
 """
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""The estimator noisy-exact is `direct` without its bias: the exact gradient plus the noise of `direct`.
+"""The estimator `noisy-exact` is `direct` without its bias: the exact gradient plus the noise of `direct`.
 
     grad = grad_h E_q f + (g - E g),    g = (grad h(z*(eps)) - grad h(z*)) / eps
 
-This estimator enumerates all joint values, so it has no practical use for training.  It serves to separate the effects
-of bias and noise: exact has neither, tilted has the bias of `direct`, noisy-exact has the noise of `direct`, and
-`direct` has both.  For several variables, g is the gradient of Theorem 1 with a separate Gumbel variable for every
-joint value, because the mean of this g is known.
+This estimator enumerates all joint values, so it is not useful in practice.  It is used to separate the effects of bias
+and noise: `exact` has neither, `tilted` has the bias of `direct`, `noisy-exact` has the noise of `direct`, and `direct`
+has both.  For several variables, g is the gradient of Theorem 1 with a separate Gumbel variable for every joint value,
+because the mean of this g is known.
 """
 from __future__ import annotations
 

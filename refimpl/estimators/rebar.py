@@ -1,7 +1,7 @@
 """REBAR (Tucker, Mnih, Maddison, Lawson and Sohl-Dickstein, NIPS 2017) for n categorical variables.
 
-REBAR is REINFORCE with the control variate c(z) = eta f(softmax(z / tau)), a relaxed score.  The gradient of the mean
-of the control variate is computed by reparameterisation and added back.  With p = softmax(h) and uniform noise u, v:
+REBAR is REINFORCE with the control variate c(z) = eta f(softmax(z / tau)).  The gradient of the mean of the control
+variate is computed by reparameterisation and added back.  With p = softmax(h) and uniform noise u, v:
 
     z  = log p - log(-log u),                   b = onehot(argmax z)
     z~ = z given b:   z~_b = -log(-log v_b),    z~_i = -log(-log v_i / p_i - log v_b)     for i != b
@@ -82,9 +82,9 @@ def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, t
     """Return the unbiased estimate, from three decoder evaluations.
 
     If `batch_mean` is True, the learning signal of each image is the sum of the scores of all images.  The released
-    code of Lorberbom et al. does this for REBAR and RELAX, because it differentiates the product of two numbers: log q
-    of the whole batch, and the mean score of the batch.  The estimate stays unbiased, because the scores of the other
-    images do not depend on the b of this image.  These scores only add noise.
+    code of Lorberbom et al. uses this signal for REBAR and RELAX, because it differentiates the product of two numbers:
+    log q of the whole batch, and the mean score of the batch.  The estimate stays unbiased, because the scores of the
+    other images do not depend on the b of this image.  These scores only add noise.
     """
     tau, batch_mean = temperature("tau", tau), flag("batch_mean", batch_mean)
     samples = coupled_samples(h, rng)

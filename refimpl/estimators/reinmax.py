@@ -1,4 +1,4 @@
-"""ReinMax (Liu, Dong, Liu, Yu and Gao, NeurIPS 2023) corrects straight-through to second order, by Heun's method.
+"""ReinMax (Liu et al., NeurIPS 2023) corrects the straight-through gradient to second order, by Heun's method.
 
     D = onehot sample, p = softmax(h), pi = (softmax(h / tau) + D) / 2, g = df/dD, J(p) = diag(p) - p p^T
     grad = 2 J(pi) g - J(p) g / 2

@@ -83,7 +83,7 @@ def add_gradient(into: Network, r: Network, z: np.ndarray, of_value: np.ndarray,
 
 def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, tau: float, memory: Memory,
              batch_mean: bool = False) -> Estimate:
-    """Return the unbiased estimate, from three decoder evaluations.  rebar.estimate explains `batch_mean`.
+    """Return the unbiased estimate, from three decoder evaluations.  For `batch_mean`, see rebar.estimate.
 
     The network r is updated only after the estimate has been computed.  So the r in the estimate depends only on past
     batches, and the estimate is unbiased.
@@ -110,7 +110,7 @@ class Gradients(NamedTuple):
 
 def gradients(h: np.ndarray, objective: Objective, rng: np.random.Generator, tau: float, flat: np.ndarray,
               batch_mean: bool = False) -> Gradients:
-    """Return the estimate, and the gradient with which r learns.  `flat` holds the parameters of r."""
+    """Return the estimate grad_h, with all that `estimate` needs to train r.  `flat` holds the parameters of r."""
     batch, n, k = h.shape
     d = n * k
     r = network(flat, d)

@@ -2,8 +2,8 @@
 
     grad = (E_{q_eps} grad h - E_q grad h) / eps,    q_eps(z) = q(z) exp(eps f(z)) / E_q exp(eps f)
 
-For one variable this is (q_eps - q) / eps, the mean of `direct` at this eps.  For several variables it is the mean of
-the gradient of Theorem 1 with a separate Gumbel variable for every joint value.
+For one variable, `grad` is (q_eps - q) / eps, the mean of `direct` at this eps.  For several variables it is the
+mean of the gradient of Theorem 1 with a separate Gumbel variable for every joint value.
 """
 from __future__ import annotations
 

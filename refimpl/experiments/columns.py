@@ -1,4 +1,4 @@
-"""Check a file of rows: its columns, their ranges, and whether a page can show its strings unchanged."""
+"""Check a file of rows: its columns, their ranges, and whether its strings can be copied to a page."""
 from __future__ import annotations
 
 import math
@@ -19,7 +19,7 @@ COMMIT = re.compile(r"[\w .+-]{1,100}")
 
 
 class Refused(ValueError):
-    """Raised if a record is not allowed.  The message says what is wrong."""
+    """Raised if a record is not allowed.  The message states what is wrong."""
 
 
 class Column(NamedTuple):
@@ -106,7 +106,7 @@ def of_run(record: Record) -> Table:
 
 
 def check(record: Record) -> None:
-    """Raise Refused if the record does not fit the description of its table.  The message says what does not fit."""
+    """Raise Refused if the record does not fit the description of its table."""
     for words in (record.label, record.dataset or "-"):
         if not WORDS.fullmatch(words):
             raise Refused(f"{words!r} is not a label or data set that a page can show")

@@ -1,6 +1,6 @@
 """Train models of faces with one binary variable per attribute, as on slides 2 and 25, and run the switch test.
 
-`direct` and three other estimators are compared with 0, 20, 50, 200 and 1,000 labels.  The table shows the accuracy of
+`direct` and three other estimators are trained with 0, 20, 50, 200 and 1,000 labels.  The table lists the accuracy of
 each attribute, the share of images in which all three attributes are right, and the bound.  The switch test changes one
 variable of a drawn or an encoded face (judge.py).
 """
@@ -50,7 +50,7 @@ def by_labels(dataset: str, seed: int) -> list[Cell]:
 
 
 def lines(runs: Runs, epoch: int) -> list[str]:
-    """Return one line per label: means of the accuracies and of -ELBO over the seeds ± half of the 95 % interval."""
+    """Return one line per label: the means of the accuracies and of -ELBO, ± half the width of the 95 % interval."""
     made = [f"Test accuracy, %, and -ELBO, nats per image, after {epoch} epoch{'s' * (epoch != 1)} on all images",
             "(with 0 labels: under the best assignment of variables to attributes)",
             f"  {'':26s}" + "".join(f"{name:>16s}" for name in (*faces.ATTRIBUTES, "all three", "-ELBO"))]

@@ -1,5 +1,4 @@
-"""Train a judge of faces, and run the switch test: which attributes change if one binary variable changes, and the
-Gaussian variable g does not?
+"""Train a judge of faces, and run the switch test: which attributes change if only one binary variable is changed?
 
 The judge is a network that is trained on the true attributes of all training images.  It classifies a model's pictures
 in the format of the data: each pixel is black if black is the likelier colour, and white otherwise.  The judge cannot
@@ -57,7 +56,7 @@ class Judge:
 
 
 class Switched(NamedTuple):
-    """Holds the results of the switch test for one attribute, whose variable was changed."""
+    """Holds the results of switching one attribute, that is of changing the variable that represents it."""
 
     attribute: str
     bit: int
@@ -76,7 +75,7 @@ class Switched(NamedTuple):
     pixels_other: float
     """Like `pixels_switched`, but with the g of another test image: the number of wrong pixels if the face changes."""
     agrees: float
-    """Share of the test images whose bit, or flipped bit if the naming says so, equals the attribute."""
+    """Share of the test images whose bit, flipped if the naming requires it, equals the attribute."""
     nuisance: str
     """The nuisance with which the bit correlates most over the test images."""
     correlation: float
@@ -139,7 +138,7 @@ def switch_test(model: MixtureVAE, naming: Naming, judge: Judge, test: data.Part
 
 
 def _closest(bit: np.ndarray, nuisances: np.ndarray) -> tuple[str, float]:
-    """Return the nuisance that correlates most with `bit`, and the absolute correlation, 0 if the bit is constant."""
+    """Return the nuisance that correlates most with `bit`, and the absolute correlation (0 for a constant bit)."""
     centred, spread = nuisances - nuisances.mean(axis=0), nuisances.std(axis=0) * max(float(bit.std()), 1e-12)
     found = np.abs((bit - bit.mean()) @ centred / len(bit)) / spread
     return list(faces.NUISANCES)[int(found.argmax())], float(found.max())

@@ -1,4 +1,4 @@
-"""Draw examples of the faces.  A column is a combination of the attributes, and a row is a draw of the nuisances.
+"""Draw examples of the faces.  Each column shows one combination of attributes, each row one draw of the nuisances.
 
     python -m refimpl make faces-sheet --save faces.png
 """

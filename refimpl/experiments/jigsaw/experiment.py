@@ -105,7 +105,7 @@ def draw(records: Sequence[Record], title: str) -> Figure:
 
 
 def solved(found: dict[Cell, list[dict[str, float]]], folder: Path) -> dict[str, Figure]:
-    """Draw jigsaw-solved-DATASET.png, in which the runs with labels and seed 0 solve test images of 4 x 4 tiles."""
+    """Draw jigsaw-solved-DATASET.png: test images of 4 x 4 tiles, put together by the runs with labels and seed 0."""
     made = {}
     for dataset in dict.fromkeys(cell.settings.dataset for cell in found):
         here = {cell.label: cell for cell in found if (cell.settings.dataset, cell.settings.seed) == (dataset, 0)}
@@ -125,7 +125,7 @@ def solved(found: dict[Cell, list[dict[str, float]]], folder: Path) -> dict[str,
 
 
 def shown(tested: jigsaws.Tested, z: np.ndarray, side: int, mark: bool = True) -> np.ndarray:
-    """Return pictures, (B, height, width), in which the matchings z say where the tiles are.
+    """Return pictures, (B, height, width), in which the tiles are at the places in the matchings z.
 
     If `mark` is true, wrong tiles have a light grey background.
     """

@@ -41,7 +41,7 @@ def direct(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator, eps: flo
     """Return (z(eps) - z*) / eps, where z(eps) = argmax_z (theta + gamma + eps c) . z and c is the gradient of f at z*.
 
     The objective f is maximised: it is minus the loss.  Both matchings have the same noise gamma.  The mean of the
-    result is (E z(eps) - E z*) / eps; for a linear f, this tends to the gradient of E f(z*) as eps -> 0.
+    result is (E z(eps) - E z*) / eps; for a linear f, this mean tends to the gradient of E f(z*) as eps -> 0.
     """
     family = matchings(theta.shape[-1])
     return np.mean([family.gradient(theta, puzzle.objective.tangent, eps, rng) for _ in range(draws)], axis=0)
@@ -83,7 +83,7 @@ def gumbel_sinkhorn(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator,
 def enumeration(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator) -> np.ndarray:
     """Return sum_z p(z) (f(z) - E f) z, the exact gradient of E f(z) if z has the Gibbs law p(z) = exp(theta . z) / Z.
 
-    The sum is over all N! matchings, 24 for 2 x 2 tiles.  The z* that other methods sample has another distribution.
+    The sum is over all N! matchings (24 for 2 x 2 tiles).  The z* that other methods sample has another distribution.
     """
     every = matchings(theta.shape[-1]).values()
     p = softmax(np.einsum("bij,kij->bk", theta, every), axis=1)

@@ -2,8 +2,8 @@
 
 In each epoch, 10,000 of the first 40,000 training images are drawn and cut into tiles, and the tiles are shuffled.  A
 mixture model is fitted to the other training images, those after the first 40,000.  In the runs without labels, f is
-computed by this model.  A run is continued from its file state.npz, which contains the weights, Adam's moments, the
-state of the random generator and the rows.
+the log-likelihood under this model.  A run is continued from its file state.npz, which contains the weights, Adam's
+moments, the state of the random generator and the rows.
 """
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ class JigsawRun:
         self.keywords |= {"draws": settings.draws} if settings.draws > 1 else {}
 
     def puzzle(self, shuffled: np.ndarray, y: np.ndarray) -> Puzzle:
-        """Return the puzzle of these shuffled tiles.  Without labels it does not contain the right places y."""
+        """Return the puzzle of these shuffled tiles.  In a run without labels, the y of the puzzle is None."""
         settings = self.settings
         if not settings.labels:
             return Puzzle(mixture_of(settings.dataset, self.data_dir).objective(shuffled, settings.side), None)

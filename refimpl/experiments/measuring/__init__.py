@@ -1,1 +1,1 @@
-"""Measure models during or after training: noise, bias, time, and the bound by different kinds of samples."""
+"""Measure models during or after training: noise, bias, time, and the bound for different kinds of samples."""

@@ -76,7 +76,7 @@ class Counted(np.ndarray):
 
 
 def product_shapes(settings: RunSettings) -> list[tuple[int, int, int]]:
-    """Return (rows, inner, columns) for every matrix product of a training step.
+    """Return (rows, inner, columns) for every product of two matrices in a training step.
 
     The products are found by making a step in which the parameters and the images are Counted arrays.
     """

@@ -3,8 +3,8 @@
     python -m refimpl measure joint-argmax --n 8
 
 A model with n binary variables is trained for one epoch.  Then both arg maxes are computed many times on a batch of
-training images, each time with the same noise for both.  The rows say how often the two arg maxes agree, and how far
-the mean gradient with each of them is from the exact grad_h E_q f.
+training images, each time with the same noise for both.  The rows contain the shares of coordinates and of images in
+which the two arg maxes agree, and the distance of each mean gradient from the exact grad_h E_q f.
 """
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Row(NamedTuple):
     bias: float
     bias_joint: float
     bias_linear: float
-    """The bias of direct if f is linearised at z* (estimators/imle.py)."""
+    """The bias of `direct` if f is linearised at z* (estimators/imle.py)."""
     deviation: float
     deviation_joint: float
     deviation_linear: float
@@ -92,7 +92,7 @@ def _table(f: np.ndarray, z: np.ndarray, n: int, k: int) -> np.ndarray:
 def run(n: int = 8, dataset: str = "mnist", seed: int = 0, samples: int = 400, batch: int = 50,
         data_dir: str | None = None, report: Callable[[Row], None] = lambda row: None,
         out: Path | str | None = None) -> list[Row]:
-    """Train a model, measure at each eps, and write the rows into `out` if it is given.
+    """Train a model, call `measure` for each eps, and write the rows into `out` if it is given.
 
     Raises InputError if a number is out of range.
     """

@@ -63,7 +63,7 @@ def look(run: VAERun, x: np.ndarray, step: int) -> Point:
 
 def run(out: Path | str, seeds: int = 3, steps: int = 1_000, datasets: Sequence[str] = ("mnist",),
         report: Callable[[str, str, Point], None] = lambda dataset, label, row: None) -> list[Record]:
-    """Follow every run, and write the rows and plateau-forces.png into `out`; see plateau_steps.measure."""
+    """Train and measure every run, and write the rows and plateau-forces.png into `out`; see plateau_steps.measure."""
     return measure("plateau-forces", comparisons.plateau_exits, LABELS, datasets, seeds, steps, look, draw, out, report)
 
 

@@ -78,7 +78,7 @@ def follow(run: VAERun, images: data.Dataset, steps: int, look: Look = look) -> 
 def measure(name: str, make: Callable[[str, int], list[Cell]], labels: Sequence[str], datasets: Sequence[str],
             seeds: int, steps: int, look: Look, draw: Callable[[Sequence[Record]], Figure], out: Path | str,
             report: Callable[[str, str, Point], None]) -> list[Record]:
-    """Follow the runs with these labels, write the rows of each run when it is done, and write NAME.png.
+    """Train and measure the runs with these labels.  Write the rows of each run when it is done, and write NAME.png.
 
     For each data set and label, the mean over the seeds at the last step is reported.  Raises InputError if a number is
     out of range.
@@ -106,7 +106,7 @@ def measure(name: str, make: Callable[[str, int], list[Cell]], labels: Sequence[
 
 def run(out: Path | str, seeds: int = 5, steps: int = 1_000, datasets: Sequence[str] = ("mnist", "fashion-mnist"),
         report: Callable[[str, str, Point], None] = lambda dataset, label, row: None) -> list[Record]:
-    """Follow every run, and write the rows and plateau-steps.png into `out`; see `measure`."""
+    """Train and measure every run, and write the rows and plateau-steps.png into `out`; see `measure`."""
     labels = [cell.label for cell in comparisons.plateau(datasets[0], 0)]
     return measure("plateau-steps", comparisons.plateau, labels, datasets, seeds, steps, look, draw, out, report)
 
