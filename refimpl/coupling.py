@@ -184,8 +184,8 @@ class Clocks(NamedTuple):
     def arrive_rate(self) -> np.ndarray:
         """Return P(z*(eps) = j, z* != j) / eps, (..., k), without a k x k array.
 
-        The rate is the sum of column j of joint_law without its diagonal entry, divided by eps.  For i after j, the
-        entry is (w_i w_j / a_j) times the sum of the pieces m = j ... i-1 (see _log_piece).  Piece m is in all i > m.
+        The rate is the sum of column j of joint_law without its diagonal entry, divided by eps.  Entry i > j is
+        (w_i w_j / a_j) times the sum of the pieces m = j ... i-1 (see _log_piece).  Every entry i > m contains piece m.
         """
         log_behind = np.logaddexp.accumulate(self.log_w[..., ::-1], axis=-1)[..., -2::-1]       # log(w_{m+1} + ...)
         log_terms = self._log_piece() + log_behind

@@ -78,7 +78,7 @@ def _read(name: str) -> Content:
 
 @functools.lru_cache(maxsize=2)
 def _content(path: Path, resolved: Path, stamp: tuple[int, ...]) -> Content:
-    """Return the content of the file, which is read again only if `stamp` shows that it has changed.
+    """Return the content of the file, which is read again only if `stamp` has changed.
 
     The arrays are read-only because all callers share them.
     """
@@ -95,7 +95,7 @@ def _content(path: Path, resolved: Path, stamp: tuple[int, ...]) -> Content:
 
 
 def _binary(path: Path, images: np.ndarray) -> tuple[tuple[int, int], np.ndarray, str]:
-    """Return (height, width), the packed images, and a note that says how many pixels were rounded, if any."""
+    """Return (height, width), the packed images, and a note if pixels were rounded."""
     if images.dtype.kind not in "biuf":
         raise InputError(f"{path}: images must be bool, integers or floats, got {images.dtype}")
     if images.ndim not in (2, 3) or 0 in images.shape[1:]:

@@ -1,7 +1,7 @@
 """Estimate the gradient for binary variables by ARM or DisARM, from pairs of samples that differ as often as possible.
 
 ARM is by Yin and Zhou (ICLR 2019), and DisARM is by Dong, Mnih and Tucker (NeurIPS 2020).  One uniform variable u per
-coordinate gives two samples b1 and b2 of Bernoulli(sigmoid(l)), where l = h_1 - h_0:
+coordinate determines two samples b1 and b2 of Bernoulli(sigmoid(l)), where l = h_1 - h_0:
 
     b1 = [u > sigmoid(-l)],   b2 = [u < sigmoid(l)]
     ARM     grad_l = (f(b1) - f(b2)) (u - 1/2)

@@ -156,7 +156,7 @@ class JigsawRun:
             self.made_by[name] += [now] * (now not in self.made_by[name][-1:])
 
     def solve(self, shuffled: np.ndarray) -> np.ndarray:
-        """Return the matching, (B, N, N), to which the network gives the largest score, without noise."""
+        """Return the matching, (B, N, N), with the largest score, computed by the network without noise."""
         return gradients.matchings(shuffled.shape[1]).argmax(self.scorer.run(shuffled).theta)
 
     def save(self, path: Path) -> None:
