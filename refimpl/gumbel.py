@@ -4,7 +4,7 @@ Add independent zero-mean Gumbel noise gamma(z) to every score h(z) and take the
 softmax(h).  Scores have shape (..., k), where the last axis runs over the values of z and all others are batch axes.
 
     CDF      F(t) = exp(-exp(-(t + c)))               c = 0.5772..., Euler's constant, makes the mean 0
-    density  F'(t) = exp(-(t + c)) F(t)               the slides write G for F and g for F' (unlike G in danskin)
+    density  F'(t) = exp(-(t + c)) F(t)               the slides write F as G and F' as g; danskin.G is not F
 
 A comparison with alarm clocks explains the whole file: E(z) = exp(-(h(z) + gamma(z) + c)) is an exponential variable
 with the rate w(z) = exp(h(z)).  Think of E(z) as the time at which alarm clock z rings.  The arg max is the clock that
@@ -86,7 +86,7 @@ def sample_given_argmax(h: np.ndarray, index: np.ndarray, rng: np.random.Generat
     """Draw Gumbel noise, given that argmax(h, noise) is `index`.
 
     Think of alarm clocks, where clock z has the rate w(z) = exp(h(z)).  The time until the first clock rings is
-    exponential with rate sum w, whichever clock is the first.  After that, each other clock z takes another exponential
+    exponential with rate sum w, whichever clock is the first.  Each other clock z then rings after another exponential
     time with rate w(z), because exponential variables have no memory.
 
     h has shape (..., k).  `index` has shape (...), and its axes broadcast with the batch axes of h.  The noise has the

@@ -113,7 +113,7 @@ def gradient(h: np.ndarray, f: np.ndarray) -> np.ndarray:
     """Return grad_h E_q f, (..., n, k).
 
     The entry for value c of variable i is q_i(c) (m(c) - E m), where m(c) = E(f given z_i = c).  The code subtracts the
-    f of the likeliest c before it takes the mean over the other variables.  So small entries keep their digits if one
+    f of the likeliest c before it takes the mean over the other variables.  So small entries stay accurate if one
     q_i(c) is almost 1, as in exact.from_likeliest.
     """
     h, f = _check(h, f)

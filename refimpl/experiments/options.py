@@ -62,7 +62,7 @@ OPTIONS: dict[str, dict[str, Setting]] = {
 
 
 def check(command: str, **values: float) -> None:
-    """Raise InputError with one line if an option of `command`, given by name in `values`, is out of range."""
+    """Raise InputError if an option of `command` is out of range.  `values` maps names of options to values."""
     for name, value in values.items():
         declared = OPTIONS[command][name]
         in_range(f"--{name}", value, declared.least, declared.most)

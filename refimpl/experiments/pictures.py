@@ -1,6 +1,6 @@
 """Draw the runs of an experiment from their rows.  Each picture answers one question.
 
-A line is the median over the seeds, and its band reaches from the lowest to the highest seed.  If the runs were
+A line is the median over the seeds, and its band reaches from the lowest to the highest value.  If the runs were
 measured at only one epoch, the picture shows a dot for each seed instead.  All dots with the same label are then at
 the same height, and the best label is at the top.
 """

@@ -8,8 +8,8 @@ Each run, or table of measurements, has one file:
     1,-245.3102,...
 
 `experiment` and most commands of `measure` write these files below rows/ in their output folder.  `make report --write
---add FOLDER` adds the files to tutorials/rows, and `make report --write` makes all tables and pictures of the pages
-from tutorials/rows.
+--add FOLDER` adds the files to tutorials/rows, and `make report --write` generates all tables and pictures of the
+pages from tutorials/rows.
 """
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class Record:
 
 
 def file_name(words: str) -> str:
-    """Return `words` with "_" for spaces, "p" for dots, and no characters except letters, digits, "_" and "-"."""
+    """Replace spaces by "_" and dots by "p", and remove all characters except letters, digits, "_" and "-"."""
     return re.sub(r"[^\w-]", "", words.replace(" ", "_").replace(".", "p"))
 
 
@@ -217,7 +217,6 @@ def write(folder: Path, record: Record) -> None:
 
 
 def _require_same(path: Path, before: Record, record: Record) -> None:
-    """Raise InputError if `before` and `record` are different runs or tables with the same file name."""
     if before.identity != record.identity:
         raise InputError(f"{path} holds the rows of {before.label!r}, and those of {record.label!r} would have the "
                          f"same file name: give {record.label!r} another label")

@@ -43,7 +43,7 @@ class Experiment:
     draw: Callable[[Sequence[Record], str], Figure]
     """Draws the records of the runs.  The string is the title of the picture."""
     lines: Callable[[Runs, int], list[str]] | None = None
-    """Returns the lines of the table that is printed.  If it is None, the table shows minus `merit`, best first."""
+    """Returns the lines of the printed table.  Without this function, the table lists minus `merit`, best first."""
     further: Callable[[Runs, Path], dict[str, Figure]] = lambda runs, folder: {}
     """Draws more pictures from the runs and their folder, and returns them by file name."""
     measure: Callable[[Runs, Path, str | None, Callable[[str], None]], None] = lambda *arguments: None

@@ -10,7 +10,7 @@ As eps -> 0, the mean tends to grad_theta E f(z*).  The bias is O(eps), or O(eps
 Only the arg max has to be computed.  No sum over Z is needed, so Z can have very many members.  The law of z* is not
 the Gibbs distribution exp(theta . z) / sum.
 
-If f is not linear, c can be a function that returns the slope of f at z*.  Then direct becomes I-MLE (Niepert,
+If f is not linear, c can be a function that returns the slope of f at z*.  Then `direct` becomes I-MLE (Niepert,
 Minervini and Franceschi, NeurIPS 2021).
 
 To use a solver of your own, write one function.  In this example z marks three neighbouring places out of six:
@@ -50,10 +50,10 @@ class Linear:
     argmax   the solver, which maps a theta of this shape (float64, read-only) to the best z of this shape.  Without a
              solver, all z are compared
     values   all z as an array (K, *shape), or a function without arguments that returns this array
-    batched  whether the solver takes many thetas at once, and maps (B, *shape) to (B, *shape)
+    batched  whether the solver accepts many thetas at once, and maps (B, *shape) to (B, *shape)
 
-    Each score in theta is finite, or minus infinity to exclude an entry: z must be 0 there.  If several z are equally
-    good, the solver chooses one of them.  Without a solver, the first of them is chosen.
+    Each score in theta is finite or minus infinity.  Minus infinity excludes an entry, so that z must be 0 there.  If
+    several z are equally good, the solver chooses one of them.  Without a solver, the first of them is chosen.
 
     Raises TypeError if neither `argmax` nor `values` is given.  The methods raise ValueError if an array has the wrong
     shape or contains NaN or infinity (NotFinite), if every z is excluded, or if the solver does not return 0s and 1s.

@@ -1,7 +1,7 @@
 """Sets whose linear arg max can be found by a known algorithm: subsets, matchings, spanning trees and paths.
 
-Each function returns a Linear.  The table shows how the arg max is found.  The last column is for comparison: it
-shows how the sum of exp(theta . z) over all z, which is not needed here, can be computed.
+Each function returns a Linear.  The table lists how the arg max is found.  For comparison, the last column lists
+how the sum of exp(theta . z) over all z could be computed.  This sum is not needed here.
 
     set                   one z                           arg max                sum over all z
     subsets(n, k)         (n,), k ones                    sorting                polynomial in n and k
@@ -94,8 +94,8 @@ def trees(nodes: int, edges: Sequence[tuple[int, int]]) -> Linear:
     """Return the set of spanning trees of a graph.
 
     z, (edges,), is 1 for each edge of the tree.  `edges` lists pairs of different nodes, numbered from 0, each pair
-    once.  The solver is scipy's minimum_spanning_tree.  Only the order of the scores matters, so the solver gets the
-    ranks of the edges as weights.  The ranks start at 1, because the solver ignores edges of weight 0.
+    once.  The solver is scipy's minimum_spanning_tree.  Only the order of the scores matters, so the weights are
+    the ranks of the edges.  The ranks start at 1, because the solver ignores edges of weight 0.
     Raises ValueError if the edges do not connect all nodes.
     """
     nodes = arguments.integer("nodes", nodes, 1, LARGEST_SIZE)

@@ -4,8 +4,8 @@
     ELBO     = E_q f(x, z) - sum_i KL(q_i || uniform)
 
 The output of the decoder does not depend on x.  So the K outputs for all z are computed only once, and one matrix
-product computes the scores of a block of images.  For example, K = 2^15 and 10,000 images give 3.3e8 scores.  They are
-computed and summed block by block.
+product computes the scores of a block of images.  The scores are computed and summed block by block, because there can
+be many: 3.3e8 for K = 2^15 and 10,000 images.
 """
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Define the objective that an estimator uses: the decoder with a batch of images (estimators/base.py).
+"""Define the objective of an estimator (estimators/base.py): f for a batch of images, computed by the decoder.
 
 A forward pass stores everything that its backward pass needs, and later calls do not change what is stored.  If the
 weights have been updated since the forward pass, the backward pass raises nn.parameters.StalePass.
@@ -29,7 +29,6 @@ class DecoderPass:
 
     @cached_property
     def _back(self) -> Backward:
-        """Return the backward pass of each image's f.  It is computed only once, for both df_dz and accumulate."""
         return self._run.backward(bernoulli_score_backward(self._x, self._run.y))
 
     def df_dz(self) -> np.ndarray:
@@ -63,7 +62,7 @@ class DecoderObjective:
     def run(self, z: np.ndarray, counted: bool = True) -> DecoderPass:
         """Evaluate f at z, (B, n, k), which may be one-hot or relaxed.
 
-        `counted` says whether this call is counted in `evaluations`.
+        If `counted` is false, this call is not counted in `evaluations`.
         """
         self._check(z)
         self.evaluations += counted
@@ -91,7 +90,7 @@ class DecoderObjective:
     def joint_table(self, keep: bool = True) -> SharedTable | OwnTable:
         """Evaluate f at every joint value, (B, K), in the order of joint.values.
 
-        `keep` says whether an OwnTable keeps the logits, from which the decoder can learn.
+        If `keep` is true, an OwnTable stores the logits, from which the decoder can learn.
         """
         self.evaluations += joint.count(self.n, self.k)
         if self.inputs.shared:

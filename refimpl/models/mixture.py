@@ -164,8 +164,8 @@ class MixtureVAE:
 
             1/B sum_b  image_weight [ -f(x_b, y_b, g) + beta KL(q(g) || N(0, 1)) ] - weight * (objective of `term`)
 
-        `term` is a function from estimators/label_terms.py.  The function takes h, the value that the label gives to
-        each variable, and `eps`, and returns a direction of h in which the objective of the term rises.  The label is
+        `term` is a function from estimators/label_terms.py.  Its arguments are h, the value of each variable for
+        the label, `rng` and `eps`.  It returns a direction of h in which the objective of the term rises.  The label is
         certain, so the KL term of the discrete variables is constant, and the decoder is run only for this label.
         """
         weight, image_weight = arguments.weight("weight", weight), arguments.weight("image_weight", image_weight)

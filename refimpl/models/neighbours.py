@@ -2,7 +2,7 @@
 
 A neighbour differs from z in one coordinate.  So a z of n variables has n (k - 1) neighbours.  Two things save time.
 Replacing z_i changes the first layer's output by the difference of two rows of its weights, so the first layer needs no
-matrix product.  And the last layer only has to compute the scores f, and need not keep the logits (last_layer.scores).
+matrix product.  And the last layer computes the scores f without storing the logits (last_layer.scores).
 """
 from __future__ import annotations
 

@@ -98,6 +98,6 @@ def draw(records: Sequence[Record], title: str = "The bound of relaxed samples a
 
 
 def best(record: Record, column: str) -> tuple[int, float]:
-    """Return the epoch at which the column has its largest value, and minus this value."""
+    """Return the epoch at which the column has its largest value, and the negative of this value."""
     row = max(record.rows, key=lambda row: np.nan_to_num(row[column], nan=-np.inf))
     return int(row["epoch"]), -row[column]

@@ -7,8 +7,8 @@ first network computes a score theta(x) for each pixel, and z is the set of the 
 The second network sees x z, and f(z) = log p(label given x z).  Both are trained to increase E f.  The methods differ
 in the gradient with respect to theta:
 
-    `direct`, two-sided      the usual difference of two arg maxes, but with c = df/dz at z* instead of f, which is
-    I-MLE                        for subsets (latent/linear.py)
+    `direct`, two-sided    the usual difference of two arg maxes, but with c = df/dz at z* instead of f; for subsets,
+                           this method is I-MLE (latent/linear.py)
     straight-through       c itself, as if z were theta + gamma
     relaxed                straight-through with z = k softmax((theta + gamma) / tau) in the backward pass
     random, most variable  the pixels are not learnt: they are random for each image, or are always the k pixels whose

@@ -4,10 +4,10 @@
 
 The gradient of one trained model on one batch of training images is computed many times with new noise.  For `direct`,
 the noise is also computed exactly, from the joint distribution of the two arg maxes (coupling.py), so the sampled
-points must lie on the line of the exact values.
+points should lie close to the line of the exact values.
 
 The noise is measured by a standard deviation: the variance of the batch's gradient is averaged over all weights of the
-encoder, and the square root is taken.  The slide does not say how its authors average over the weights, so the mean of
+encoder, and the square root is taken.  The slide does not state how its authors average over weights, so the mean of
 the weights' standard deviations is recorded, too.  This mean is smaller, because most weights rarely have a gradient.
 """
 from __future__ import annotations

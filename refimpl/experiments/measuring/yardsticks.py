@@ -4,8 +4,8 @@
 
 The slides estimate the bound of `direct` from one sample per image, and that of Gumbel-softmax from 100 samples per
 image.  They compute the bound of enumeration exactly.  With one-hot samples the mean of the estimate is always the
-exact bound, so these measures differ only by noise.  Relaxed samples, which Gumbel-softmax uses during training,
-measure another quantity.
+exact bound, so these measures differ only by noise.  The bound of relaxed samples, which Gumbel-softmax uses
+during training, is a different quantity.
 """
 from __future__ import annotations
 

@@ -22,9 +22,9 @@ i, the bound is (1 + phi(x)) eps E |f - f'| / 2 with independent f and f' from q
 
 Proof of (3): an estimate is 0, or it has two entries that are not 0, each of absolute value 1 / eps.
 
-So the rule never chooses an eps above 1 / R, where |bias|_1 is at most (e - 2) |grad|_1 = 0.72 |grad|_1.  Which smaller
-eps is best depends on the noise, and the noise depends on how often the winner changes.  Let N be the number of draws
-whose winner changes at eps = 1 / R:
+Because of (1), the rule never chooses an eps above 1 / R, where |bias|_1 is at most (e - 2) |grad|_1 = 0.72 |grad|_1.
+Which smaller eps is best depends on the noise, and the noise depends on how often the winner changes.  Let N be the
+number of draws whose winner changes at eps = 1 / R:
 
     N < ENOUGH:     the draws cannot determine eps; return 0 as the estimate, or use eps = 1 / R if 0 is not acceptable
     otherwise:      eps = min(1, (AIM / N)^(1/3)) / R; this is proportional to M^(-1/3), as is the best eps if the
@@ -38,8 +38,8 @@ E is the mean over all these draws:
 So the error is at most 1.7 k times the error of returning 0.
 
 Proof: if N < ENOUGH, the error is |grad|^2 <= |grad|_1^2 / 2, since grad sums to 0.  If N >= ENOUGH, the squared bias
-is at most |bias|_1^2 / 2, which is at most 0.26 |grad|_1^2, and the variance over M is at most 2 (e - 1) |grad|_1 /
-(eps M).  As 1 / (eps R) <= N / ENOUGH and E N = M P(1 / R), the mean of this variance over N is at most 2 (e - 1)^2
+is at most |bias|_1^2 / 2, which is at most 0.26 |grad|_1^2, and variance / M is at most 2 (e - 1) |grad|_1 / (eps
+M).  As 1 / (eps R) <= N / ENOUGH and E N = M P(1 / R), the mean of variance / M over all N is at most 2 (e - 1)^2
 |grad|_1^2 / ENOUGH < 1.19 |grad|_1^2.
 """
 from __future__ import annotations
@@ -211,7 +211,7 @@ def table(M: int, seed: int = 0, count: int = PROBLEMS) -> dict[str, dict[str, n
 
 
 def lines(found: dict[str, dict[str, np.ndarray]], M: int) -> list[str]:
-    """Return the lines of the table that are printed."""
+    """Return the printed lines of the table."""
     made = [f"Mean squared error of the mean of {M:,} estimates, divided by the least possible; R = max f - min f",
             f"{'random problems:':31s}" + "".join(f" {words:>19s}" for words in found),
             f"{'':31s}" + f" {'median':>9s} {'worst':>9s}" * len(found)]

@@ -1,11 +1,11 @@
-"""Measure bias, variance and cost of every estimator on a nonlinear toy, compared with enumeration.
+"""Measure bias, variance and cost of every estimator on a nonlinear toy problem, compared with enumeration.
 
     python -m refimpl measure estimators --n 4 --k 2        or --n 1 --k 8
 
-The toy (models/toy.py) has n variables of k values and a nonlinear score f that couples all of them.  Enumeration gives
-grad_h E_q f exactly.  If an estimator is declared unbiased, the mean of every coordinate must be within four standard
-errors of the exact value.  With more coordinates the limit is larger, so the probability of a false alarm does not
-grow.
+The toy (models/toy.py) has n variables of k values and a nonlinear score f that couples all of them.  Enumeration
+computes grad_h E_q f exactly.  If an estimator is declared unbiased, the mean of every coordinate must be within four
+standard errors of the exact value.  With more coordinates the limit is larger, so the probability of a false alarm does
+not grow.
 """
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Row(NamedTuple):
 
     @property
     def silent(self) -> bool:
-        """Return whether the estimator has no noise.  Then its mean must be right to ten digits."""
+        """Return whether the estimator has no noise.  If it has none, its mean must be right to ten digits."""
         return self.variance == 0
 
     @property
@@ -71,9 +71,9 @@ def measure(estimator: Estimator, h: np.ndarray, toy: Toy, truth: np.ndarray, sa
     Some estimators learn a baseline, a scale or a control variate.  Before the measurement, they learn it from WARM_UP
     small batches of other draws.  Then each chunk of the measurement starts from a copy of the learnt arrays.
 
-    If a coordinate's value is rare, or if its draws hardly ever differ, its mean is not normally distributed, and the
-    draws do not show its standard error.  Therefore a coordinate is tested only if at least EVENTS events are expected
-    for it, both according to q and according to the kurtosis of the draws (evidence.py).
+    If a coordinate's value is rare, or if its draws hardly ever differ, its mean is not normally distributed, and its
+    standard error cannot be estimated from the draws.  Therefore a coordinate is tested only if at least EVENTS events
+    are expected for it, both according to q and according to the kurtosis of the draws (evidence.py).
     """
     n, k = h.shape
     keywords = dict(estimator.defaults)
@@ -168,7 +168,7 @@ def _figure(rows: list[Row], title: str, samples: int) -> Figure:
 
 
 def verdict(row: Row) -> str:
-    """Return words that compare what the estimator declares with what was found."""
+    """Return a phrase that states whether a bias was found, and whether the estimator is declared to have one."""
     if not row.tested:
         return "cannot be tested: too few draws"
     if row.claims:

@@ -7,7 +7,7 @@ in n draws.  If the statistic is itself an event of small probability p, this nu
 
     n s^4 / m4 is at least 25           the mean must be within five standard errors of the exact value
     all draws are almost surely equal   every draw must be equal to the usual value
-    otherwise                           the draws cannot test the claim, and the report says so
+    otherwise                           the claim cannot be tested, and the report states this
 """
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ SMALLEST = 1e-280           # smaller numbers lose digits in float64, and so do 
 
 
 class Claim(NamedTuple):
-    """Holds a line of the report, which shows the strings `exact` and `found`.  The verdict is `holds`."""
+    """Describes one line of the report: a claim, the strings `exact` and `found`, and the verdict `holds`."""
 
     text: str
     exact: str
     found: str
     holds: bool | None
-    """None if the claim cannot be tested; then `found` says why."""
+    """None if the claim cannot be tested; then `found` states why."""
     short: bool = False
     """Whether the claim belongs to the short selection of five claims for use in a lecture."""
 
@@ -75,7 +75,7 @@ class Law(NamedTuple):
 
 
 def normal(variance: float, kurtosis: float) -> Law:
-    """Return the law of a statistic that has this variance and kurtosis, and never the same value in two draws."""
+    """Return the law of a statistic that has this variance and kurtosis, and whose draws are never equal."""
     return Law(*np.atleast_1d(np.sqrt(variance), kurtosis, 0.0, 1.0, np.inf, 0.0))
 
 
@@ -115,8 +115,8 @@ def allowed(values: int, errors: float = STANDARD_ERRORS) -> float:
 def identity(text: str, one: np.ndarray, other: np.ndarray, tolerance: float = RELATIVE, scale: float = 0.0) -> Claim:
     """Return the claim that two exact computations agree.
 
-    The claim shows the largest entry of `one`, and the largest difference divided by the size of this entry, or by
-    `scale` if `scale` is larger.
+    The claim contains the largest entry of `one`, and the largest difference.  The difference is divided by the size of
+    this entry, or by `scale` if `scale` is larger.
     """
     one, other = np.atleast_1d(one), np.atleast_1d(other)
     shown = f"{one.flat[np.abs(one).argmax()]:.6g}"
@@ -131,7 +131,7 @@ def identity(text: str, one: np.ndarray, other: np.ndarray, tolerance: float = R
 def estimated(text: str, truth: np.ndarray, sampled: Sampled, law: Law) -> Claim:
     """Return the claim that a sampled quantity has the exact value `truth`.
 
-    The claim shows the entry that has the largest deviation in exact standard errors.  If fewer than EVENTS events are
+    The claim contains the entry with the largest deviation in exact standard errors.  If fewer than EVENTS events are
     expected for an entry, this entry is tested only if all its draws must be equal.
     """
     truth, mean, n = np.ravel(truth), np.ravel(sampled.mean), sampled.n

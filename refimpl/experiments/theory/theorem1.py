@@ -1,6 +1,6 @@
 """Draw the pictures of `verify`: theorem1.png and component.png.
 
-theorem1.png shows the errors at finite eps, and component.png shows one component of the gradient in large type.
+theorem1.png shows the errors at finite eps, and component.png shows one component of the gradient, with large labels.
 """
 from __future__ import annotations
 

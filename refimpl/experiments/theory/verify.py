@@ -1,12 +1,12 @@
-"""Check every step of the paper's mathematics in numbers: exact value, sampled value with standard error, verdict.
+"""Check every step of the paper's mathematics numerically, and report a verdict on each claim.
 
     python -m refimpl verify --k 6
     python -m refimpl verify --h 0.5,-1,0.2 --f 1,2,0 --eps 0.3
 
-The problem has k values, encoder scores h, and decoder scores f of a few nats.  It is random, or the caller gives h and
-f.  Two exact computations must agree to within 1e-10.  A sampled value must be within five standard errors of the exact
-value, so in about one run in 10^5 some true claim fails.  If the scores do not allow a claim to be tested, for example
-because no draw changes its winner, the claim neither holds nor fails, and the report says why (evidence.py).
+The problem has k values, encoder scores h, and decoder scores f of a few nats.  It is random unless h and f are
+given.  Two exact computations must agree to within 1e-10.  A sampled value must be within five standard errors of the
+exact value, so in about one run in 10^5 some true claim fails.  If the scores do not allow a claim to be tested, for
+example because no draw changes its winner, the claim neither holds nor fails, and the report states why (evidence.py).
 """
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def problem(k: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
 
 def scores(k: int = 6, seed: int = 0, h: np.ndarray | None = None, f: np.ndarray | None = None
            ) -> tuple[np.ndarray, np.ndarray]:
-    """Return h, normalised to log q, and f of the problem: the arguments `h` and `f`, or random scores of k values.
+    """Return h, normalised to log q, and f.  If they are not given, both are random scores of k values.
 
     Raises InputError if only one of `h` and `f` is given, or if they are not 2 to 50 numbers from -1,000 to 1,000.
     """
@@ -94,7 +94,6 @@ def run(k: int = 6, seed: int = 0, samples: int = 200_000, out: Path | str | Non
 
 
 def _claims(h: np.ndarray, f: np.ndarray, eps: float, samples: int, rng: np.random.Generator) -> Iterator[Claim]:
-    """Generate the claims in the order of the paper."""
     k, spread = len(h), float(np.ptp(f))
     q, q_eps, truth = gumbel.choice_probabilities(h), gumbel.choice_probabilities(h + eps * f), exact.gradient(h, f)
     mean_g, variance = direct.expected_gradient(h, f, eps), direct.variance(h, f, eps)
@@ -206,11 +205,11 @@ def _claims(h: np.ndarray, f: np.ndarray, eps: float, samples: int, rng: np.rand
 
 
 def preferred_probability(k: int, eps: float) -> float:
-    """Return q_b of the best value b at the maximum of T - KL(q || uniform), where T is the tilted objective.
+    """Return the probability q_b of the best value b if q maximises the tilted objective T minus KL(q || uniform).
 
     If all other values are worse by much more than 1/eps nats, T = f_b + (1/eps) log q_b.  The maximum over q_b = p,
     with equal q for the other values, solves 1 / (eps p) = log((k - 1) p / (1 - p)).  At eps = 1 and k = 10 this is
-    0.476: half of all samples are wrong values.  Maximising the ELBO (eps -> 0) would put all probability on b.
+    0.476, so more than half of all samples are wrong.  Maximising the ELBO (eps -> 0) would put all probability on b.
     """
     # Solve eps p t = 1 for t = log((k - 1) p / (1 - p)), which keeps its digits when p rounds to 1.
     probability = lambda t: 1 / (1 + (k - 1) * np.exp(-t))
@@ -260,7 +259,7 @@ def _best_eps(text: str, h: np.ndarray, f: np.ndarray, best: float) -> Claim:
 def _slope(text: str, h: np.ndarray, f: np.ndarray, two_sided: bool, order: int) -> Claim:
     """Check the order of the exact bias: if eps is halved, the bias must fall by a factor close to 2^order.
 
-    This is tested for eps = 0.01, in units of 1 / (max f - min f).  If the order does not show there, eps is divided by
+    This is tested for eps = 0.01, in units of 1 / (max f - min f).  If the order is not found there, eps is divided by
     ten, up to six times.  If the first term of the bias vanishes, the order is higher at every eps, and the claim also
     holds.
     """

@@ -47,7 +47,7 @@ def epochs_done(cell: Cell, out: Path) -> int:
     """Return the number of epochs for which this cell has been trained; 0 if there is no such run in `out`.
 
     Raises InputError if the folder holds another run.  Two labels may have the same folder name, because some
-    characters are left out of it.
+    characters are removed from it.
     """
     path = out / cell.folder / checkpoint.FILE
     if not path.exists():
@@ -144,7 +144,7 @@ def at_epoch(rows: list[Row], epoch: int, name: str) -> float:
 
 
 def groups(runs: dict[Cell, list[Row]], epoch: int, name: str) -> dict[tuple[str, str], list[Cell]]:
-    """Return a dictionary (data set, label) -> cells, without cells that have no value of `name` at this epoch."""
+    """Return a dictionary (data set, label) -> the cells that have a value in the column `name` at this epoch."""
     found: dict[tuple[str, str], list[Cell]] = {}
     for cell, rows in runs.items():
         if not math.isnan(at_epoch(rows, epoch, name)):
@@ -171,7 +171,7 @@ def mean_and_half(runs: dict[Cell, list[Row]], group: Sequence[Cell], epoch: int
 
 
 def write_results(runs: dict[Cell, list[Row]], out: Path, name: str) -> list[Record]:
-    """Write NAME.csv, with one line for the last epoch of each cell, and below rows/ one file for each cell.
+    """Write NAME.csv, which has one line for the last epoch of each cell, and one file for each cell below rows/.
 
     Returns the records of the cells.
     """

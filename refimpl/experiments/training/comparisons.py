@@ -8,7 +8,7 @@
     plateau       why `direct` leaves the plateau: four encoder gradients, and two ways in which the decoder learns
     plateau_exits which half of the bias makes training leave the plateau, with and without the KL gradient, at two eps
     plateau_tests whether plateau_exits has the same result with other learning rates, sizes and weights of the KL term
-    tuning        `direct`, exact and Gumbel-softmax, each with several settings, from which the best can be chosen
+    tuning        `direct`, `exact` and Gumbel-softmax, each with several settings, from which the best can be chosen
 
 The runs of slide 33 are in semi_supervised.py, and those of the faces in experiments/faces/experiment.py.
 """
@@ -87,8 +87,8 @@ def convergence(dataset: str, seed: int) -> list[Cell]:
 def plateau(dataset: str, seed: int) -> list[Cell]:
     """Return runs whose encoder gradient has neither bias nor noise, only bias, only noise, or both.
 
-    For each of these gradients, the decoder learns from q in one run and from z* in another.  In the run that has the
-    estimator's default, learn_from is None.
+    For each of these gradients, the decoder learns from q in one run and from z* in another.  If the
+    estimator does this by default, learn_from is None.
     """
     own = {"exact": "q", "tilted": "q", "direct": "z_star", "noisy-exact": "z_star"}
     return [_cell(f"{name}, decoder {words}", dataset, seed, estimator=name, k=10,
@@ -100,7 +100,7 @@ TILTS = ("tilted", "capped", "amplified", "noisy-exact", "direct")
 
 
 def plateau_exits(dataset: str, seed: int) -> list[Cell]:
-    """Return runs of exact, of both halves of the bias, of each half alone, of the noise alone, and of `direct`.
+    """Return runs of `exact` and `direct`, and runs with both halves of the bias, one half, or only the noise.
 
     The decoder always learns from q, so the runs differ only in the encoder's gradient.
     """
@@ -121,9 +121,9 @@ CHANGES = {"lr 0.0003": {"lr": 3e-4}, "lr 0.003": {"lr": 3e-3}, "k 50": {"k": 50
 
 
 def plateau_tests(dataset: str, seed: int) -> list[Cell]:
-    """Return runs of exact, capped and amplified as in plateau_exits, at eps = 0.1, each with one change from CHANGES.
+    """Return runs of `exact`, `capped` and `amplified` at eps = 0.1, each with one change from CHANGES.
 
-    In further runs of capped, the weight of the KL term is between 0 and 1.  The weights 0 and 1 are in plateau_exits.
+    In further runs of `capped`, the KL term has a weight between 0 and 1; plateau_exits contains the weights 0 and 1.
     """
     cells = [_cell(f"{name}, {words}", dataset, seed, estimator=name, **{"k": 10} | changed,
                    **{} if name == "exact" else {"eps": 0.1})

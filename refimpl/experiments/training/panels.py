@@ -133,7 +133,7 @@ def latent_sizes(records: Records, title: str) -> Figure:
 
 
 def ranked(records: Records, title: str, merit: str = "test_elbo", words: str = NATS, sign: float = -1.0) -> Figure:
-    """Plot the last epoch that all runs of a data set have.
+    """Plot the values at the last epoch that all runs of a data set have.
 
     Each label has a row of dots, and the best label is at the top.
     """

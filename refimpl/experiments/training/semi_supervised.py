@@ -1,9 +1,9 @@
-"""Define the runs for slide 33, and show the accuracy and the bound of the mixture model.
+"""Define the runs for slide 33, and tabulate and plot the accuracy and the bound of the mixture model.
 
     semi-supervised   `direct` and Gumbel-softmax with each number of labels, and clustering by `direct` without labels
     label-steps       the same numbers of labels, but always with 1,200 steps on the labelled images alone
-    labelled-terms    100 labels with cross-entropy, with the released term, with direct loss minimisation, with all
-                      settings of the authors, and with our settings, one of which is replaced by the authors'
+    labelled-terms    100 labels with cross-entropy, the released term, direct loss minimisation, or all settings of the
+                      authors, and runs in which one of our settings is replaced by that of the authors
     label-weights     100 labels with several weights of the two terms for labelled images
 """
 from __future__ import annotations
@@ -81,7 +81,7 @@ def weights_label(of_label: float, of_image: float) -> str:
 def lines(runs: dict[Cell, list[dict[str, float]]], epoch: int) -> list[str]:
     """Return the lines of the table for slide 33 at this epoch.
 
-    They show the mean over the seeds ± half the width of the 95 % interval, with the paper's values in brackets.
+    They contain means over the seeds ± half the width of the 95 % interval, and the paper's values in brackets.
     """
     made = [f"Test accuracy and -ELBO, nats per image, after {epoch} epoch{'s' * (epoch != 1)} on all images",
             "(With 0 labels: accuracy of the clusters, assigned to classes as well as possible.  In brackets: the",

@@ -37,7 +37,7 @@ class Plan(NamedTuple):
 
 
 class Loaded(NamedTuple):
-    """Holds the settings of a loaded run, its rows of metrics, and its `run`, which is None if no weights were kept."""
+    """Holds the settings and the metrics of a loaded run.  `run` is the run itself, or None if no weights were kept."""
 
     settings: RunSettings
     rows: list[Row]

@@ -57,7 +57,7 @@ def check(u: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def products(z: np.ndarray) -> np.ndarray:
-    """Return z_i z_j for every pair i < j, (..., n (n-1)/2), where z has shape (..., n)."""
+    """Return the products z_i z_j of all pairs i < j as an array (..., n (n-1)/2), for z of shape (..., n)."""
     i, j = pairs(z.shape[-1])
     return z[..., i] * z[..., j]
 

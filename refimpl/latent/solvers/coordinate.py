@@ -1,6 +1,6 @@
 """Coordinate ascent: set one variable after another to its better value until no variable changes.
 
-This is fast, but finds only a local maximum.
+This method is fast, but finds only a local maximum.
 """
 from __future__ import annotations
 

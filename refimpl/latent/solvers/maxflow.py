@@ -1,4 +1,4 @@
-"""Find the arg max by a maximum flow.  This is exact for w >= 0.
+"""Find the arg max by a maximum flow.  The method is exact for w >= 0.
 
 For w >= 0 the score S is supermodular, and finding its maximum is finding a minimum cut (Hammer 1965).
 
@@ -13,13 +13,13 @@ The variables on the source's side of the cut have z_i = 1.
 The flow is found by pushing a preflow (Goldberg and Tarjan 1988), for all images at once:
 
     excess (B, n)     the flow that has arrived at i and has not left it yet.  If excess is negative, i can still send
-                      that amount to the sink.  All edges from the source are full at the start, so excess starts as -t.
+                      |excess| to the sink.  All edges from the source are full at the start, so excess starts as -t.
     room (B, n, n)    how much more flow the edge i -> j can take.  A push along i -> j adds the same room on j -> i.
 
-A sweep first computes the distance of each variable.  This is the number of edges with room on the shortest way to a
-variable that can still send flow to the sink.  The variables at the same distance form a layer.  Then the sweep goes
-from the farthest layer to the nearest one (as in Karzanov 1974).  Each variable distributes its excess over its edges
-to the next layer, in proportion to their room.  It sends all of its excess, or as much as the edges can take.
+A sweep first computes the distance of each variable.  The distance is the number of edges with room on the shortest
+way to a variable that can still send flow to the sink.  The variables at the same distance form a layer.  Then the
+sweep goes from the farthest layer to the nearest one (as in Karzanov 1974).  Each variable distributes its excess over
+its edges to the next layer, in proportion to their room.  It sends all of its excess, or as much as they can take.
 
 The algorithm ends when no excess can reach the sink.  The variables that can still reach the sink form the sink's side
 of the cut, with z_i = 0.  All edges into this side are full, and there is no excess on it.  So the flow equals the

@@ -1,6 +1,6 @@
 """Fix the variables whose best value is certain, then enumerate the others.
 
-This is exact for pair scores of any sign, and fast if |u| is large.
+The method is exact for pair scores of any sign, and fast if |u| is large.
 
 Given the variables that are already fixed, setting z_i to 1 adds at least low_i and at most high_i to the score:
 
