@@ -87,8 +87,8 @@ def convergence(dataset: str, seed: int) -> list[Cell]:
 def plateau(dataset: str, seed: int) -> list[Cell]:
     """Return runs whose encoder gradient has neither bias nor noise, only bias, only noise, or both.
 
-    For each of these gradients, the decoder learns from q in one run and from z* in another.  If the
-    estimator does this by default, learn_from is None.
+    For each of these gradients, the decoder learns from q in one run and from z* in another.  If the estimator
+    does this by default, learn_from is None.
     """
     own = {"exact": "q", "tilted": "q", "direct": "z_star", "noisy-exact": "z_star"}
     return [_cell(f"{name}, decoder {words}", dataset, seed, estimator=name, k=10,

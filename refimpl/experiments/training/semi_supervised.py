@@ -3,7 +3,7 @@
     semi-supervised   `direct` and Gumbel-softmax with each number of labels, and clustering by `direct` without labels
     label-steps       the same numbers of labels, but always with 1,200 steps on the labelled images alone
     labelled-terms    100 labels with cross-entropy, the released term, direct loss minimisation, or all settings of the
-                      authors, and runs in which one of our settings is replaced by that of the authors
+                      authors, and runs in which one of our settings is changed
     label-weights     100 labels with several weights of the two terms for labelled images
 """
 from __future__ import annotations
