@@ -1,4 +1,4 @@
-"""Compute tables of f, for each image of a batch and every joint value of z, from which the decoder can learn."""
+"""Compute tables of f for each image and every joint value of z.  The decoder can learn from such a table."""
 from __future__ import annotations
 
 import numpy as np
@@ -14,7 +14,7 @@ from refimpl.nn.parameters import StalePass
 class Weighted:
     """The decoder's part of the loss, if the decoder learns from all joint values.
 
-    `weights`, (B, K), holds the weight of each joint value for each image.  Each row sums to 1.
+    `weights`, (B, K), contains the weight of each joint value for each image.  Each row sums to 1.
     """
 
     def __init__(self, table: SharedTable | OwnTable, weights: np.ndarray) -> None:
@@ -61,7 +61,7 @@ class OwnTable:
     """
 
     def __init__(self, decoder: MLP, inputs: Gaussian, x: np.ndarray, keep: bool = True) -> None:
-        """Compute the table.  `keep` says whether to keep the logits, from which the decoder can learn."""
+        """Compute the table.  If `keep` is True, the logits are stored, so that the decoder can learn from them."""
         self._decoder, self._inputs, self._x = decoder, inputs, x
         self._version = decoder.parameters.version
         first, last = decoder.layers[0], decoder.layers[-1]

@@ -41,7 +41,7 @@ class ToyPass:
 
 
 class ToyTable(NamedTuple):
-    """Holds f at every joint value, (B, K), and the weights from weighted(), or None for a table without weights."""
+    """Holds f at every joint value, (B, K).  `weights` is None, except in the result of weighted()."""
 
     f: np.ndarray
     weights: np.ndarray | None = None

@@ -66,10 +66,10 @@ class VAE:
         x          the images, (B, pixels), as zeros and ones in the model's dtype
         kl_grad    whether the gradient includes the KL term
         kl_weight  the weight of the KL term.  If kl_weight = 1, the loss is an upper bound on -log p(x)
-        settings   the hyperparameters of the estimator, and its memory
+        settings   the hyperparameters of the estimator, and its memory if it has one
 
-        Returns the objective, which has counted the decoder evaluations.  Raises ValueError if kl_grad is True and the
-        KL term has no closed form, or if the estimator cannot be used for this family.
+        Returns the objective, with the number of decoder evaluations in `evaluations`.  Raises ValueError if kl_grad is
+        True and the KL term has no closed form, or if the estimator cannot be used for this family.
         """
         if not estimator.serves(self.family):
             raise ValueError(f"estimator must serve this family of latent variables, and {estimator.name} does not: "

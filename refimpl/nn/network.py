@@ -19,8 +19,8 @@ from refimpl.nn.parameters import Parameters, StalePass, bind
 class Pass:
     """A forward pass of a network, with the output y, (rows, n_out).
 
-    The pass becomes stale when an optimiser updates the parameters.  The input x is not copied, so do not change it in
-    place before the backward pass: this would change the gradient.
+    The pass becomes stale when an optimiser updates the parameters.  The input x is not copied.  If it is changed in
+    place before the backward pass, the gradient is wrong.
     """
 
     def __init__(self, network: Network, x: np.ndarray) -> None:
@@ -68,7 +68,7 @@ class Backward:
 
     @cached_property
     def dx(self) -> np.ndarray:
-        """Return d loss / dx, (rows, n_in).  It is computed when it is first used."""
+        """Return d loss / dx, (rows, n_in).  This derivative is computed at its first use."""
         self._run.check()
         return self._layers[0].backward(self._run.outputs[0], self._run.outputs[1], self._dys[0])
 

@@ -11,15 +11,15 @@ if TYPE_CHECKING:
 
 
 class StalePass(RuntimeError):
-    """Raised if gradients are requested from a forward pass whose parameters have been updated since."""
+    """Raised if gradients are requested from a forward pass after its parameters have been updated."""
 
 
 class Parameters:
     """Holds two flat vectors of the same length: `values`, the parameters, and `grads`, their gradients.
 
-    So an optimiser updates one array, a model is saved as one array, and gradcheck() changes one array.  The gradients
-    accumulate: a training step calls zero_grads() once, every term of the loss adds its gradient, and then Adam reads
-    the sum.
+    With this layout an optimiser updates one array, a model is saved as one array, and gradcheck() changes one array.
+    The gradients accumulate: a training step calls zero_grads() once, every term of the loss adds its gradient, and
+    then Adam reads the sum.
 
     `version` counts how often an optimiser has updated `values`.  A forward pass with an older version is stale.
     """

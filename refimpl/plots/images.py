@@ -1,4 +1,4 @@
-"""Show images that models draw, in tiles or grids."""
+"""Show images drawn by models, as tiles or in grids."""
 from __future__ import annotations
 
 import math
@@ -51,7 +51,6 @@ def tiles(logits: np.ndarray, dataset: str, label: str, names: list[str] | None 
 
 
 def _show_grid(ax: Axes, images: np.ndarray, gap: int, names: list[str], rows: Sequence[str] = ()) -> None:
-    """Show images, (rows, columns, height, width), with the names of the columns and, if given, of the rows."""
     down, across, high, wide = images.shape
     canvas = np.full((down, high + gap, across, wide + gap), np.nan)        # NaN is drawn as a gap
     canvas[:, :high, :, :wide] = images.transpose(0, 2, 1, 3)

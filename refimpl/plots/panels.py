@@ -24,7 +24,7 @@ def _empty(ax: Axes) -> None:
 
 
 def law(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, names: Sequence[str]) -> None:
-    """Show P(z* = i, z*(eps) = j) as a heat map, with the row sums, q, beside it and the column sums, q_eps, below."""
+    """Show P(z* = i, z(eps) = j) as a heat map, with the row sums q on its right and the column sums q_eps below it."""
     _empty(ax)
     chances = direct.joint_law(h, f, eps)
     ax.imshow(chances, cmap="Greys", vmin=0, vmax=1)

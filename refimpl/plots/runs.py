@@ -19,7 +19,7 @@ Rows = Sequence[Mapping[str, float]]
 
 
 def of_run(run, rows: Rows, dataset: data.Dataset) -> dict[str, Figure]:
-    """Return the pictures of a run by file name.  The result is empty if this kind of run is not in KINDS."""
+    """Return the pictures of a run, with file names as keys; return {} if this kind of run is not in KINDS."""
     draw = KINDS.get(type(run).COMMAND)
     return draw(run, rows, dataset) if draw else {}
 

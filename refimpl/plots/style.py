@@ -31,7 +31,7 @@ FURTHER = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 
 
 def colour(estimator: str) -> str:
-    """Return the colour in the registry's entry of an estimator, or grey if the estimator is not registered."""
+    """Return the colour that the registry contains for an estimator, or grey if the estimator is not registered."""
     entry = estimators.REGISTRY.get(estimator)
     return entry.colour if entry else "#5F5F5F"
 
@@ -47,8 +47,8 @@ DASHES = (("as released", "--"), ("batch mean", ":"), ("no KL", "-."), ("start 0
 def line_style(words: str) -> dict[str, object]:
     """Return the colour and the dash pattern of the line of a run, as keywords for matplotlib.
 
-    `words` is the label of the run.  Its first word, the estimator, gives the colour, and the words after it give the
-    dash pattern.  Runs with pair scores have the colour of the solver that they need.
+    `words` is the label of the run.  Its first word, the estimator, determines the colour, and the other words
+    determine the dash pattern.  Runs with pair scores have the colour of the solver that they need.
     """
     if words.startswith("pairwise"):
         shade = SOLVERS["milp" if "any sign" in words else "maxflow"]
@@ -79,7 +79,7 @@ def new_figure(columns: int, rows: int = 1, width: float = 4.6, height: float = 
 
 
 def entitle(figure: Figure, title: str, note: str = "") -> None:
-    """Write `title` above all axes, and below the title `note`, which says how to read the picture.
+    """Write `title` above all axes, and below the title `note`, which explains how to read the picture.
 
     Title and note are broken into lines that fit the figure.
     """
@@ -110,7 +110,7 @@ def chapter_style() -> None:
     """Set pyplot's style and figure size for a chapter of the tutorials.  Each chapter calls this function once.
 
     `python tutorials/06_discrete_vae.py --save-figures DIR` saves every figure as a PNG file in DIR and prints its
-    path.  Without this option and without a display, a printed line says that figures are not shown.
+    path.  If the option is missing and there is no display, a message states that figures are not shown.
     """
     import matplotlib.pyplot as plt                         # imported here: only chapters need it
 
@@ -152,7 +152,7 @@ def figure_digest(figure: Figure) -> str:
 
 
 def _short(numbers: object, digits: int = 6) -> list[str]:
-    """Return each number as a string, rounded to `digits` digits, which removes rounding errors that nobody can see."""
+    """Return each number as a string, rounded to `digits` significant digits."""
     return [f"{number:.{digits}g}" for number in np.asarray(numbers, float).ravel()]
 
 
@@ -193,8 +193,8 @@ def own_settings() -> Iterator[None]:
 def may_fail(path: Path) -> Iterator[None]:
     """Use own_settings() in a `with` block that draws the picture `path`.
 
-    If the picture cannot be drawn, one line on standard error says so, and the program continues.  Raises InputError if
-    the file `path` cannot be written.
+    If the picture cannot be drawn, the reason is printed as one line on standard error, and the program continues.
+    Raises InputError if the file `path` cannot be written.
     """
     try:
         with own_settings():
@@ -210,7 +210,7 @@ def may_fail(path: Path) -> Iterator[None]:
 def save(figure: Figure, path: Path) -> None:
     """Write the figure into the file `path`, completely or not at all.
 
-    The suffix of `path` gives the format.  A PNG file also contains the digest of the figure.
+    The suffix of `path` determines the format.  A PNG file also contains the digest of the figure.
     """
     kind = format_of(path)
     metadata = {"Drawn": figure_digest(figure)} if kind == "png" else None

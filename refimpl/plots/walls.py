@@ -76,7 +76,7 @@ def y_lines(h: np.ndarray, limits: Limits = WINDOW) -> np.ndarray:
 class Cloud:
     """Holds what draw_cloud has drawn: matplotlib's artists, and the data that they show.
 
-    update() changes the data of the artists and makes no new artists, which would be slow.
+    update() changes the data of these artists, because it would be slow to make new artists.
     """
 
     limits: Limits
@@ -124,7 +124,7 @@ class Cloud:
 def draw_cloud(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray, limits: Limits = WINDOW,
                names: Sequence[str] = NAMES, colours: Sequence[str] = COLOURS, size: float = 1.0,
                legend: bool = True) -> Cloud:
-    """Draw the walls for h and for h + eps f, which form two Ys, and a point for each draw; return the artists.
+    """Draw two Ys of walls, for h and for h + eps f, and a point for each draw; return the artists.
 
     A point has the colour of the winner.  If a draw changes its winner, its point is larger: the colour of the new
     winner is inside, and the colour of the old winner is a ring around it.
@@ -169,7 +169,7 @@ def draw_cloud(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, noise: np.nda
 
 
 def readable(colour: str) -> str:
-    """Return the code of black or white, whichever is easier to read on this colour; codes are #RRGGBB."""
+    """Return the code of black or of white, whichever is easier to read on the colour with this code, #RRGGBB."""
     red, green, blue = (int(colour[at:at + 2], 16) for at in (1, 3, 5))
     return "#000000" if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else "#FFFFFF"
 

@@ -1,1 +1,1 @@
-"""Make every measured number and picture of the pages from the committed rows: `python -m refimpl make report`."""
+"""Compute the measured numbers of the pages and draw their pictures from the rows: `python -m refimpl make report`."""

@@ -1,6 +1,7 @@
 """Make the tables of the experiments on the plateau, and of the experiment that tunes every method equally.
 
-The gradient of each run of `plateau` has the bias of `direct`'s gradient, its noise, both, or neither.
+The gradient of each run of `plateau` has the bias of the direct gradient, the noise of the direct gradient, both, or
+neither.
 """
 from __future__ import annotations
 
@@ -105,7 +106,6 @@ def _name(label: str) -> str:
 
 
 def _eps(label: str) -> str:
-    """Return the value of eps in a label as a string, which is empty if the label does not contain eps."""
     return next((part.removeprefix("eps ") for part in label.split(", ") if part.startswith("eps ")), "")
 
 
@@ -144,7 +144,7 @@ def plateau_steps(store: Store) -> str:
 
 
 def plateau_forces(store: Store) -> str:
-    """Make the table of the forces on the losing values; measuring/plateau_forces.py says what these are."""
+    """Make the table of the forces on the losing values; measuring/plateau_forces.py defines these forces."""
     lines = []
     for dataset in store.datasets("plateau-forces"):
         for label, group in by_label(store.select("plateau-forces", dataset)).items():

@@ -1,4 +1,4 @@
-"""Make the table that says which estimator to use in which situation, with measured numbers in each line."""
+"""Make the table that recommends a method for each situation, with measured numbers in each line."""
 from __future__ import annotations
 
 import math
@@ -22,8 +22,8 @@ def _tiles(*names: str, labels: bool, rule: Callable[[Runs], bool]) -> Look:
                     sign=100.0, words="% of the tiles of a jigsaw: ")
 
 
-# Each entry has four parts: what you have, what to use, the runs that show it, and the method whose time per step is
-# shown.
+# Each entry has four parts: what you have, what to use, the runs that support this choice, and the method whose time
+# per step is shown.
 CHOICES = (
     ("f at every value of z", "`exact`: it has no noise and no bias. Where it stays on a plateau, use `direct`.",
      compared("plateau", "mnist", {"exact, decoder q": "exact", "direct, decoder z*": "direct"}, median=True),

@@ -34,7 +34,7 @@ class Claim(NamedTuple):
     why: str
     paper: str
     looks: tuple[Look, ...]
-    """The functions that say what the rows show, and whether the rows support the verdict and the sentence `why`."""
+    """The functions that return what the rows show, and whether the rows support the verdict and the sentence `why`."""
 
 
 def _wall_clock(store: Store) -> Finding | None:
@@ -92,8 +92,7 @@ def _ends(dataset: str, k: int, rule: Callable[[Runs], bool], names: Mapping[str
 def _labels(count: int, expected: bool | None, unit: str = "", **options) -> Look:
     """Return a function that compares `direct` and Gumbel-softmax with `count` labels.
 
-    `expected` is the result of Runs.ahead that supports the verdict: whether `direct` has the lower values, or None if
-    this is not decided.
+    The verdict holds if Runs.ahead returns `expected` for `direct` and Gumbel-softmax.
     """
     names = {f"direct, {count} labels": "direct", f"gumbel-softmax, {count} labels": "Gumbel-softmax"}
     return compared("semi-supervised", "mnist", names, lambda runs: runs.ahead(*names.values()) is expected,
@@ -202,7 +201,7 @@ CLAIMS = (
 
 
 def find(claim: Claim, store: Store) -> Finding | None:
-    """Return what the rows show about a claim; None if rows are missing.
+    """Return what the rows show about a claim, or None if rows are missing.
 
     Raises InputError if the rows contradict the verdict on the claim.
     """
@@ -218,7 +217,7 @@ def find(claim: Claim, store: Store) -> Finding | None:
 
 
 def counts(store: Store) -> str:
-    """Return one or two sentences that say how many claims have each verdict, and how long the runs were."""
+    """Return one or two sentences that state how many claims have each verdict, and how long the runs were."""
     findings = {claim: find(claim, store) for claim in CLAIMS}
     number = Counter(claim.verdict if finding else NOT_RUN for claim, finding in findings.items())
     *first, last = [f"{number[verdict]} {'is' if number[verdict] == 1 else 'are'} {verdict}"

@@ -16,7 +16,7 @@ ALONE = "direct, 0 labels"
 
 
 def groups(store: Store, experiment: str) -> dict[str, list[Record]]:
-    """Return the runs of an experiment in a dictionary: label of the runs -> runs, fewest labelled images first."""
+    """Return the runs of an experiment, with their labels as keys, from the fewest labelled images to the most."""
     every = [f"{name}, {labels} labels" for labels in LABELS for name in ESTIMATORS]
     return {label: group for label in every if (group := store.select(experiment, "faces", label))}
 
@@ -75,7 +75,7 @@ def found_alone(record: Record) -> int:
 def look(store: Store) -> Finding | None:
     """Return what the rows show about the claim of slides 2 and 25.
 
-    The verdict holds if with 50 labels every variable switches its attribute and no other, and if without labels no
+    The verdict holds if, with 50 labels, every variable switches its attribute and no other, and if, without labels, no
     run finds all attributes.
     """
     taught, alone = (store.select(SWITCH, "faces", label) for label in (SHOWN, ALONE))

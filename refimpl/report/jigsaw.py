@@ -19,7 +19,6 @@ def _shares(group: list[Record], epoch: int) -> list[str]:
 
 
 def _milliseconds(group: list[Record]) -> str:
-    """Return the milliseconds per step, as the median over the runs, in a string."""
     steps = EPOCH / BATCH
     values = [1e3 * float(record.rows[-1]["seconds"]) / (steps * float(record.rows[-1]["epoch"])) for record in group]
     return f"{Spread(tuple(values)).median:.1f}" if group else "–"
@@ -55,8 +54,8 @@ def results(store: Store) -> str:
 def questions(store: Store) -> str:
     """Make the table that compares the usual runs on MNIST with further runs.
 
-    The further runs count a tile as right by its place instead of its pixels, average ten times as many draws of the
-    noise, or have eps = 1.
+    In the further runs, a tile is judged by its place instead of its pixels, the gradient is averaged over ten times as
+    many draws of the noise, or eps is 1.
     """
     lines = []
     for side, names in ((4, ("direct", f"direct, {BY_PLACE}", "reinforce", f"reinforce, {BY_PLACE}")),
@@ -72,7 +71,7 @@ def questions(store: Store) -> str:
 
 
 def unlabelled(store: Store) -> str:
-    """Make the table of the runs without labels, and of maximising f without a network."""
+    """Make the table of the runs without labels, with lines for the truth and for maximising f without a network."""
     lines = []
     for dataset in store.datasets("jigsaw"):
         groups = {method: group for method in UNLABELLED
@@ -90,7 +89,7 @@ def unlabelled(store: Store) -> str:
 
 
 def tuned(store: Store) -> dict[tuple[bool, str], list[Record]]:
-    """Return a dictionary (whether there are labels, method) -> runs of jigsaw-tuning.
+    """Return the runs of `jigsaw-tuning` in a dictionary whose keys are (whether there are labels, method).
 
     In each list, the run that is best on the validation images comes first.
     """

@@ -29,7 +29,7 @@ def pages() -> ModuleType:
 
 @own_settings()
 def write(path: Path = ROOT / PDF) -> None:
-    """Draw all pages into one PDF.  It contains no date, so on one machine the same content gives the same bytes."""
+    """Draw all pages into one PDF without a date, so that the same content gives the same bytes on one machine."""
     figures = pages().draw()
 
     def save(stream) -> None:

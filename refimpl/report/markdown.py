@@ -48,7 +48,7 @@ def blocks(page: str) -> list[str]:
 
 
 def filled(page: str, make: Callable[[str], str]) -> str:
-    """Return the page in which, for every block, the text between its marks is make(name)."""
+    """Return the page after replacing the text between the marks of every block by make(name)."""
     blocks(page)                                        # raises InputError if a mark is missing
     return re.sub(rf"({START.pattern}).*?^{END}$",
                   lambda found: f"{found[1]}\n\n{wrapped(make(found[2]))}\n\n{END}", page, flags=re.M | re.S)

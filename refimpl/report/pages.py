@@ -34,8 +34,8 @@ BLOCKS: dict[str, Callable[[Store], str]] = {
     **claims.BLOCKS, **choice.BLOCKS, **training.BLOCKS, **causes.BLOCKS, **labels.BLOCKS, **faces.BLOCKS,
     **measurements.BLOCKS, **jigsaw.BLOCKS}
 
-# Each sentence says what the picture below its block shows, and is the picture's alternative text on the page.  If the
-# block is an experiment, the sentence is also the title of the picture.
+# Each sentence describes the picture below its block, and is the picture's alternative text on the page.  If the block
+# is an experiment, the sentence is also the title of the picture.
 SHOWN = {
     "plateau": "On MNIST every seed of direct ends low; with each other gradient some seeds end higher",
     "plateau-exits": "Which half of direct's bias is enough to leave the plateau depends on ε and on the KL gradient",
@@ -67,7 +67,7 @@ FILES = {name: f"{name}.png" for name in SHOWN} | {
 
 
 def pictures(store: Store) -> dict[str, Callable[[], Figure]]:
-    """Return a dictionary file name -> function that draws the picture, for all pictures for which there are rows."""
+    """Return the functions that draw the pictures for which there are rows, with file names as keys."""
     made: dict[str, Callable[[], Figure]] = {}
     draws = {name: entry.draw for name, entry in registry.REGISTRY.items()} | {
         "plateau-steps": plateau_steps.draw, "plateau-forces": plateau_forces.draw, "relaxation": relaxation.draw}
@@ -87,7 +87,7 @@ def pictures(store: Store) -> dict[str, Callable[[], Figure]]:
 @plots.own_settings()
 def run(root: Path = ROOT, add: Sequence[Path] = (), write: bool = False,
         report: Callable[[str], None] = print) -> bool:
-    """Compare every block and picture with the one that the rows give; return whether all of them were up to date.
+    """Compute every block and picture from the rows; return whether all those below `root` were up to date.
 
     If `write` is true, the rows at the paths `add` are added first, and everything that was not up to date is written.
     Otherwise nothing is changed.

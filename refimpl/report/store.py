@@ -34,7 +34,7 @@ class Spread:
         return cells.interval(self.values)[1]
 
     def text(self, digits: int = 2, unit: str = "", sign: str = "") -> str:
-        """Return the mean and half the width of its 95 % interval as a string; of a single value, the value alone.
+        """Return the mean and half the width of its 95 % interval as a string.  A single value has no interval.
 
         If `sign` is "+", a positive mean is written with a plus sign, for use with differences.
         """
@@ -106,8 +106,8 @@ class Store:
 def lengths(runs: Sequence[Sequence[Record]], column: str) -> list[int]:
     """Return the epochs that a table shows, at most two, in ascending order.
 
-    The first is the last epoch that every run has.  The second, if it differs, is the last epoch that at least one run
-    of every group has.  If a group has no run, the list is empty.  Runs without any value in the column are ignored.
+    One is the last epoch that all runs have.  The other, if it differs, is the last epoch that at least one run of
+    every group has.  If a group has no run, the list is empty.  Runs without any value in the column are ignored.
     """
     if not runs or not all(runs):
         return []
@@ -126,7 +126,7 @@ def spread(runs: Sequence[Record], epoch: int, column: str, sign: float = -1.0) 
 
 
 def at_best_validation(runs: Sequence[Record], epoch: int) -> Spread:
-    """Return each run's test -ELBO at the epoch that has its best validation bound, of the epochs up to `epoch`.
+    """Return the test -ELBO of each run at the epoch up to `epoch` at which the run has its best validation bound.
 
     Runs that do not reach `epoch` are left out.
     """
@@ -141,8 +141,8 @@ def at_best_validation(runs: Sequence[Record], epoch: int) -> Spread:
 def paired(one: Sequence[Record], other: Sequence[Record], epoch: int, column: str, sign: float = -1.0) -> Spread:
     """Return `sign` times the column of `one` minus that of `other`, for each seed that both have.
 
-    Runs with the same seed have the same initial weights, batches and labelled images.  If these three affect both runs
-    alike, their effect cancels in the difference.
+    Runs with the same seed have the same initial weights, batches and labelled images.  An effect of these choices that
+    is the same in both runs cancels in the difference.
     """
     there = {record.seed: record.at(epoch, column) for record in other}
     values = (sign * (record.at(epoch, column) - there.get(record.seed, math.nan)) for record in one)

@@ -34,11 +34,11 @@ def bounds(store: Store, experiment: str, dataset: str, labels: Sequence[str], p
 
     Bounds are shown at the epochs that `lengths` returns, and log p(x) and the gap at the last of these epochs.  If
     some runs have more epochs, a further column shows their bounds.  If a bound gets worse during training, another
-    column shows the bounds at the best validation epoch, as the slides do for Gumbel-softmax.
+    column shows the bounds at the best validation epoch, which the slides show for Gumbel-softmax.
 
-    paper: the paper's values by label.
-    rename: returns the name of a label in the table.
-    stuck: whether some seeds may be on a plateau, so that the table shows median and range, not mean and interval.
+    paper: the paper's values, with labels as keys.
+    rename: a function that returns the name of a label in the table.
+    stuck: whether some seeds may be on a plateau.  If so, the table shows medians and ranges instead of means.
     """
     groups = {label: group for label in labels if (group := store.select(experiment, dataset, label))}
     epochs = lengths(list(groups.values()), "test_elbo")

@@ -51,10 +51,10 @@ class Runs(NamedTuple):
         return False if max(b) < min(a) else None
 
     def ahead(self, one: str, other: str) -> bool | None:
-        """Return whether the runs `one` have lower values than the runs `other`; None if this is not decided.
+        """Return whether the runs `one` have lower values than the runs `other`, or None if the rows do not decide.
 
-        The result is decided if the 95 % intervals of the two means do not overlap, or if the interval of the
-        differences between runs with the same seed excludes 0.
+        The rows decide if the 95 % intervals of the two means do not overlap, or if the interval of the differences
+        between runs with the same seed excludes 0.
         """
         a, b = self.of(one), self.of(other)
         if not math.isnan(a.half + b.half) and abs(a.mean - b.mean) > a.half + b.half:

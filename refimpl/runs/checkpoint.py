@@ -43,8 +43,8 @@ def load(path: Path, settings: RunSettings | None = None, kind: type[Run] | None
     """Return the run in a checkpoint, and its history: the rows of metrics as an array, (epochs, columns).
 
     If `settings` or `kind` is given, the run must have these settings or be of this kind.  `missing` is the end of the
-    error message for a missing file.  Raises InputError if the file is missing, damaged, not a checkpoint, from an
-    earlier version, or holds a run with other settings or of another kind.
+    error message for a missing file.  Raises InputError if the file is missing or damaged, is not a checkpoint, was
+    written by an earlier version, or contains a run with other settings or of another kind.
     """
     kind = kind_of(settings) if settings is not None else kind
     content = read_arrays(path, missing=missing, damaged=FOREIGN)

@@ -77,8 +77,8 @@ def train(settings: RunSettings, epochs: int, out: Path | str, resume: bool = Fa
     data_dir  the folder that is searched first for data, as in data.load
     report    a function that is called with each new row
     started   a function that is called once, as soon as all arguments have been checked
-    draw      a function, such as plots.runs.of_run, that is called at the end and returns the pictures by file name.
-              By default there are no pictures
+    draw      a function, such as plots.runs.of_run, that is called at the end and returns the pictures, with file names
+              as keys.  By default there are no pictures
 
     If the process is killed, at most the current epoch is lost.  Raises InputError, before anything is written, if a
     setting, the data or `out` cannot be used, or if `out` already contains a run and `resume` is not set.

@@ -43,17 +43,17 @@ def serving() -> list[str]:
 class MixtureSettings(RunSettings):
     """Holds all settings that determine a run of `semi-supervised`, except the number of epochs.
 
-    labels         number of labelled images.  Each class has equally many; for combinations of attributes the numbers
-                   may differ by one.  0 means clustering without labels.
-    labelled_term  name of the loss term that trains the scores of the class on the labels: cross-entropy, released
-                   or direct-loss (see estimators/label_terms.py)
-    label_eps      eps of the terms released and direct-loss
+    labels         number of labelled images.  All classes have the same number of them; for combinations of
+                   attributes the numbers may differ by one.  0 means clustering without labels.
+    labelled_term  name of the loss term that trains the scores of the class on the labels: `cross-entropy`,
+                   `released` or `direct-loss` (see estimators/label_terms.py)
+    label_eps      eps of the terms `released` and `direct-loss`
     label_weight   weight of the labelled term after the pretraining
     image_weight   weight, after the pretraining, of the terms that train the decoder and the Gaussian on the labelled
                    images.  If image_weight and label_weight are both 0, no labelled image is used after
                    the pretraining.
     label_batch    number of labelled images that are added to each batch
-    pretrain       number of epochs of the pretraining, which together count as epoch 0 of the run
+    pretrain       number of epochs of the pretraining.  Together they are called epoch 0 of the run.
     shift          largest random shift of a labelled image, in pixels
     beta           weight of the Gaussian's KL term at the start
     beta_epochs    number of epochs in which the weight beta changes linearly to 1
@@ -122,7 +122,7 @@ class MixtureSettings(RunSettings):
         return (len(attributes), 2) if attributes else (1, self.entry.classes)
 
     def beta_at(self, epochs: float) -> float:
-        """Return the weight of the Gaussian's KL term; `epochs` counts from the end of the pretraining."""
+        """Return the weight of the Gaussian's KL term; `epochs` is the number of epochs after the pretraining."""
         left = max(0.0, 1 - epochs / self.beta_epochs) if self.beta_epochs else 0.0
         return 1 + (self.beta - 1) * left
 
@@ -250,7 +250,7 @@ class MixtureRun(Run):
         return self.accuracies(part).every
 
     def naming(self, part: data.Part) -> naming.Naming:
-        """Return which attribute each variable means; if the run has no labels, this is the best match on `part`."""
+        """Return the attribute that each variable means; without labels, this is the best match on `part`."""
         n, k = self.settings.variables
         if self.settings.labels:
             return naming.as_taught(n, k)

@@ -1,7 +1,7 @@
 """Compute the accuracy of a model that predicts labels.
 
-A model has n variables of k values each, and a label is the index of a joint value, as in joint.values.  A class with
-ten values means n = 1 and k = 10; attributes are n variables of two values each.  If a model was trained without
+A model has n variables of k values each, and a label is the index of a joint value, as in joint.values.  For a class
+with ten values, n = 1 and k = 10; attributes are n variables of two values each.  If a model was trained without
 labels, the variables and their values have no names.  Then variables and values are matched to the true labels before
 the accuracy is computed.
 """
@@ -15,7 +15,7 @@ from refimpl import joint
 
 
 class Naming(NamedTuple):
-    """Says what the variables of a model mean.
+    """Defines what the variables of a model mean.
 
     Entry j of `variable`, (n,), is the index i of the variable that means attribute j.  If variable i has the value v,
     then attribute j has the value value[j, v]; `value` has shape (n, k).
@@ -40,7 +40,7 @@ class Accuracy(NamedTuple):
 
 
 def as_taught(n: int, k: int) -> Naming:
-    """Return the naming in which variable j means attribute j, which is right if the model has learnt from labels."""
+    """Return the naming of a model that has learnt from labels: variable j means attribute j."""
     return Naming(np.arange(n), np.tile(np.arange(k), (n, 1)))
 
 

@@ -36,7 +36,7 @@ class Run(ABC):
     COMMAND: ClassVar[str]
     """The command that trains a run of this kind: `python -m refimpl COMMAND`."""
     SUMMARY: ClassVar[str]
-    """One line that says what the command does."""
+    """One line that describes the command."""
     EXAMPLE: ClassVar[str] = ""
     """The options of the example that --help prints."""
     FORMAT: ClassVar[str]

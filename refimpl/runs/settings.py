@@ -1,8 +1,8 @@
 """Define the settings of a training run.
 
 The settings are all choices on which the result of a run depends.  Each kind of run has a dataclass that extends
-RunSettings.  Each field of the dataclass declares a default, a line of help and a range, from which the command line
-makes an option.
+RunSettings.  Each field of the dataclass declares a default, a line of help and a range.  The options of the command
+line are made from these fields.
 """
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def setting(default: object, text: str, *, least: float | None = None, most: flo
     default       the default of the field
     text          the line of help
     least, most   the smallest and the largest allowed value of a count
-    check         the function of arguments.py that checks the range of a number that is not a count
-    choices       a function that returns the allowed names.  It is called only when they are needed, so names that a
-                  user has registered are included.
+    check         a function of arguments.py that checks the range, for a number that is not a count
+    choices       a function that returns the allowed names.  It is called only when the names are needed, so names
+                  that a user has registered are included.
     files         a suffix: the name of any file with this suffix is allowed, too
     option        whether the command line has an option for the field.  If not, the value is found in the data
     """
@@ -89,7 +89,7 @@ def check_fields(settings: RunSettings) -> None:
 def check_options(known: Mapping[str, Setting], given: Mapping[str, Value], of: str) -> None:
     """Raise InputError if `given` has a name that is not in `known`, or a value that is not allowed.
 
-    The message names the owner of the settings as `of`, for example "the estimator direct".
+    In the message, `of` is the owner of the settings, for example "the estimator direct".
     """
     for name, value in given.items():
         if name not in known:
@@ -140,7 +140,7 @@ class RunSettings:
                                        option=False)
 
     def as_dict(self) -> dict[str, object]:
-        """Return the fields by name, in types that can be written as JSON."""
+        """Return a dictionary of the fields, with values that can be written as JSON."""
         values = {each.name: getattr(self, each.name) for each in fields(self)}
         return {name: dict(value) if isinstance(value, Options) else value for name, value in values.items()}
 
@@ -170,7 +170,7 @@ class RunSettings:
         return replace(settings, schedule=schedule, hyperparameters=Options(chosen))
 
     def preset(self) -> dict[str, object]:
-        """Return the settings that replace `as_released`, by name.  Each kind of run adds settings of its own."""
+        """Return a dictionary of the settings that replace `as_released`.  Each kind of run adds its own settings."""
         estimator = estimators.get(self.estimator)
         names = {each.name for each in fields(self)}
         preset: dict[str, object] = {"kl_grad": True} | {

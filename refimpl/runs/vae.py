@@ -92,8 +92,8 @@ class VAESettings(RunSettings):
     def exact_parts(self) -> tuple[str, ...]:
         """Return the names of the parts of the data set whose bounds are computed exactly, by enumeration.
 
-        With one variable or up to 1,024 joint values, these are all three parts; with more, up to 65,536, only the test
-        part, and not in every epoch.  The settings must be resolved.
+        With one variable or up to 1,024 joint values, these are all three parts.  With more, up to 65,536, only the
+        test part is returned, and its bounds are not computed in every epoch.  The settings must be resolved.
         """
         values = self.make_family().count()
         if values <= DOUBLE_UP_TO or self.n == 1:

@@ -99,8 +99,8 @@ def csv_text(rows: Iterable[Iterable[object]]) -> str:
 def folder_name(text: str) -> Path:
     """Return `text` as a path; raise ArgumentTypeError if it is empty.  argparse uses this function as a `type`.
 
-    Path("") would be the current folder.  But an empty name is a mistake: for example, FOLDER is not set in
-    `--out "$FOLDER"`.
+    Path("") would be the current folder.  But an empty name is probably a mistake: in `--out "$FOLDER"`, for example,
+    FOLDER may not be set.
     """
     if not text:
         raise argparse.ArgumentTypeError("must name a folder, got an empty name")
@@ -176,7 +176,7 @@ def read_whole(path: Path, missing: str) -> bytes:
     """Return the content of a plain file.
 
     Raises InputError if the file cannot be read.  The message consists of `path` and `missing` if the file does not
-    exist; otherwise it gives the reason.  Only a plain file is opened, because opening a pipe or reading a device may
+    exist; otherwise it states the reason.  Only a plain file is opened, because opening a pipe or reading a device may
     never end.
     """
     file_stamp(path, missing)
@@ -189,7 +189,7 @@ def read_arrays(path: Path, missing: str, damaged: str) -> dict[str, np.ndarray]
 
     Raises InputError in three cases.  The message consists of `path` and `missing` if the file does not exist, and of
     `path` and `damaged` if it is truncated, damaged or of another kind.  If the file cannot be read at all, the message
-    gives the reason.
+    states the reason.
     """
     return arrays_in(read_whole(path, missing), f"{path} {damaged}")
 

@@ -10,8 +10,8 @@ For the variance we need P_ii, the probability that both arg maxes are i.
     Var g_i  = (q_eps(i) + q(i) - 2 P_ii) / eps^2 - (E g_i)^2
 
 Shapes: h, f and all results are (B, k), and eps > 0 is one number.  Units: mean and bias are in nats, and the variance
-is in nats squared.  In the sum for P_ii, j runs over all k values, including i: "The variance, derived" in chapter 4
-shows why.
+is in nats squared.  In the sum for P_ii, j runs over all k values, including i: the section "The variance, derived" of
+chapter 4 explains why.
 """
 from importlib import import_module
 

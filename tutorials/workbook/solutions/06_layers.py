@@ -1,8 +1,8 @@
 """6. Two linear layers with a ReLU between them, forward and backward.
 
 The encoder and the decoder are two such networks of different sizes.
-The backward pass starts from dout, the derivative of the loss with respect to the output, and goes through the forward
-pass from its last line to its first.  dout contains the factor 1/B of the loss already, so do not divide by B here.
+The backward pass starts from dout, the derivative of the loss with respect to the output, and differentiates the lines
+of the forward pass in reverse order.  dout contains the factor 1/B of the loss already, so do not divide by B here.
 
     r    = relu(x W1 + b1)                dW2 = r^T dout          db2 = sum of dout over the rows
     out  = r W2 + b2                      dr  = dout W2^T         but dr = 0 where the ReLU is off, that is where r = 0

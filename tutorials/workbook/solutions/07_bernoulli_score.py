@@ -1,7 +1,7 @@
 """7. The Bernoulli score and its gradient.
 
-The decoder maps each value z to the logits a of D pixels.  The score f says how well z explains an image x of zeros and
-ones.
+The decoder maps each value z to the logits a of D pixels.  The score f measures how well z explains an image x of zeros
+and ones.
 We need a table of f for each image and each value z.  One matrix product computes most of it.
 The backward pass starts from df, the derivative of the loss with respect to this table.
 
