@@ -29,7 +29,7 @@ class Explorer:
 
         h      encoder scores at the start, (3,), pure numbers
         f      decoder scores before they are multiplied by the factor, (3,), nats
-        eps    eps at the start, the weight of f in the second arg max, in the range EPS, 1/nat
+        eps    weight of f in the second arg max at the start, in the range EPS, 1/nat
         noise  the draws of the noise, (N, 3)
         names  the names of the three values
         """

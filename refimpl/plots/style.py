@@ -47,8 +47,8 @@ DASHES = (("as released", "--"), ("batch mean", ":"), ("no KL", "-."), ("start 0
 def line_style(words: str) -> dict[str, object]:
     """Return the colour and the dash pattern of the line of a run, as keywords for matplotlib.
 
-    `words` is the label of the run.  Its first word, the estimator, determines the colour, and the other words
-    determine the dash pattern.  Runs with pair scores have the colour of the solver that they need.
+    `words` is the label of the run.  Its first word, the estimator, determines the colour, and DASHES defines the dash
+    pattern.  Runs with pair scores have the colour of the solver that they need.
     """
     if words.startswith("pairwise"):
         shade = SOLVERS["milp" if "any sign" in words else "maxflow"]

@@ -72,8 +72,8 @@ def train(settings: RunSettings, epochs: int, out: Path | str, resume: bool = Fa
 
     settings  all settings of the run
     out       the folder for the files
-    resume    whether to continue the run in `out`, which must have the same settings.  The result is bit for bit the
-              same as without an interruption.
+    resume    whether to continue the run in `out`; its settings must be the same.  The result is bit for bit the same
+              as without an interruption.
     data_dir  the folder that is searched first for data, as in data.load
     report    a function that is called with each new row
     started   a function that is called once, as soon as all arguments have been checked

@@ -1,7 +1,7 @@
 """Define the runs of the command `semi-supervised`.
 
-The mixture model is trained first on the labelled images alone, which is called the pretraining, and then on all images
-with this loss:
+In the pretraining, the mixture model is trained on the labelled images alone.  Then it is trained on all images with
+this loss:
 
     loss = mean over a batch           [ -E f(x, c, g) + KL(q(c) || uniform) + beta KL(q(g) || N(0, 1)) ]
          + mean over labelled images   [ image_weight (-E f(x, y, g) + beta KL(q(g) || N(0, 1)))

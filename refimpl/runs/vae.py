@@ -169,8 +169,8 @@ class VAERun(Run):
 
         Bounds are computed exactly, by enumeration, whatever the estimator is.  Bounds that are not computed are NaN.
         If all three parts of the data set are in `exact_parts`, their bounds are computed in each epoch.  If only the
-        test part is, its bounds are computed every `exact_every` epochs and if `last` is True.  sampled_elbo uses one z
-        per image and is computed in each epoch, with noise from a separate generator.
+        test part is in it, its bounds are computed every `exact_every` epochs and if `last` is True.  sampled_elbo uses
+        one z per image and is computed in each epoch, with noise from a separate generator.
         """
         settings, model = self.settings, self.model
         train = valid = test = Bounds(math.nan, math.nan, math.nan)

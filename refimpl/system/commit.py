@@ -1,4 +1,4 @@
-"""Find the version of this program and the number of threads, which are recorded in its output files."""
+"""Find the version of this program and the number of threads.  Both are recorded in the output files."""
 from __future__ import annotations
 
 import os

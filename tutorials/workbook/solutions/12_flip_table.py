@@ -1,7 +1,7 @@
 """12. The table of single changes, for n binary variables.
 
 With n binary variables z has 2^n values.  These are too many for an arg max that needs f at every value.
-So each variable is chosen as if the others stayed as in z*.  For this we need f after each change of one variable.
+So each variable is chosen as if the others stayed as in z*.  This choice needs f after each change of one variable.
 For each variable i, the table contains f with z_i = 0 and f with z_i = 1.  The second minus the first is the gain.
 
     table_i(c)  = f(z_1, ..., z_i = c, ..., z_n)        the other variables are as in z
