@@ -219,8 +219,8 @@ def lines(found: dict[str, dict[str, np.ndarray]], M: int) -> list[str]:
         show = ".2f" if row == CANNOT_TELL else ".3g"
         made.append(f"  {row:29s}" + "".join(f" {np.median(rows[row]):9{show}} {rows[row].max():9{show}}"
                                              for rows in found.values()))
-    return made + [f"If fewer than {ENOUGH} draws change their winner at eps = 1/R, they cannot determine eps, and the "
-                   "rule gives the estimate 0."]
+    return made + [f"If fewer than {ENOUGH} draws change their winner at eps = 1/R, they cannot determine eps.  For "
+                   "such draws the table uses the estimate 0."]
 
 
 def run(M: int, count: int = PROBLEMS, seed: int = 0) -> list[str]:
