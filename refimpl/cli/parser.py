@@ -116,7 +116,7 @@ def _add_measurements(measure: Commands, datasets: list[str], any_images: str) -
                          example="--n 4 --k 2")
     _add_out(estimators, "runs/estimators", "estimators.png and the rows")
     command("choose-eps", measurements.choose_eps,
-            "a rule that chooses eps without the exact gradient, and the best eps", example="--average 1000")
+            "the eps that a rule chooses without the exact gradient, and the best eps", example="--average 1000")
 
     command = partial(measure.add, "Trained models")
     variance = command("variance", measurements.variance,
@@ -157,7 +157,7 @@ def _add_measurements(measure: Commands, datasets: list[str], any_images: str) -
     codes = command("codes", measurements.codes, "which latent values a model uses, before and after training",
                     example="runs/mnist-direct-k10-seed0")
     codes.add_argument("folder", type=Path, metavar="DIR", help="folder of a run of `train`")
-    subset = command("subset", measurements.subset, "the few pixels that suffice to read a digit, by several methods")
+    subset = command("subset", measurements.subset, "the few pixels that suffice to read a digit")
     _add_out(subset, "runs/subset", "the picture and the rows")
     for parser in (variance, joint, yardsticks, codes, subset):
         _add_data_dir(parser)

@@ -21,7 +21,7 @@ Only `make` overwrites files of the repository, and only with `--write`.
 """
 ESTIMATORS = """## Estimators
 
-These are the values of `--estimator`. The bias is that of the estimated gradient of E f with respect to the scores h.
+These are the values of `--estimator`. The column *bias* is for the gradient of E f with respect to the scores h.
 The last column lists the options of the estimator. `tilted`, `capped`, `amplified`, `local-tilted` and `noisy-exact`
 exist to separate the bias of `direct` from its noise.
 """

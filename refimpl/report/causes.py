@@ -48,9 +48,9 @@ def plateau(store: Store) -> str:
         for signal in SIGNALS for name, has in GRADIENTS.items()]
     head = ["encoder's gradient", "its bias or noise", "decoder learns from",
             *(words for dataset in found for words in (f"{dataset}, epoch {last[dataset]}: −ELBO", "far above"))]
-    return (table(head, lines) + f"\n\nMedian over the seeds (lowest and highest in brackets). "
-            f"*Far above*: the number of seeds that end more than {STUCK:g} nats above the best median of the data "
-            "set, which means above "
+    return (table(head, lines) + "\n\nEach bound is a median over the seeds (lowest and highest in brackets). "
+            f"The columns *far above* count the seeds that end more than {STUCK:g} nats above the best median of the "
+            "data set, that is, above "
             + " or ".join(f"{limit:.1f} ({dataset})" for dataset, limit in limits.items()) + ". "
             + commits_line(store.select("plateau")))
 
@@ -74,8 +74,9 @@ def exits(store: Store) -> str:
         return NO_ROWS.format("plateau-exits").replace("No rows yet", "Not run yet")
     head = ["data set", "gradient", "ε", "KL gradient", f"on the plateau after {EARLY} epochs",
             "on the plateau after the last epoch", "−ELBO after the last epoch", "epochs"]
-    return (table(head, lines) + f"\n\n*On the plateau*: the number of seeds that are more than {ON_PLATEAU:g} nats "
-            "above the best median of the data set. −ELBO: median over the seeds (lowest and highest in brackets). "
+    return (table(head, lines) + f"\n\nThe columns *on the plateau* count the seeds that are more than "
+            f"{ON_PLATEAU:g} nats above the best median of the data set. −ELBO is a median over the seeds (lowest "
+            "and highest in brackets). "
             + commits_line(store.select("plateau-exits")))
 
 
@@ -96,8 +97,8 @@ def tests(store: Store) -> str:
                       ends.range_text()])
     head = ["changed", "gradient", f"on the plateau after {EARLY} epochs", f"on the plateau after {epochs[0]} epochs",
             f"−ELBO after {epochs[0]} epochs"]
-    return (table(head, lines) + f"\n\nMNIST, ε = 0.1. *On the plateau*: the number of seeds that are more than "
-            f"{ON_PLATEAU:g} nats above the best median of this table with the same k. "
+    return (table(head, lines) + f"\n\nAll runs are on MNIST with ε = 0.1. The columns *on the plateau* count the "
+            f"seeds that are more than {ON_PLATEAU:g} nats above the best median of this table with the same k. "
             + commits_line(store.select("plateau-tests")))
 
 
@@ -110,10 +111,6 @@ def _eps(label: str) -> str:
 
 
 def _median(group: list[Record], column: str, step: int, form: str, sign: float = 1.0) -> str:
-    """Return `sign` times the median of the column over the runs at a step, in the format `form`.
-
-    The result is "–" if a run is too short to have a value at this step.
-    """
     value = sign * float(np.median([record.at(step, column, "step") for record in group]))
     return "–" if math.isnan(value) else format(value, form)
 
@@ -137,9 +134,9 @@ def plateau_steps(store: Store) -> str:
             f"images on the winning value, step {STEPS[1]}", f"entropy of q, nats, step {STEPS[1]}",
             *(f"length of the exact gradient, nats, step {step:,}" for step in STEPS),
             f"images that some value explains 10 nats better than their likeliest value, step {STEPS[1]}"]
-    return (table(head, lines) + f"\n\nMedian over {plural(len(records), 'seed')} of exact values on 1,000 test "
-            "images. The exact gradient is that of E f with respect to the scores, at the weights of the run; its "
-            "length is averaged over the images. "
+    return (table(head, lines) + f"\n\nAll values are computed exactly on 1,000 test images, and are medians "
+            f"over {plural(len(records), 'seed')}. The exact gradient is the gradient of E f with respect to the "
+            "scores, at the weights of the run. Its length is averaged over the images. "
             + commits_line(store.select("plateau-steps")))
 
 
@@ -154,8 +151,8 @@ def plateau_forces(store: Store) -> str:
         return measurements.NO_ROWS.format("plateau-forces")
     head = ["data set", "gradient", *(f"{words}, step {step}" for words in ("push", "pull", "lead of the winner in f")
                                       for step in STEPS[:2]), f"−ELBO, step {STEPS[2]:,}"]
-    return (table(head, lines) + f"\n\nMedian over {plural(len(group), 'seed')} of exact values, in nats; push, pull "
-            "and lead are averages over the losing values of 1,000 test images. "
+    return (table(head, lines) + f"\n\nAll values are exact, in nats, and medians over {plural(len(group), 'seed')}. "
+            "Push, pull and lead are averages over the losing values of 1,000 test images. "
             + commits_line(store.select("plateau-forces")))
 
 
@@ -181,7 +178,8 @@ def tuning(store: Store) -> str:
     seeds = plural(len(next(iter(groups.values()))), "seed")
     return (table(["k", "method", "settings tried", "chosen on the validation part", "its validation −ELBO",
                    "its test −ELBO", "test −ELBO of the default"], lines)
-            + f"\n\nMNIST, after {epoch} epochs, {seeds}{'' if seeds == '1 seed' else '; median, lowest and highest'}. "
+            + f"\n\nAll runs are on MNIST, with {seeds} and {epoch} epochs"
+            f"{'' if seeds == '1 seed' else '; values are medians (lowest and highest in brackets)'}. "
             + commits_line(store.select("tuning")))
 
 

@@ -16,7 +16,6 @@ def _binary(*names: str) -> Look:
 
 
 def _tiles(*names: str, labels: bool, rule: Callable[[Runs], bool]) -> Look:
-    """Return a function that compares the shares of right tiles in jigsaws of 3 x 3 tiles."""
     words = "" if labels else ", no labels"
     return compared("jigsaw", "mnist", {f"{name}, 3 x 3{words}": name for name in names}, rule, column="test_tiles",
                     sign=100.0, words="% of the tiles of a jigsaw: ")

@@ -223,7 +223,7 @@ def counts(store: Store) -> str:
     *first, last = [f"{number[verdict]} {'is' if number[verdict] == 1 else 'are'} {verdict}"
                     for verdict in (*VERDICTS, NOT_RUN) if number[verdict]]
     epochs = [finding.epochs for finding in findings.values() if finding and finding.epochs]
-    length = f" The runs behind these verdicts have {min(epochs)} to {max(epochs)} epochs; the paper's have " \
+    length = f" The runs behind these verdicts have {min(epochs)} to {max(epochs)} epochs, and the paper's runs have " \
              f"{paper.EPOCHS} or {paper.LABEL_EPOCHS}." if epochs else ""
     return f"Of {len(CLAIMS)} claims, {' and '.join(filter(None, (', '.join(first), last)))}.{length}"
 

@@ -31,8 +31,9 @@ def faces(store: Store) -> str:
     if not lines:
         return NO_ROWS.format("faces")
     return (table(["run", "after", *ATTRIBUTES, "all three", "−ELBO", "seeds"], lines)
-            + "\n\nTest images; median over the seeds (lowest and highest in brackets). Without labels, each "
-            "variable has the name of the attribute that fits it best. " + commits_line(store.select("faces")))
+            + "\n\nAll values are medians over the seeds on the test images (lowest and highest in brackets). "
+            "Without labels, each variable has the name of the attribute that fits it best. "
+            + commits_line(store.select("faces")))
 
 
 def values(group: list[Record], attribute: str, column: str, factor: float = 1.0) -> Spread:
@@ -59,11 +60,11 @@ def switched(store: Store) -> str:
     head = ["run", "after", *(f"drawn: {name}" for name in ATTRIBUTES), *(f"encoded: {name}" for name in ATTRIBUTES),
             "wrong pixels: not switched", "wrong pixels: switched",
             "wrong pixels: switched, with another face's g", "seeds"]
-    return (table(head, lines) + f"\n\nPercentages: the share of {FACES:,} faces for which the judge finds that the "
-            "attribute of the switched variable changed, and that no other attribute did. The judge is right about all "
-            f"three attributes in {judge:.2%} of the test images. Wrong pixels: how many of the 784 pixels differ from "
-            "the true face, averaged over the three attributes. Median over the seeds (lowest and highest in "
-            "brackets). "
+    return (table(head, lines) + f"\n\nThe percentages are shares of {FACES:,} faces: those for which the judge "
+            "finds that the attribute of the switched variable changed and no other attribute did. The judge is right "
+            f"about all three attributes in {judge:.2%} of the test images. The wrong pixels, out of 784, differ from "
+            "the true face, and their number is averaged over the three attributes. All values are medians over the "
+            "seeds (lowest and highest in brackets). "
             + commits_line(store.select(SWITCH)))
 
 
@@ -111,9 +112,9 @@ def attributes(store: Store) -> str:
     return (table(["labels", "all three right, after training on the labelled images alone",
                    "all three right, after training on all images", *ATTRIBUTES, "attributes with a variable of their "
                    "own", "epochs", "seeds"], lines)
-            + "\n\nThe percentages are shares of the test images, for `direct`: median over the seeds (lowest and "
-            "highest in brackets). Without labels, each variable has the name of the attribute that fits it best, and "
-            "guessing would be right in 50 % of the images for each attribute. " + commits_line(records))
+            + "\n\nThe percentages are shares of the test images, as medians over the seeds of `direct` (lowest "
+            "and highest in brackets). Without labels, each variable has the name of the attribute that fits it best, "
+            "and guessing would be right in 50 % of the images for each attribute. " + commits_line(records))
 
 
 def unnamed(store: Store) -> str:
@@ -125,8 +126,9 @@ def unnamed(store: Store) -> str:
               f"{row['nuisance']}, {float(row['correlation']):.2f}"] for record in records for row in record.rows]
     return (table(["seed", "variable, by the name that fits best", "images in which it agrees with this attribute",
                    "nuisance with which it correlates most, and this correlation"], lines)
-            + f"\n\n{FACES:,} test images. A coin would agree with an attribute in 50 % of them. A bit that says "
-            "whether a nuisance is in the upper half of its range has a correlation of 0.87 with this nuisance. "
+            + f"\n\nThe table shows {FACES:,} test images. Random bits would agree with an attribute in 50 % of "
+            "them. A bit that states whether a nuisance is in the upper half of its range has a correlation of 0.87 "
+            "with this nuisance. "
             + commits_line(records))
 
 

@@ -9,8 +9,8 @@ from refimpl.report.store import Spread, Store, lengths, spread
 from refimpl.report.tables import NO_ROWS, commits_line, plural, seeds_at
 
 SHARES = (("tiles", "test_tiles"), ("images", "test_images"))
-NOTE = ("Mean over the seeds ± half of the 95 % interval. Tiles: the share of all tiles of the test images that are "
-        "right, in %. Images: the share of the test images that are completely right, in %.")
+NOTE = ("The values are means over the seeds ± half the width of the 95 % interval. *Tiles* is the percentage of the "
+        "tiles of all test images that are right; *images* is the percentage of test images that are completely right.")
 METHODS = (*LABELLED, "enumeration")
 
 
@@ -47,7 +47,7 @@ def results(store: Store) -> str:
                      f"{seeds_at(there, epochs[0], 'test_tiles')}\n\n" + table(head, lines))
     if not parts:
         return NO_ROWS.format("jigsaw")
-    return "\n\n".join([*parts, f"{NOTE} A step has {BATCH} images, and its time was measured on one processor. "
+    return "\n\n".join([*parts, f"{NOTE} A step uses {BATCH} images, and its time was measured on one processor. "
                         + commits_line(store.select("jigsaw"))])
 
 
@@ -113,8 +113,9 @@ def tuning(store: Store) -> str:
         return NO_ROWS.format("jigsaw-tuning")
     records = store.select("jigsaw-tuning")
     return (table(["labels", "method", "ε or τ", "best learning rate", "right tiles, %"], lines)
-            + f"\n\nValidation images of MNIST, after {plural(int(records[0].rows[-1]['epoch']), 'epoch')} with seed "
-            f"0. The images have 3 × 3 tiles, but 2 × 2 for enumeration. There were {len(records)} runs. "
+            + f"\n\nThe {len(records)} runs use seed 0, and were tested on validation images of MNIST after "
+            f"{plural(int(records[0].rows[-1]['epoch']), 'epoch')}. The images have 3 × 3 tiles, or 2 × 2 tiles for "
+            "enumeration. "
             + commits_line(records))
 
 

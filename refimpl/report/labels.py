@@ -33,8 +33,8 @@ def semi_supervised(store: Store, experiment: str = "semi-supervised", words: st
     return (table(["labels", "epochs", "direct: accuracy", "direct: −ELBO", "seeds", "Gumbel-softmax: accuracy",
                    "Gumbel-softmax: −ELBO", "seeds", "direct minus Gumbel-softmax: accuracy",
                    "direct minus Gumbel-softmax: −ELBO"], lines)
-            + "\n\nMean over the seeds ± half of the 95 % interval; in brackets the paper's value after "
-              f"{LABEL_EPOCHS} epochs. The differences are between runs with the same seed and the same labelled "
+            + "\n\nOur values are means over the seeds ± half the width of the 95 % interval; the paper's "
+              f"({LABEL_EPOCHS} epochs) are in brackets. The differences compare runs with the same seed and labelled "
               "images. "
             + commits_line(store.select(experiment)))
 
@@ -51,8 +51,8 @@ def labelled_terms(store: Store) -> str:
     after = f"after {plural(epochs[0], 'epoch')} on all images"
     head = ["variant", "after the labelled images alone", after, "−ELBO"]
     return (table(head, lines)
-            + f"\n\nTest accuracy on MNIST, 100 labels, {seeds}"
-            + (". " if seeds == "1 seed" else ", mean over the seeds ± half of the 95 % interval. ")
+            + f"\n\nThe accuracies are on the test images of MNIST, for 100 labels and {seeds}"
+            + (". " if seeds == "1 seed" else ", as means ± half the width of the 95 % interval. ")
             + commits_line(store.select("labelled-terms")))
 
 
@@ -68,8 +68,8 @@ def label_weights(store: Store) -> str:
     lines = [[f"label weight {of_label:g}",
               *(reached[weights_label(of_label, of_image)]["valid_accuracy"].text(2, " %")
                 for of_image in IMAGE_WEIGHTS)] for of_label in LABEL_WEIGHTS]
-    return (table(head, lines) + f"\n\nMNIST, 100 labels, after {plural(epochs[0], 'epoch')} on all images, "
-            f"{plural(len(groups[best]), 'seed')}. The best pair is {best}; its test accuracy is "
+    return (table(head, lines) + f"\n\nAll runs have 100 labels of MNIST, {plural(epochs[0], 'epoch')} on all "
+            f"images and {plural(len(groups[best]), 'seed')}. The best pair is {best}; its test accuracy is "
             f"{reached[best]['accuracy'].text(2, ' %')}. " + commits_line(store.select("label-weights")))
 
 

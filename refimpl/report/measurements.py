@@ -33,8 +33,8 @@ def noise(store: Store) -> str:
                            f"`direct` is {ratio:.1f} times smaller than that of Gumbel-softmax. ")
     return (table(["estimator", "setting", "slide 21", "here, sampled ± standard error", "here, exact",
                    "here, mean over the weights"], lines)
-            + "\n\nStandard deviation of the encoder's gradient, in nats: the root mean square over the weights and, "
-            "in the last column, the mean. " + at_our_settings
+            + "\n\nThe values are standard deviations of the encoder's gradient, in nats. Ours are root mean squares "
+            "over the weights, except in the last column, which contains means. " + at_our_settings
             + commits_line(store.select("variance", label="k = 10")))
 
 
@@ -51,7 +51,8 @@ def relaxed(store: Store) -> str:
         return NO_ROWS.format("relaxation")
     head = ["data set", "run", "seed", "relaxed −ELBO, last epoch", "lowest relaxed −ELBO (its epoch)",
             "exact −ELBO, last epoch", "lowest exact −ELBO (its epoch)", "−log p(x), last epoch"]
-    note = f"\n\nOn 2,000 test images, k = 10, {plural(int(last['epoch']), 'epoch')}; nats per image. "
+    note = f"\n\nAll runs have k = 10 and {plural(int(last['epoch']), 'epoch')}; the values are in nats per image, " \
+           "on 2,000 test images. "
     return table(head, lines) + note + commits_line(records)
 
 
@@ -120,8 +121,9 @@ def yardsticks(store: Store) -> str:
     return (table(["model", "exact", "one sample per image", "a hundred samples", "one relaxed sample",
                    "a hundred relaxed samples"],
                   lines)
-            + f"\n\nTest −ELBO on {settings['images']:,} images, nats per image; ± is the standard deviation over "
-            + f"{settings['repetitions']} repetitions. " + commits_line(store.select("yardsticks")))
+            + f"\n\nThe values are test −ELBO on {settings['images']:,} images, in nats per image; the number after "
+            f"± is the standard deviation over {settings['repetitions']} repetitions. "
+            + commits_line(store.select("yardsticks")))
 
 
 def benchmark(store: Store) -> str:
@@ -147,8 +149,8 @@ def subset(store: Store) -> str:
     records = store.select("subset")
     return (table(["pixels chosen by", "setting", "right validation labels, %", "right test labels, %", "−log p of "
                    "the test labels, nats"], lines)
-            + f"\n\nMean of {plural(len(of), 'seed')} ± half of the 95 % interval, {records[0].settings['steps']} "
-            "steps. "
+            + f"\n\nThe values are means of {plural(len(of), 'seed')} ± half the width of the 95 % interval, after "
+            f"{records[0].settings['steps']} steps. "
             + commits_line(records))
 
 

@@ -73,19 +73,18 @@ def bounds(store: Store, experiment: str, dataset: str, labels: Sequence[str], p
             line.append("–" if math.isnan(millions) else f"{millions:.2f}" if millions >= 0.01 else f"{millions:.1g}")
         lines.append(line)
     several = any(len(spread(group, epoch, "test_elbo").values) > 1 for group in groups.values() for epoch in epochs)
-    note = ("One seed, so no intervals" if not several else "Median over the seeds (lowest and highest in brackets)"
-            if stuck else "Mean over the seeds ± half of the 95 % interval; a single seed has no interval")
-    note += "; nats per image, lower is better."
-    return table(head, lines) + "\n\n" + note
+    note = ("from one seed each" if not several else "medians over the seeds (lowest and highest in brackets)"
+            if stuck else "means over the seeds ± half the width of the 95 % interval")
+    return table(head, lines) + f"\n\nOur bounds are {note}, in nats per image; lower is better."
 
 
 def commits_line(records: Sequence[Record]) -> str:
     """Return sentences with the commits of the code that made the rows, and with the numbers of threads, if known."""
     found = sorted({commit for record in records for commit in record.commits})
     counts = sorted({count for record in records for count in record.threads})
-    threads = f" Where the number of threads was recorded, it was {' or '.join(map(str, counts))}." if counts else ""
+    threads = f" Where known, the number of threads is {' or '.join(map(str, counts))}." if counts else ""
     commits = f"commit{'s' * (len(found) != 1)} " + ", ".join(f"`{commit}`" for commit in found)
-    return f"Made at {commits}.{threads}" if found else ""
+    return f"The runs used {commits}.{threads}" if found else ""
 
 
 def step_ms(store: Store, label: str) -> float:

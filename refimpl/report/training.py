@@ -44,7 +44,8 @@ def latent_sizes(store: Store) -> str:
     if not lines:
         return NO_ROWS.format("latent-sizes")
     return (table(["", "after", *(f"k = {k}" for k in ks)], lines)
-            + "\n\nTest −ELBO in nats per image: median over the seeds (lowest and highest in brackets). "
+            + "\n\nThe values are medians over the seeds of test −ELBO, in nats per image (lowest and highest in "
+            "brackets). "
             + commits_line(store.select("latent-sizes")))
 
 

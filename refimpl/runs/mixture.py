@@ -136,7 +136,7 @@ class MixtureRun(Run):
     """Trains the mixture model.  attach() chooses the labelled images, which depend on the seed."""
 
     COMMAND = "semi-supervised"
-    SUMMARY = "train the mixture model, a class and a Gaussian, with a few labels (slide 33)"
+    SUMMARY = "train the mixture model, in which z is a class and a Gaussian, with a few labels (slide 33)"
     EXAMPLE = "--labels 100 --epochs 60"
     FORMAT = "refimpl semi-supervised run 3"
     SETTINGS = MixtureSettings

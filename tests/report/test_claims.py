@@ -120,7 +120,7 @@ def test_counts_of_verdicts_agree_with_the_table(store):
     for verdict in claims.VERDICTS:
         number = table.count(f" | **{verdict}** | ")
         assert f"{number} {'is' if number == 1 else 'are'} {verdict}" in table.split("\n")[0]
-    assert f"{len(CLAIMS)} claims" in table and "have 3 to 300 epochs; the paper's have 300 or 400." in table
+    assert f"{len(CLAIMS)} claims" in table and "have 3 to 300 epochs, and the paper's runs have 300 or 400." in table
 
 
 def test_command_reports_a_contradicted_claim_in_one_line(tmp_path, store, monkeypatch):
