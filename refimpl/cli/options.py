@@ -151,7 +151,6 @@ def given(options: argparse.Namespace, settings: type[RunSettings], base: RunSet
 
 
 def _foreign(name: str, known: list[str]) -> str:
-    """Return the error message for a setting that neither the estimator nor the family of this run declares."""
     owners = [f"the estimator {entry.name}" for entry in estimators.REGISTRY.values() if name in entry.hyperparameters]
     owners += [f"the family {owner}" for owner, family in latent.REGISTRY.items() if name in family.options]
     if not owners:

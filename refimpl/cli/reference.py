@@ -38,7 +38,6 @@ def _cell(text: str) -> str:
 
 
 def _sections(commands: Commands) -> Iterator[str]:
-    """Yield the lines of a section for each command, and for each of its subcommands, such as `measure NAME`."""
     for title, entries in commands.groups.items():
         yield f"## {title}\n"
         for name, summary in entries:
