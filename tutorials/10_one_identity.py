@@ -1,10 +1,10 @@
 # %% [markdown]
 # # 10. One identity, many papers
 #
-# **You will** put six published methods into one table of bias, variance and cost, computed without sampling. **You
-# will learn** which part of one identity each method replaces; which target each bias is measured against; why the mean
-# of one of these estimates, over all noise with the same winner, is REINFORCE; and when to use which method. **You
-# need** chapters [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb) and [4](04_finite_epsilon.ipynb);
+# **You will** put six published methods into one table of bias, variance and cost, computed without sampling.
+# **You will learn** which part of one identity each method replaces; which target each bias is measured against; why
+# the mean of one of these estimates, over all noise with the same winner, is REINFORCE; and when to use which method.
+# **You need** chapters [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb) and [4](04_finite_epsilon.ipynb);
 # [8](08_structured_encoders.ipynb) helps. The chapter runs in about three seconds. [Appendix
 # E](appendix_e_landscape.ipynb) applies two of the methods to paths: there the costs of a landscape are learnt from
 # paths that were walked in this landscape. The symbols are listed at the end.

@@ -65,8 +65,8 @@ def estimate(z_eps, eps):
 #    not matter which of them was chosen as $i$.)
 #
 # 3. *No third vector ties along a whole wall.* The vectors $z''$ and $z$ tie on a hyperplane with the normal $z - z''$.
-#    This hyperplane contains our wall only if $z - z'' = c\, (z - z')$ for a number $c$. Both differences have entries
-#    0, 1 and $-1$ only, and neither is 0. So $c$ is 1 or $-1$. If $c = 1$, then $z'' = z'$. If $c = -1$, then
+#    This hyperplane contains our wall only if $z - z''$ is a multiple of $z - z'$. Both differences have entries 0, 1
+#    and $-1$ only, and neither is 0. So the factor is 1 or $-1$. If it is 1, then $z'' = z'$. If it is $-1$, then
 #    $z'' = 2 z - z'$. But where $z$ and $z'$ differ, $2 z - z'$ is 2 or $-1$, so it is not a 0/1 vector. So $z''$ ties
 #    with $z$ and $z'$ only on a part of the wall that has measure 0.
 # 4. *The density along a wall is continuous in the scores.* Move the scores a little. At almost every point of the
