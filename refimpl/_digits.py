@@ -34,7 +34,7 @@ def checked(h, f, eps, positive: bool = True) -> tuple[np.ndarray, np.ndarray, n
 def as_one_sided(h, f, eps, two_sided: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Convert a two-sided problem to a one-sided problem with the same pair of arg maxes and the same gradient.
 
-    Return the h, f and eps of the one-sided problem.  If `two_sided` is False, these are the arguments, unchanged.
+    Return the h, f and eps of the one-sided problem.  If `two_sided` is False, h, f and eps do not change.
     """
     h, f, eps = checked(h, f, eps)
     return (tilted(h, f, -eps)[0], f, 2 * eps) if arguments.flag("two_sided", two_sided) else (h, f, eps)

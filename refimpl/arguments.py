@@ -226,8 +226,8 @@ def epsilon(eps, batch_shape: tuple[int, ...] = (), positive: bool = True) -> np
     """Return eps as a float64 array (..., 1), which can be multiplied with an array (..., k).
 
     eps is a number, or an array that broadcasts with the batch axes.  Raises TypeError if eps does not contain real
-    numbers.  Raises ValueError if eps is not finite, does not broadcast, or has an absolute value above LARGEST_EPS,
-    and, if `positive` is True, also if eps is below SMALLEST_EPS.
+    numbers.  Raises ValueError if eps is not finite, does not broadcast, or has an absolute value above LARGEST_EPS.
+    If `positive` is True, eps must also be at least SMALLEST_EPS.
     """
     numbers = _real("eps", eps, "fiu")
     if not np.isfinite(numbers).all():

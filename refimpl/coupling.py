@@ -26,7 +26,8 @@ from refimpl._digits import as_one_sided, others, ratio, tilted
 # --- the law of the pair, and the variance of one sampled gradient ---------------------------------------------------
 
 def stay_probability(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
-    """Return P(z* = z*(eps) = i), (..., k), the diagonal of joint_law, in O(k log k) and without a k x k array.
+    """Return P(z* = z*(eps) = i), of shape (..., k), the diagonal of joint_law, in O(k log k) and without a k x k
+    array.
 
     P(i, i) = 1 / sum_j exp(max(h_j - h_i, h_j - h_i + eps (f_j - f_i))), because i must beat every other value j, both
     with and without eps f.  The sum over all i is the probability that the sampled gradient is zero.
@@ -35,7 +36,7 @@ def stay_probability(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool =
 
 
 def joint_law(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
-    """Return the exact P(z* = i, z*(eps) = j), (..., k, k), where i is the row and j the column.
+    """Return the exact P(z* = i, z*(eps) = j), of shape (..., k, k), where i is the row and j the column.
 
     If `two_sided` is True, i is the value of z*(-eps).  Otherwise, with w = exp(h), a = exp(-eps f) and
     C(s) = sum_z w_z max(1, s / a_z), an entry off the diagonal is positive only if a_j < a_i, that is if f_j > f_i:
@@ -57,7 +58,7 @@ TOO_SMALL = "be larger: the variance grows as the spread of f over eps"
 
 
 def variance(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
-    """Return the exact variance, (..., k), of each component of one sampled gradient, in units of f squared.
+    """Return the exact variance, of shape (..., k), of each component of one sampled gradient, in units of f squared.
 
     Component i is +1/eps if the pair arrives at i (only z*(eps) = i), -1/eps if the pair leaves i (only z* = i), and 0
     otherwise.  With the probabilities `arrive` and `leave` of these two events, the variance is
@@ -76,7 +77,8 @@ def variance(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) 
 
 
 def covariance(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
-    """Return the exact covariance matrix, (..., k, k), of one sampled gradient.  Its rows and columns sum to 0.
+    """Return the exact covariance matrix, of shape (..., k, k), of one sampled gradient.  Its rows and columns sum to
+    0.
 
     Let D = onehot(z*(eps)) - onehot(z*), and let P be the joint law with 0 on its diagonal.  Then entry i of E D is
     the sum of column i of P minus the sum of row i.  E D D^T is -(P + P^T) off the diagonal.  Its diagonal entry i is
@@ -115,7 +117,7 @@ def covariance(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False
 
 
 def _outer(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Return the outer products, (..., k, k), of the vectors of two arrays (..., k)."""
+    """Return the outer products, of shape (..., k, k), of the vectors of two arrays (..., k)."""
     return one[..., :, None] * other[..., None, :]
 
 
@@ -154,17 +156,17 @@ class Clocks(NamedTuple):
         return cls(order, log_w, s, log_fall, np.logaddexp(favoured_more, s + others))
 
     def _unsort(self, values: np.ndarray) -> np.ndarray:
-        """Rearrange `values`, (..., k), from the sorted order of the clocks to the order of z."""
+        """Rearrange `values`, of shape (..., k), from the sorted order of the clocks to the order of z."""
         result = np.empty(values.shape)
         np.put_along_axis(result, self.order, values, axis=-1)
         return result
 
     def stay(self) -> np.ndarray:
-        """Return P(z* = z*(eps) = i) = w_i / C(a_i), (..., k)."""
+        """Return P(z* = z*(eps) = i) = w_i / C(a_i), of shape (..., k)."""
         return self._unsort(np.exp(self.log_w + self.s - self.log_D))
 
     def leave_rate(self) -> np.ndarray:
-        """Return P(z* = i, z*(eps) != i) / eps, (..., k).
+        """Return P(z* = i, z*(eps) != i) / eps, of shape (..., k).
 
         The rate is (q_i - P(i, i)) / eps, but this subtraction would lose digits if eps is tiny.  The rate also equals
         w_i (C(a_i) - 1) / C(a_i) / eps.  By summation by parts, C(a_i) - 1 is a sum of positive terms: it is e^{-s_i}
@@ -176,13 +178,14 @@ class Clocks(NamedTuple):
         return self._unsort(np.exp(self.log_w + log_excess - self.log_D))
 
     def _log_piece(self) -> np.ndarray:
-        """Return the log of (1 / eps) times the integral of dt / C(t)^2 between neighbouring a's, (..., k-1)."""
+        """Return the log of (1 / eps) times the integral of dt / C(t)^2 between neighbouring a's, of shape (...,
+        k-1)."""
         # Piece m lies between a_m, where C(a_m) = a_m D, and a_{m+1}, where C(a_{m+1}) = a_{m+1} D'.  Its integral is
         # (a_{m+1} - a_m) / (C(a_m) C(a_{m+1})) = (e^{s_m} - e^{s_{m+1}}) / (D D')
         return self.log_fall - self.log_D[..., :-1] - self.log_D[..., 1:]
 
     def arrive_rate(self) -> np.ndarray:
-        """Return P(z*(eps) = j, z* != j) / eps, (..., k), without a k x k array.
+        """Return P(z*(eps) = j, z* != j) / eps, of shape (..., k), without a k x k array.
 
         The rate is the sum of column j of joint_law without its diagonal entry, divided by eps.  Entry i > j is
         (w_i w_j / a_j) times the sum of the pieces m = j ... i-1 (see _log_piece).  Every entry i > m contains piece m.
@@ -194,7 +197,7 @@ class Clocks(NamedTuple):
         return self._unsort(np.exp(self.log_w + self.s + log_sum))
 
     def move_rates(self) -> np.ndarray:
-        """Return joint_law / eps with 0 on the diagonal, (..., k, k)."""
+        """Return joint_law / eps with 0 on the diagonal, of shape (..., k, k)."""
         k = self.s.shape[-1]
         # Row j is the running sum of the pieces m = j, j+1, ...: its entry i-1 is log (I(a_i) - I(a_j)).
         from_j = np.where(np.arange(k)[:, None] <= np.arange(k - 1), self._log_piece()[..., None, :], -np.inf)

@@ -36,7 +36,8 @@ COMPLEX_STEP = 1e-25
 
 
 class PerturbedMax(NamedTuple):
-    """Holds, for each draw of the noise, the maximum `value`, (...), and `z_eps`, (...), the z with this maximum."""
+    """Holds, for each draw of the noise, the maximum `value`, of shape (...), and `z_eps`, of shape (...), the z with
+    this maximum."""
 
     value: np.ndarray
     z_eps: np.ndarray
@@ -61,13 +62,15 @@ def perturbed_max(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -
 
 
 def G(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
-    """Return G(h, eps) = logsumexp(h + eps f), (...).  No constant is added, because the noise has mean zero."""
+    """Return G(h, eps) = logsumexp(h + eps f), of shape (...).  No constant is added, because the noise has mean
+    zero."""
     scores, largest = tilted(*checked(h, f, eps, positive=False))             # h + eps f = scores + largest
     return logsumexp(scores, axis=-1) + largest[..., 0]
 
 
 def G_monte_carlo(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -> np.ndarray:
-    """Estimate G, (...), from its definition, as the mean of the perturbed maximum over the draws of the noise.
+    """Estimate G, of shape (...), from its definition, as the mean of the perturbed maximum over the draws of the
+    noise.
 
     noise has shape (samples, ..., k).  Its axes after the first one broadcast with the axes of h, f and eps.  The
     standard error is the standard deviation of perturbed_max(...).value divided by sqrt(samples).
@@ -82,18 +85,18 @@ def G_monte_carlo(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -
 
 
 def dG_deps(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
-    """Return dG/deps = E f(z*(eps)) = sum_z q_eps(z) f(z), (...), where q_eps = softmax(h + eps f)."""
+    """Return dG/deps = E f(z*(eps)) = sum_z q_eps(z) f(z), of shape (...), where q_eps = softmax(h + eps f)."""
     h, f, eps = checked(h, f, eps, positive=False)
     return (softmax(tilted(h, f, eps)[0], axis=-1) * f).sum(axis=-1)
 
 
 def dG_dh(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
-    """Return dG/dh = E onehot(z*(eps)) = q_eps = softmax(h + eps f), (..., k)."""
+    """Return dG/dh = E onehot(z*(eps)) = q_eps = softmax(h + eps f), of shape (..., k)."""
     return softmax(tilted(*checked(h, f, eps, positive=False))[0], axis=-1)
 
 
 def d2G_dh_deps(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
-    """Return d/dh of dG/deps, (..., k): the gradient of E f(z*(eps)) with respect to h, as in equation 3.
+    """Return d/dh of dG/deps, of shape (..., k): the gradient of E f(z*(eps)) with respect to h, as in equation 3.
 
     The formula follows from dG/deps = q_eps . f and the Jacobian of a softmax, diag(q) - q q^T.
     """
@@ -105,7 +108,8 @@ def d2G_dh_deps(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
 
 
 def d2G_deps_dh(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
-    """Return d/deps of dG/dh, (..., k): the derivative of E onehot(z*(eps)) with respect to eps, as in equation 4.
+    """Return d/deps of dG/dh, of shape (..., k): the derivative of E onehot(z*(eps)) with respect to eps, as in
+    equation 4.
 
     The derivative is computed numerically by a complex step: d/deps u(eps) = Im u(eps + i s) / s, where s is tiny.
     Here u(eps) = softmax(h + eps f) is evaluated at a complex eps.  The result is exact up to rounding, because nothing

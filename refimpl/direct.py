@@ -61,7 +61,8 @@ def _argmax_pair(h, f, eps, noise, two_sided: bool) -> Pair:
 
 
 def gradient(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray, two_sided: bool = False) -> np.ndarray:
-    """Return one estimate (onehot(z*(eps)) - onehot(z*)) / eps for each draw of the noise, (..., k) (equation 1).
+    """Return one estimate (onehot(z*(eps)) - onehot(z*)) / eps for each draw of the noise, of shape (..., k) (equation
+    1).
 
     If `two_sided` is True, the estimate is (onehot(z*(eps)) - onehot(z*(-eps))) / (2 eps).  Each entry is -1, 0 or 1
     divided by eps (or by 2 eps), in units of f.  The entries of each estimate sum to 0.
@@ -78,7 +79,7 @@ def two_sided_gradient(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarr
 
 
 def expected_gradient(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
-    """Return the exact mean of the gradient, E g = (q_eps - q) / eps, (..., k).
+    """Return the exact mean of the gradient, E g = (q_eps - q) / eps, of shape (..., k).
 
     If `two_sided` is True, the mean is (q_eps - q_{-eps}) / (2 eps).
     """
@@ -86,7 +87,7 @@ def expected_gradient(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool 
 
 
 def tilted_objective(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
-    """Return T = (1/eps) log E_q exp(eps f) = (G(h, eps) - G(h, 0)) / eps, (...).
+    """Return T = (1/eps) log E_q exp(eps f) = (G(h, eps) - G(h, 0)) / eps, of shape (...).
 
     The gradient of T with respect to h is expected_gradient.  T tends to E_q f as eps -> 0, and to max f as
     eps -> infinity.  If f = log p(x given z) and eps = 1, then T = log E_q p(x given z).

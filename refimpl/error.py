@@ -14,7 +14,7 @@ from refimpl.coupling import TOO_SMALL, variance
 
 
 def bias(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
-    """Return the exact bias E g - grad_h E_q f, (..., k), which is O(eps), or O(eps^2) if `two_sided` is True.
+    """Return the exact bias E g - grad_h E_q f, of shape (..., k), which is O(eps), or O(eps^2) if `two_sided` is True.
 
     The bias is not always a monotone function of eps.  Let c = f - E_q f and x = eps c.  Then grad_h E_q f = q c, and
     the bias consists of terms of second and higher order in x:
@@ -54,7 +54,8 @@ def bias(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> n
 
 
 def mse(h: np.ndarray, f: np.ndarray, eps: float, samples: int = 1, two_sided: bool = False) -> np.ndarray:
-    """Return the exact mean squared error, (...), of the average of `samples` gradients as an estimate of grad_h E_q f.
+    """Return the exact mean squared error, of shape (...), of the average of `samples` gradients as an estimate of
+    grad_h E_q f.
 
     The error is |bias|^2 + trace(covariance) / samples.  Raises ValueError if samples < 1.
     """
@@ -67,7 +68,8 @@ def mse(h: np.ndarray, f: np.ndarray, eps: float, samples: int = 1, two_sided: b
 
 
 def best_eps(h: np.ndarray, f: np.ndarray, samples: int = 1, two_sided: bool = False) -> np.ndarray:
-    """Return the eps, (...), for which the mean squared error of the average of `samples` gradients is smallest.
+    """Return the eps, of shape (...), for which the mean squared error of the average of `samples` gradients is
+    smallest.
 
     If eps is too small, the variance dominates the error; if eps is too large, the bias dominates it.  The error is
     computed exactly.  As a function of eps, it can have several local minima.  A grid that covers 38 decades, in units

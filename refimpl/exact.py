@@ -12,13 +12,13 @@ from refimpl import _digits, arguments
 
 
 def expectation(h: np.ndarray, f: np.ndarray) -> np.ndarray:
-    """Return E_q f = sum_z q(z) f(z), (...)."""
+    """Return E_q f = sum_z q(z) f(z), of shape (...)."""
     h, f = arguments.scores(h=h, f=f)
     return (softmax(h, axis=-1) * f).sum(axis=-1)
 
 
 def gradient(h: np.ndarray, f: np.ndarray) -> np.ndarray:
-    """Return grad_h E_q f = q (f - E_q f), (..., k), the gradient that Theorem 1 estimates.
+    """Return grad_h E_q f = q (f - E_q f), of shape (..., k), the gradient that Theorem 1 estimates.
 
     The entries of the gradient sum to 0, because adding a constant to all scores does not change q.
     """
@@ -28,7 +28,7 @@ def gradient(h: np.ndarray, f: np.ndarray) -> np.ndarray:
 
 
 def from_likeliest(h: np.ndarray, f: np.ndarray) -> np.ndarray:
-    """Return f - f_b, (..., k), where b = argmax h is the likeliest value of z.
+    """Return f - f_b, of shape (..., k), where b = argmax h is the likeliest value of z.
 
     Adding a constant to f changes no gradient, but the constant -f_b reduces rounding errors.  If q is concentrated on
     the value b, then f_b - E_q f is a difference of two nearly equal numbers and loses its digits.  If f_b = 0, this
@@ -38,31 +38,33 @@ def from_likeliest(h: np.ndarray, f: np.ndarray) -> np.ndarray:
 
 
 def kl(h: np.ndarray) -> np.ndarray:
-    """Return KL(q || uniform) = sum_z q log q + log k, (...), which is between 0 and log k."""
+    """Return KL(q || uniform) = sum_z q log q + log k, of shape (...), which is between 0 and log k."""
     (h,) = arguments.scores(h=h)
     log_q = log_softmax(h, axis=-1)
     return np.maximum((np.exp(log_q) * log_q).sum(axis=-1) + np.log(h.shape[-1]), 0)
 
 
 def elbo(h: np.ndarray, f: np.ndarray) -> np.ndarray:
-    """Return E_q f - KL(q || uniform), (...), which is the ELBO under a uniform prior if f = log p(x given z)."""
+    """Return E_q f - KL(q || uniform), of shape (...), which is the ELBO under a uniform prior if f = log p(x given
+    z)."""
     return expectation(h, f) - kl(h)
 
 
 def log_likelihood(f: np.ndarray) -> np.ndarray:
-    """Return log p(x) = logsumexp_z f(z) - log k, (...), under a uniform prior.  It is never below the ELBO."""
+    """Return log p(x) = logsumexp_z f(z) - log k, of shape (...), under a uniform prior.  It is never below the
+    ELBO."""
     (f,) = arguments.scores(f=f)
     return logsumexp(f, axis=-1) - np.log(f.shape[-1])
 
 
 def posterior(f: np.ndarray) -> np.ndarray:
-    """Return p(z given x) = softmax(f), (..., k), under a uniform prior."""
+    """Return p(z given x) = softmax(f), of shape (..., k), under a uniform prior."""
     (f,) = arguments.scores(f=f)
     return softmax(f, axis=-1)
 
 
 def gap(h: np.ndarray, f: np.ndarray) -> np.ndarray:
-    """Return KL(q || p(z given x)) = log p(x) - ELBO, (...), which is never below 0.
+    """Return KL(q || p(z given x)) = log p(x) - ELBO, of shape (...), which is never below 0.
 
     The gap is computed as a divergence, not as the difference of log p(x) and the ELBO.
     """

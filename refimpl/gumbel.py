@@ -39,13 +39,15 @@ def sample(shape: int | tuple[int, ...], rng: np.random.Generator, dtype: np.dty
 
 
 def one_hot(index: np.ndarray, k: int) -> np.ndarray:
-    """Return the one-hot vectors, float64 (..., k), of an integer array `index`, (...), with entries from 0 to k-1."""
+    """Return the one-hot vectors, float64 (..., k), of an integer array `index`, of shape (...), with entries from 0 to
+    k-1."""
     k = arguments.integer("k", k, 1, most=10**9)
     return (arguments.indices(index, k)[..., None] == np.arange(k)).astype(np.float64)
 
 
 def argmax(h: np.ndarray, noise: np.ndarray) -> np.ndarray:
-    """Return z* = argmax over z of h + gamma, (...): one sample of softmax(h) for each draw of the noise (equation 5).
+    """Return z* = argmax over z of h + gamma, of shape (...): one sample of softmax(h) for each draw of the noise
+    (equation 5).
 
     h and `noise` have shape (..., k), and their batch axes broadcast.  If two values tie, which has probability 0, the
     lower index is returned.
@@ -111,7 +113,7 @@ def sample_given_argmax(h: np.ndarray, index: np.ndarray, rng: np.random.Generat
 
 
 def top_k(h: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
-    """Return the k values of z with the highest h + gamma, (..., k), in falling order (Gumbel-top-k).
+    """Return the k values of z with the highest h + gamma, of shape (..., k), in falling order (Gumbel-top-k).
 
     The result is an ordered sample of k of the n values without replacement.  In terms of alarm clocks, it lists the
     first k clocks in the order in which they ring (Yellott 1977; Kool et al., ICML 2019).  h has shape (..., n), and k

@@ -1,8 +1,8 @@
 """List the joint values of n variables with k values each, and compute exact expectations over all of them.
 
 A joint value z = (z_1 ... z_n) is represented by an index from 0 to k^n - 1, in which the first variable varies
-slowest, or by a row of one_hots.  h, (..., n, k), holds the scores of a factorised q(z) = prod_i softmax(h_i)(z_i).
-f, (..., K) with K = k^n, holds the value of f for every joint value.  Batch axes broadcast.
+slowest, or by a row of one_hots.  h, of shape (..., n, k), holds the scores of a factorised q(z) = prod_i
+softmax(h_i)(z_i). f, of shape (..., K) with K = k^n, holds the value of f for every joint value.  Batch axes broadcast.
 """
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def require(n: int, k: int, most: int, what: str, instead: str) -> None:
 
 
 def values(n: int, k: int) -> np.ndarray:
-    """Return all joint values as integers, (K, n), in the order of their indices."""
+    """Return all joint values as integers, of shape (K, n), in the order of their indices."""
     n, k, K = _listable(n, k, "n")
     return np.arange(K)[:, None] // k ** np.arange(n - 1, -1, -1) % k            # the n digits of z in base k
 
@@ -61,7 +61,7 @@ def one_hots(n: int, k: int, dtype: np.dtype = np.float64) -> np.ndarray:
 
 
 def index(z: np.ndarray) -> np.ndarray:
-    """Return the indices, (...), of the one-hot joint values z, (..., n, k).
+    """Return the indices, of shape (...), of the one-hot joint values z, of shape (..., n, k).
 
     Raises ValueError if z is not one-hot or k^n is 2^63 or more.
     """
@@ -83,7 +83,7 @@ def _variables(name: str, value: np.ndarray) -> np.ndarray:
 
 
 def log_q(h: np.ndarray) -> np.ndarray:
-    """Return log q(z) for every joint value z, (..., K), where h has shape (..., n, k)."""
+    """Return log q(z) for every joint value z, of shape (..., K), where h has shape (..., n, k)."""
     h = _variables("h", h)
     n, k, _ = _listable(*h.shape[-2:], "h")
     return log_softmax(h, axis=-1).reshape(h.shape[:-2] + (n * k,)) @ one_hots(n, k).T
@@ -104,13 +104,13 @@ def _check(h: np.ndarray, f: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def expectation(h: np.ndarray, f: np.ndarray) -> np.ndarray:
-    """Return E_q f = sum_z q(z) f(z), (...)."""
+    """Return E_q f = sum_z q(z) f(z), of shape (...)."""
     h, f = _check(h, f)
     return (np.exp(log_q(h)) * f).sum(axis=-1)
 
 
 def gradient(h: np.ndarray, f: np.ndarray) -> np.ndarray:
-    """Return grad_h E_q f, (..., n, k).
+    """Return grad_h E_q f, of shape (..., n, k).
 
     The entry for value c of variable i is q_i(c) (m(c) - E m), where m(c) = E(f given z_i = c).  The code subtracts the
     f of the likeliest c before it takes the mean over the other variables.  So small entries stay accurate if one

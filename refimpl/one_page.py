@@ -80,7 +80,7 @@ def gradients(weights: list[np.ndarray], x: np.ndarray, noise: np.ndarray, eps: 
 
 
 def adam(weights: list, grads: list, M: list, V: list, t: int) -> tuple[list, list, list]:
-    """Make step t = 1, 2, ...  M is a sum of the gradients, and V of their squares; older terms have smaller weights.
+    """Take step number t, from 1 on.  M and V are sums of the gradients and of their squares; old terms weigh less.
 
     Adam's means are m_hat = M (1 - 0.9) / (1 - 0.9^t), v_hat = V / root^2; `rate` and `tiny` are scaled accordingly."""
     root = ((1 - 0.999**t) / (1 - 0.999)) ** 0.5                                            # ()             (f)

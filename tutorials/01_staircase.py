@@ -228,8 +228,8 @@ print("winners from left to right:", ", ".join(order))
 # rises by the same amount. If $z$ does not win, the maximum does not change. So the gradient of the maximum with
 # respect to $h$ is $\text{onehot}(z(\epsilon))$, the vector with a 1 at the winner and 0 elsewhere.
 #
-# **At a kink** two values tie, and the maximum has no derivative there. As a function of $\epsilon$, its slope to the
-# right of the kink is the larger of the two values of $f$, and its slope to the left is the smaller one. There is a
+# **At a kink** two values tie, and the maximum has no derivative there. If $\epsilon$ changes, the slope of the maximum
+# is the larger of the two values of $f$ to the right of the kink, and the smaller one to the left. There is a
 # similar kink with respect to a score. If you raise one of the two tied scores, the maximum rises by the same amount.
 # If you lower it, the maximum does not change, because the other value is still at the top. So the slope is 1 to the
 # right and 0 to the left, as in the right panel of the last figure. If the noise has a density, the probability that

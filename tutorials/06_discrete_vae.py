@@ -250,7 +250,7 @@ plt.show()
 # What to see. Two curves start on a *plateau* near 208 nats. There all images get the same value, whose picture is the
 # mean of all digits. Later, enumeration levels off near 184 and then 179. These numbers are close to the dotted lines
 # for four and five values. Each plateau ends when more values come into use. (The lines are $-\log p(x)$ of a fit to
-# 4,000 images, and the curves are $-\text{ELBO}$. With 20,000 images the lines fall by about one nat. For enumeration
+# 4,000 images, and the curves are $-\text{ELBO}$. With 20,000 images the lines fall by about one nat. For enumeration,
 # $-\text{ELBO}$ is about one nat above $-\log p(x)$.) In the first figure the plateau is near 202, because that figure
 # uses fewer test images. Exercise 1 computes this number.
 #

@@ -252,8 +252,8 @@ def disarm():
 #
 # $$E\left[-f_\tau(\tilde s) \frac{d}{dl} \log q(z) + \frac{d}{dl} f_\tau(s) - \frac{d}{dl} f_\tau(\tilde s)\right] = 0$$
 #
-# The first term in the bracket is what REBAR subtracts from REINFORCE, and the other two terms add its mean back. For
-# $n$ variables the same holds for each variable. So $\eta$ times the bracket can be added to REINFORCE. The sum has
+# REBAR subtracts the first term in the bracket from REINFORCE; the other two terms add the mean of the first one back.
+# For $n$ variables the same holds for each variable. So $\eta$ times the bracket can be added to REINFORCE. The sum has
 # the right mean for every $\eta$ and $\tau$:
 #
 # $$\left[f(z) - \eta f_\tau(\tilde s)\right] \nabla \log q(z) + \eta \nabla f_\tau(s) - \eta \nabla f_\tau(\tilde s)$$

@@ -1,7 +1,7 @@
 """Check a gradient estimator of your own, from any framework, against the direct gradient and exact enumeration.
 
     def mine(h, f, eps, noise):                     # h, f and zero-mean Gumbel noise of shape (n, k)
-        ...                                         # returns n gradients, (n, k)
+        ...                                         # returns n gradients, of shape (n, k)
     print(check.gradient(mine, h, f, eps=0.3))
 
 The report names the objective whose gradient is the mean of your gradients, compares their variance with the variances
@@ -44,15 +44,16 @@ def gradient(function: Callable, h: np.ndarray, f: np.ndarray | Callable, eps: f
     """Check function(h, f, eps, noise) against the direct gradient of Theorem 1, equation (1), and return a Report.
 
     function   takes h, f, eps and zero-mean Gumbel noise, where h, f and the noise have shape (draws, k).  It returns
-               one gradient for each draw, (draws, k): an estimate of the gradient of E f with respect to h, which is
-               an ascent direction in units of f.  The result may be an array or a tensor of any framework, also in half
-               precision.  If `function` draws its own noise, it must have no fourth parameter, or a fourth parameter
-               with the name of a random generator (rng, generator, random_state, seed, key, ...)
-    h          the scores, (k,) with k >= 2, or (n, k) for n variables.  With n variables, `function` takes h and noise
-               of shape (draws, n, k) and returns (draws, n, k).  All k^n joint values, at most 4,096, are enumerated
+               one gradient for each draw, of shape (draws, k): an estimate of the gradient of E f with respect to h,
+               which is an ascent direction in units of f.  The result may be an array or a tensor of any framework,
+               also in half precision.  If `function` draws its own noise, it must have no fourth parameter, or a fourth
+               parameter with the name of a random generator (rng, generator, random_state, seed, key, ...)
+    h          the scores, of shape (k,) with k >= 2, or (n, k) for n variables.  With n variables, `function` takes h
+               and noise of shape (draws, n, k) and returns (draws, n, k).  All k^n joint values, at most 4,096, are
+               enumerated
     f          an array (k,), not constant, or (k, ..., k) for n variables.  It can also be a function that takes z,
-               (draws, k) or (draws, n, k), and returns f(z), (draws,).  It may be called at points z between the
-               one-hot vectors.  `function` receives such an f unchanged
+               of shape (draws, k) or (draws, n, k), and returns f(z), of shape (draws,).  It may be called at points z
+               between the one-hot vectors.  `function` receives such an f unchanged
     eps        a number above 0
     samples    the number of draws, at least 1,000.  The default is 100,000, or fewer if k^n is above 500
     rng        the generator of the noise, by default numpy.random.default_rng(0)

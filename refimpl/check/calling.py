@@ -76,7 +76,7 @@ class Result(NamedTuple):
 
 
 def call(hook: Hook, problem: Problem, noise: np.ndarray, rng: np.random.Generator) -> Result:
-    """Call the function once with this noise, (draws, n, k).
+    """Call the function once with this noise, of shape (draws, n, k).
 
     Raises ValueError or TypeError with a one-line message if the function fails or returns a wrong result.
     """
@@ -177,7 +177,7 @@ def read(name: str, value: object) -> tuple[np.ndarray, str]:
 
 
 def of_z(convert: Callable | None) -> Callable:
-    """Return a function `values` such that values(f, z) returns f(z) as float64, (draws,).
+    """Return a function `values` such that values(f, z) returns f(z) as float64, of shape (draws,).
 
     First, `convert` is applied to z, which has shape (draws, n, k) or (draws, k).
     """
@@ -191,7 +191,7 @@ def of_z(convert: Callable | None) -> Callable:
 
 
 def slope(problem: Problem, z: np.ndarray, values: Callable) -> np.ndarray:
-    """Return the derivative of f with respect to z, (draws, n, k).  z may lie between the one-hot vectors.
+    """Return the derivative of f with respect to z, of shape (draws, n, k).  z may lie between the one-hot vectors.
 
     If f is a table, f(z) between the one-hot vectors is defined as the mean of f for independent variables that have
     the probabilities z.  If f is a function, values(f, z) calls it (see of_z), and central differences approximate the

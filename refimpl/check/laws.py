@@ -72,7 +72,8 @@ def exact_chances(problem: Problem, slip: Slip) -> np.ndarray | None:
 
 
 def sampled(problem: Problem, slip: Slip, draws: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Simulate gradients of this slip with new noise.  Return the places of their +1 and -1, (draws, n) each."""
+    """Simulate gradients of this slip with new noise.  Return the places of their +1 and -1, of shape (draws, n)
+    each."""
     shape = (draws,) + problem.h.shape
     make = {"gumbel": lambda: gumbel.sample(shape, rng), "exponential": lambda: rng.standard_exponential(shape),
             "normal": lambda: rng.standard_normal(shape), "uniform": lambda: rng.random(shape)}[slip.law]
@@ -108,9 +109,9 @@ def excluded(counts: Counts, problem: Problem, slip: Slip, rng: np.random.Genera
 
 
 def chance(counts: Counts, problem: Problem, slip: Slip, rng: np.random.Generator, draws: int = SIMULATED) -> float:
-    """Return the smallest two-sided p-value among the counts, multiplied by the number of counts.
+    """Return the smallest of the counts' two-sided p-values, multiplied by the number of counts.
 
-    If the result is below LEVEL, the counts exclude the slip.
+    If the result is below LEVEL, the counts contradict the slip.
     """
     found = counts.all()
     p = exact_chances(problem, slip)

@@ -20,7 +20,7 @@ class Moments(NamedTuple):
     largest: float                      # the largest |gradient|
 
     def add(self, g: np.ndarray) -> Moments:
-        """Return the moments of all gradients so far, including the new gradients g, (draws, n, k)."""
+        """Return the moments of all gradients so far, including the new gradients g, of shape (draws, n, k)."""
         flat, size = g.reshape(len(g), -1) - self.origin.ravel(), max(-g.min(), g.max())
         squares = np.einsum("ij,ij->j", flat, flat).reshape(self.origin.shape)
         return Moments(self.draws + len(g), self.origin, self.total + flat.sum(axis=0).reshape(self.origin.shape),
@@ -28,19 +28,19 @@ class Moments(NamedTuple):
 
     @property
     def mean(self) -> np.ndarray:
-        """Return the mean of the gradients, (n, k)."""
+        """Return the mean of the gradients, of shape (n, k)."""
         mean = self.origin + self.total / self.draws
         return np.where(np.abs(mean) <= 1e-14 * np.abs(self.origin), 0.0, mean)         # a rounding error becomes 0
 
     @property
     def variance(self) -> np.ndarray:
-        """Return the variance of one gradient, (n, k)."""
+        """Return the variance of one gradient, of shape (n, k)."""
         square, second = (self.total / self.draws) ** 2, self.squares / self.draws
         return np.where(second - square <= 1e-12 * square, 0.0, second - square)        # a rounding error becomes 0
 
     @property
     def error(self) -> np.ndarray:
-        """Return the standard error of the mean, (n, k)."""
+        """Return the standard error of the mean, of shape (n, k)."""
         return np.sqrt(self.variance / self.draws)
 
     def careful_error(self, least_event: float) -> np.ndarray:
@@ -59,9 +59,9 @@ def none(origin: np.ndarray) -> Moments:
 
 
 def threshold(tests: int, chance: float = 1e-6) -> float:
-    """Return a threshold t in standard errors.
+    """Return a threshold t in standard errors for several normal variables, whose number is `tests`.
 
-    With probability 1 - `chance` or more, all of `tests` normal variables are within t standard errors of their means.
+    The probability that any of them is more than t standard errors from its mean is at most `chance`.
     """
     return float(-ndtri(chance / (2 * tests)))
 

@@ -30,12 +30,12 @@ class Problem(NamedTuple):
 
     @property
     def q(self) -> np.ndarray:
-        """Return softmax(h), (n, k)."""
+        """Return softmax(h), of shape (n, k)."""
         return softmax(self.h, axis=-1)
 
     @property
     def joint_q(self) -> np.ndarray:
-        """Return q(z) of every joint value, (K,)."""
+        """Return q(z) of every joint value, of shape (K,)."""
         return self._corner(self.q).prod(axis=-1)
 
     def _corner(self, values: np.ndarray) -> np.ndarray:
@@ -53,16 +53,18 @@ class Problem(NamedTuple):
         return total
 
     def index(self, digits: np.ndarray) -> np.ndarray:
-        """Return the indices, (...), of the joint values whose variables have the values `digits`, (..., n)."""
+        """Return the indices, of shape (...), of the joint values whose variables have the values `digits`, of shape
+        (..., n)."""
         n, k = self.h.shape
         return digits @ k ** np.arange(n - 1, -1, -1)
 
     def shaped(self, values: np.ndarray) -> np.ndarray:
-        """Return `values`, (draws, n, k), in the shape that the function takes: (draws, k) if h was given as (k,)."""
+        """Return `values`, of shape (draws, n, k), in the shape that the function takes: (draws, k) if h was given as
+        (k,)."""
         return values[:, 0] if self.single else values
 
     def gradient(self) -> np.ndarray:
-        """Return the exact grad_h E f, (n, k).  Its entry (i, a) is q_i(a) (E[f given z_i = a] - E f)."""
+        """Return the exact grad_h E f, of shape (n, k).  Its entry (i, a) is q_i(a) (E[f given z_i = a] - E f)."""
         if len(self.h) == 1:
             return exact.gradient(self.h, self.f)
         return self._conditional(self.joint_q * (self.f - self.joint_q @ self.f))
@@ -77,7 +79,7 @@ class Problem(NamedTuple):
         return np.array([np.bincount(digit, mass, k) for digit in self.digits.T])
 
     def reinforce_variance(self, best_baseline: bool) -> np.ndarray:
-        """Return the exact variance of REINFORCE, (f(z) - b) grad log q(z), (n, k).
+        """Return the exact variance of REINFORCE, (f(z) - b) grad log q(z), of shape (n, k).
 
         If `best_baseline` is True, b is the constant for which the total variance is smallest.  Otherwise b is 0.
         """
@@ -93,8 +95,8 @@ class Problem(NamedTuple):
 def make(h: object, f: object, eps: object, of_z: Callable | None = None) -> Problem:
     """Check the arguments, and return the Problem.
 
-    h has shape (k,) or (n, k).  f has shape (k,), (k, ..., k) or (k^n,), or it is a function, which of_z(f, z) calls
-    with one-hot z.  Raises ValueError or TypeError with a one-line message if an argument is not allowed.
+    h has shape (k,) or (n, k).  f has shape (k,), (k, ..., k) or (k^n,), or it is a function, which of_z(f, z)
+    calls with one-hot z.  Raises ValueError or TypeError with a one-line message if an argument is not allowed.
     """
     (h,) = arguments.scores(h=h)
     if h.ndim not in (1, 2) or h.shape[-1] < 2:

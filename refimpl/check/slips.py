@@ -121,7 +121,7 @@ def cooled(problem: Problem, sigma: float) -> dict[str, Slip]:
 
 
 class Draws:
-    """Computes the arg max of each draw of a block for a given Score, and stores the result for other slips."""
+    """Computes the arg max of each draw of a block for a given Score, once for all slips with this Score."""
 
     def __init__(self, problem: Problem, noise: np.ndarray) -> None:
         self.problem, self.noise, self.kept = problem, noise, {}
@@ -131,12 +131,13 @@ class Draws:
         self.f = problem.f - problem.f.max()
 
     def scores(self, score: Score, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
-        """Return the scores of all joint values for these rows of the block, (rows, K)."""
+        """Return the scores of all joint values for these rows of the block, of shape (rows, K)."""
         fixed = score.h * (self.q if score.probabilities else self.h) + score.f * self.f
         return score.noise * self.base[rows] + fixed
 
     def local_scores(self, score: Score, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
-        """Return the score of each value of each variable, (rows, n, k), if all other variables stay as in z*."""
+        """Return the score of each value of each variable, of shape (rows, n, k), if all other variables stay as in
+        z*."""
         n, k = self.problem.h.shape
         z_star = self.winner(Score(1, 0))[rows]
         place = k ** np.arange(n - 1, -1, -1)
@@ -144,7 +145,7 @@ class Draws:
         return self.problem.h + self.noise[rows] + score.f * self.f[around]
 
     def winner(self, score: Score) -> np.ndarray:
-        """Return the index of the joint value with the largest score, (draws,)."""
+        """Return the index of the joint value with the largest score, of shape (draws,)."""
         if score not in self.kept:
             if score.local:
                 self.kept[score] = self.problem.index(self.local_scores(score).argmax(axis=-1))
@@ -153,7 +154,8 @@ class Draws:
         return self.kept[score]
 
     def expected(self, slip: Slip) -> tuple[np.ndarray, np.ndarray]:
-        """Return the places of the entries +1 and -1 that the slip would return for each variable, (draws, n) each.
+        """Return the places of the entries +1 and -1 that the slip would return for each variable, of shape (draws, n)
+        each.
 
         A place of -1 means that there is no such entry.
         """
@@ -175,12 +177,12 @@ class Decoded(NamedTuple):
 
     @property
     def moved(self) -> np.ndarray:
-        """Return a bool array, (draws,), that marks the draws whose gradient is not zero."""
+        """Return a bool array, of shape (draws,), that marks the draws whose gradient is not zero."""
         return ((self.plus >= 0) | (self.minus >= 0)).any(axis=-1)
 
 
 def decode(g: np.ndarray) -> Decoded:
-    """Read the gradients g, (draws, n, k), in the form (one-hot vector - one-hot vector) * number."""
+    """Read the gradients g, of shape (draws, n, k), in the form (one-hot vector - one-hot vector) * number."""
     plus, minus = g.argmax(axis=-1), g.argmin(axis=-1)
     above = np.take_along_axis(g, plus[..., None], axis=-1)[..., 0]
     below = -np.take_along_axis(g, minus[..., None], axis=-1)[..., 0]

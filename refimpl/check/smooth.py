@@ -73,7 +73,7 @@ def recognised(seen: Seen, rng: np.random.Generator) -> dict[Hypothesis, str]:
 
 
 def _named(seen: Seen, name: str, words: str, factor: float | None) -> dict[Hypothesis, str]:
-    """Return one explanation for each usual factor near `factor`, or no explanation if `factor` is None."""
+    """Return one explanation for each known factor that is close to `factor`, or none if `factor` is None."""
     if factor is None:
         return {}
     within = 10 * seen.rough if seen.noise is not None else 0.1

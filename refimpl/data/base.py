@@ -35,11 +35,15 @@ class Part:
         return len(self.packed)
 
     def images(self, rows: np.ndarray | slice = slice(None), dtype: np.dtype = np.float32) -> np.ndarray:
-        """Return the images with the indices `rows`, by default all, as numbers 0.0 and 1.0, (rows, height x width)."""
+        """Return images as numbers 0.0 and 1.0, of shape (rows, height x width).
+
+        `rows` selects the images by their indices.  By default, all images are returned.
+        """
         return np.unpackbits(self.packed[rows], axis=1, count=math.prod(self.shape)).astype(dtype)
 
     def blocks(self, size: int, dtype: np.dtype = np.float32) -> Iterator[np.ndarray]:
-        """Yield all images in order, in blocks of at most `size` images, (rows, height x width), to save memory.
+        """Yield all images in order, in blocks of at most `size` images, of shape (rows, height x width), to save
+        memory.
 
         Raises ValueError if `size` is below 1.  The error is raised by the call, before the first block is requested.
         """

@@ -52,7 +52,8 @@ BLOCK = 100                         # faces drawn at a time, so few that their p
 
 
 class Truth(NamedTuple):
-    """Holds the values from which N images are drawn: attributes, (N, 3) uint8, and nuisances, (N, 9) float64."""
+    """Holds the values from which N images are drawn: attributes, uint8 of shape (N, 3), and nuisances, float64 of
+    shape (N, 9)."""
 
     attributes: np.ndarray
     nuisances: np.ndarray
@@ -116,7 +117,8 @@ def _ellipse(u: np.ndarray, v: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.n
 
 
 def _ink(attributes: np.ndarray, nuisances: np.ndarray) -> np.ndarray:
-    """Return the pictures, (N, 28, 28), for `attributes`, (N, 3) bool, and `nuisances`, (N, 9)."""
+    """Return the pictures, of shape (N, 28, 28), for `attributes`, bool of shape (N, 3), and `nuisances`, of shape
+    (N, 9)."""
     glasses, long_hair, smile = np.moveaxis(attributes, 1, 0)[..., None, None]
     across, down, tilt, *rest = np.moveaxis(nuisances, 1, 0)[..., None, None]       # each is (N, 1, 1)
     cosine, sine = (1 - tilt * tilt) / (1 + tilt * tilt), 2 * tilt / (1 + tilt * tilt)
@@ -163,7 +165,8 @@ def read(folder: Path | None) -> tuple[Part, Part, Part]:
 
 @functools.lru_cache(maxsize=1)
 def _content() -> tuple[np.ndarray, np.ndarray]:
-    """Draw and check the faces; return the packed images, (70000, 98), and labels, (70000,), read-only uint8 arrays."""
+    """Draw and check the faces; return the packed images, of shape (70000, 98), and labels, of shape (70000,),
+    read-only uint8 arrays."""
     attributes, nuisances = truth()
     images = np.concatenate([np.packbits(draw(attributes[start:start + BLOCK], nuisances[start:start + BLOCK])
                                          .reshape(-1, SIDE * SIDE), axis=1) for start in range(0, IMAGES, BLOCK)])

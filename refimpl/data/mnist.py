@@ -41,7 +41,8 @@ class Shipped(NamedTuple):
 
 @functools.lru_cache(maxsize=2)
 def _content(kind: Shipped, path: Path, stamp: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Read and check a file; return the packed images, (70000, 98), and labels, (70000,), as read-only uint8 arrays.
+    """Read and check a file; return the packed images, of shape (70000, 98), and labels, of shape (70000,), as
+    read-only uint8 arrays.
 
     Reading takes about 0.1 s, and the tests load the files hundreds of times.  So the contents of the two files used
     last, 7 MB each, stay in memory.  If a file changes, `stamp` changes too, and the file is read again.

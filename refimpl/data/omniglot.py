@@ -36,7 +36,7 @@ def read(folder: Path | None) -> tuple[Part, Part, Part]:
 
 
 def area_weights(size: int, target: int) -> np.ndarray:
-    """Return the matrix, (target, size), that scales a row of `size` pixels down to `target` pixels.
+    """Return the matrix, of shape (target, size), that scales a row of `size` pixels down to `target` pixels.
 
     Each new pixel is the mean of the old pixels in an interval of size / target pixels.  If only a fraction
     of an old pixel is in the interval, the pixel is weighted by this fraction.
@@ -92,7 +92,7 @@ def _drawer(key: str, path: Path) -> int:
 
 
 def _one_drawing(content: bytes, where: str, weights: np.ndarray) -> np.ndarray:
-    """Return the drawing in a PNG file as packed bits, (98,), scaled down to 28 x 28 pixels.
+    """Return the drawing in a PNG file as packed bits, of shape (98,), scaled down to 28 x 28 pixels.
 
     Each drawing is scaled down as soon as it is read, because all 32,460 drawings in full size would take 1.4 GB.
     """

@@ -6,8 +6,8 @@ images   an array of shape (N, height, width), or (N, pixels).  In the second ca
          `pixels` is a square number, and otherwise as one row.  The entries are bool, integers 0 and 1, integers from 0
          to 255, or floats in [0, 1].  In the last two cases, integers of at least 128 and floats of at least 1/2
          become 1, and all others become 0.
-labels   integers from 0 to C - 1, (N,), where C is the number of classes and each class must occur.  Labels are
-         optional.
+labels   integers from 0 to C - 1, of shape (N,), where C is the number of classes and each class must occur.  Labels
+         are optional.
 
 The order in the file determines the parts: the last seventh of the images is the test part, the seventh before it is
 the validation part, and all others are for training.

@@ -2,8 +2,8 @@
 
     estimate(theta, objective, rng, **hyperparameters) -> Estimate(grad, decoder_term)
 
-theta holds the encoder's scores, with one row per image.  For independent variables theta is h, (B, n, k), the scores
-of n variables of k values each.  `grad` is an estimate of grad_theta E f(z*).  Here f(z) is the score that the
+theta holds the encoder's scores, with one row per image.  For independent variables theta is h, of shape (B, n, k), the
+scores of n variables of k values each.  `grad` is an estimate of grad_theta E f(z*).  Here f(z) is the score that the
 objective assigns to a joint value z, and it is to be maximised.  For independent variables, `grad` estimates
 grad_h E_q f, where q is the product of all softmax(h_i).  The gradient of the KL term is not estimated: the model
 computes it from a formula.
@@ -35,12 +35,12 @@ class Pass(DecoderTerm, Protocol):
     """Holds the result of the decoder for one z per image."""
 
     z: np.ndarray
-    """The z of each image, (B, n, k), one-hot or relaxed."""
+    """The z of each image, of shape (B, n, k), one-hot or relaxed."""
     f: np.ndarray
-    """The score f of each z, (B,), in nats."""
+    """The score f of each z, of shape (B,), in nats."""
 
     def df_dz(self) -> np.ndarray:
-        """Return the gradient of each image's f with respect to the image's z, (B, n, k)."""
+        """Return the gradient of each image's f with respect to the image's z, of shape (B, n, k)."""
 
 
 class Table(NamedTuple):
@@ -57,12 +57,12 @@ class JointTable(Protocol):
     """Holds f at every joint value."""
 
     f: np.ndarray
-    """f at every joint value, (B, k^n), in the order of joint.values."""
+    """f at every joint value, of shape (B, k^n), in the order of joint.values."""
 
     def weighted(self, weights: np.ndarray) -> DecoderTerm:
         """Return the decoder's part of the loss, computed from all joint values.
 
-        `weights`, (B, k^n), holds the weight of each joint value for each image.  Each row sums to 1.
+        `weights`, of shape (B, k^n), holds the weight of each joint value for each image.  Each row sums to 1.
         """
 
 
@@ -73,14 +73,14 @@ class Objective(Protocol):
     """The number of decoder evaluations so far, that is how many values of f have been computed for each image."""
 
     def run(self, z: np.ndarray, counted: bool = True) -> Pass:
-        """Evaluate f at one joint value z per image, (B, n, k), one-hot or relaxed.
+        """Evaluate f at one joint value z per image, of shape (B, n, k), one-hot or relaxed.
 
         If `counted` is True, this pass counts as an evaluation.  Set `counted` to False if f is already known at z,
         and the pass is needed only so that the decoder can learn from z.
         """
 
     def table(self, z: np.ndarray) -> Table:
-        """Evaluate f at a one-hot z, (B, n, k), and at all joint values that differ from z in one coordinate.
+        """Evaluate f at a one-hot z, of shape (B, n, k), and at all joint values that differ from z in one coordinate.
 
         Raises ValueError if z is relaxed.
         """

@@ -22,25 +22,26 @@ from refimpl.estimators.base import Estimate, Objective
 
 
 def _differences(h: np.ndarray, f: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return log q and d = f - f(w) for every joint value, (B, K) each."""
+    """Return log q and d = f - f(w) for every joint value, of shape (B, K) each."""
     log_q, f = joint.log_q(h.astype(np.float64)), f.astype(np.float64)
     return log_q, f - np.take_along_axis(f, log_q.argmax(axis=-1)[:, None], axis=-1)
 
 
 def _gradient(h: np.ndarray, log_q: np.ndarray, weighted: np.ndarray) -> np.ndarray:
-    """Return the gradient q (u - E_q u), (B, n, k).  `weighted`, (B, K), holds q u for every joint value."""
+    """Return the gradient q (u - E_q u), of shape (B, n, k).  `weighted`, of shape (B, K), holds q u for every joint
+    value."""
     change = weighted - np.exp(log_q) * weighted.sum(axis=-1, keepdims=True)
     return (change @ joint.one_hots(*h.shape[1:])).reshape(h.shape)
 
 
 def capped_gradient(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
-    """Return the gradient, (B, n, k), with u = (exp(eps d) - 1) / eps if d < 0, and u = d otherwise."""
+    """Return the gradient, of shape (B, n, k), with u = (exp(eps d) - 1) / eps if d < 0, and u = d otherwise."""
     log_q, d = _differences(h, f)
     return _gradient(h, log_q, np.exp(log_q) * np.where(d < 0, np.expm1(eps * np.minimum(d, 0)) / eps, d))
 
 
 def amplified_gradient(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
-    """Return the gradient, (B, n, k), with u = (exp(eps d) - 1) / (eps N) if d > 0, and u = d otherwise.
+    """Return the gradient, of shape (B, n, k), with u = (exp(eps d) - 1) / (eps N) if d > 0, and u = d otherwise.
 
     The normaliser N = max(1, E_q exp(eps d)) keeps q u below 1/eps, as in the tilted gradient.  It is computed in logs,
     because exp(eps d) may overflow.

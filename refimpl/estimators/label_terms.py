@@ -21,14 +21,14 @@ from refimpl import arguments, direct, gumbel
 
 
 def released(h: np.ndarray, labels: np.ndarray, rng: np.random.Generator, eps: float) -> np.ndarray:
-    """Return (onehot(y) - onehot(z*)) / eps, (B, k), for scores h (B, k) and integer labels y (B,)."""
+    """Return (onehot(y) - onehot(z*)) / eps, of shape (B, k), for scores h (B, k) and integer labels y (B,)."""
     (h,), k, eps = arguments.scores(h=h), np.shape(h)[-1], arguments.temperature("eps", eps)
     z_star = gumbel.argmax(h, gumbel.sample(h.shape, rng))
     return (gumbel.one_hot(arguments.indices(labels, k, "labels"), k) - gumbel.one_hot(z_star, k)) / eps
 
 
 def direct_loss(h: np.ndarray, labels: np.ndarray, rng: np.random.Generator, eps: float) -> np.ndarray:
-    """Return the direct gradient, (B, k), for f(z) = -[z != y]: direct loss minimisation with the 0/1 loss.
+    """Return the direct gradient, of shape (B, k), for f(z) = -[z != y]: direct loss minimisation with the 0/1 loss.
 
     The mean of this direction is (q_eps - q) / eps, where q_eps = softmax(h + eps onehot(y)).  The arguments are those
     of `released`.
@@ -40,7 +40,7 @@ def direct_loss(h: np.ndarray, labels: np.ndarray, rng: np.random.Generator, eps
 
 def cross_entropy(h: np.ndarray, labels: np.ndarray, rng: np.random.Generator | None = None,
                   eps: float | None = None) -> np.ndarray:
-    """Return grad_h log q(y) = onehot(y) - q, (B, k).  `rng` and `eps` are accepted but not used."""
+    """Return grad_h log q(y) = onehot(y) - q, of shape (B, k).  `rng` and `eps` are accepted but not used."""
     (h,), k = arguments.scores(h=h), np.shape(h)[-1]
     return gumbel.one_hot(arguments.indices(labels, k, "labels"), k) - softmax(h, axis=-1)
 

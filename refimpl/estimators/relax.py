@@ -56,7 +56,7 @@ def memory(n: int, k: int) -> Memory:
 
 
 def value_and_slope(r: Network, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return r(z), (B,), and its gradient with respect to z, (B, d)."""
+    """Return r(z), of shape (B,), and its gradient with respect to z, of shape (B, d)."""
     t = np.tanh(z @ r.W1 + r.b1)
     return t @ r.w2 + r.b2[0], (r.w2 * (1 - t**2)) @ r.W1.T
 
@@ -97,7 +97,7 @@ def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, t
 
 
 class Gradients(NamedTuple):
-    """Holds the estimate grad_h, (B, n, k), the samples, the Pass of b, and grads_r.
+    """Holds the estimate grad_h, of shape (B, n, k), the samples, the Pass of b, and grads_r.
 
     grads_r is the gradient of mean_b |grad_h|^2 with respect to the parameters of r.
     """

@@ -15,7 +15,7 @@ from refimpl.estimators.base import Estimate, Objective
 
 
 def gradient(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
-    """Return grad_h T, (B, n, k).  f, (B, k^n), holds the value of f for every joint value."""
+    """Return grad_h T, of shape (B, n, k).  f, of shape (B, k^n), holds the value of f for every joint value."""
     change = direct.expected_gradient(joint.log_q(h), f, eps)               # (q_eps - q) / eps for every joint value
     return (change @ joint.one_hots(*h.shape[1:])).reshape(h.shape)         # summed for each value of each variable
 

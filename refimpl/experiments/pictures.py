@@ -1,4 +1,4 @@
-"""Draw the runs of an experiment from their rows.  Each picture answers one question.
+"""Draw the pictures of the experiments from the rows of their runs.  Each picture answers one question.
 
 A line is the median over the seeds, and its band reaches from the lowest to the highest value.  If the runs were
 measured at only one epoch, the picture shows a dot for each seed instead.  All dots with the same label are then at

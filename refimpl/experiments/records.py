@@ -67,7 +67,7 @@ class Record:
 
     @property
     def file(self) -> str:
-        """Return the path of the record's file below the folder of all rows."""
+        """Return the path of the record's file, relative to the folder of all rows."""
         words = [self.dataset] * bool(self.dataset) + [self.label]
         words += [f"seed{self.seed}"] * ("seed" in self.settings)
         return f"{self.experiment}/{file_name('-'.join(words))}.csv"
@@ -203,7 +203,9 @@ def read(path: Path) -> Record:
 
 
 def write(folder: Path, record: Record) -> None:
-    """Write the record to its file below the folder of all rows.  An earlier file of the same run or table is replaced.
+    """Write the record to its file in `folder`, the folder of all rows.
+
+    An earlier file of the same run or table is replaced.
 
     Raises InputError, and writes nothing, if the file already contains a record with another identity.
     """

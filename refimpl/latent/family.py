@@ -6,8 +6,8 @@
     (family.features(z_eps) - family.features(z_star)) / eps    (grad h(z*(eps)) - grad h(z*)) / eps: Theorem 1
 
 The score of a joint value z is linear in the parameters theta: h(z) = theta . features(z).  So features(z) is
-grad_theta h(z).  theta has one row per image.  z, (B, n, k), holds a one-hot vector for each variable, and is the input
-of the decoder.
+grad_theta h(z).  theta has one row per image.  z, of shape (B, n, k), holds a one-hot vector for each variable, and is
+the input of the decoder.
 """
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from refimpl.arguments import Setting, Value, finite
 
 
 class Relaxed(NamedTuple):
-    """Holds a relaxed sample z, (B, n, k), and a function `back` that maps df/dz to the gradient with respect to theta.
+    """Holds a relaxed sample z, of shape (B, n, k), and a function `back` that maps df/dz to the gradient with respect
+    to theta.
     """
 
     z: np.ndarray
@@ -75,7 +76,7 @@ class Family(ABC):
         return ""
 
     def values(self, dtype: np.dtype = np.float64) -> np.ndarray:
-        """Return all joint values of the family as one-hot rows, (K, n k).  The prior is uniform on these values.
+        """Return all joint values of the family as one-hot rows, of shape (K, n k).  The prior is uniform on them.
 
         Raises InputError if there are too many to be listed.
         """
@@ -88,15 +89,17 @@ class Family(ABC):
 
     @property
     def start(self) -> np.ndarray:
-        """Return the numbers, (outputs,), that are added to the bias of the encoder's last layer before training."""
+        """Return the numbers, of shape (outputs,), that are added to the bias of the encoder's last layer before
+        training."""
         return np.zeros(self.outputs)
 
     def theta(self, out: np.ndarray) -> np.ndarray:
-        """Return theta, the parameters of the family, for the encoder's output `out`, (B, outputs)."""
+        """Return theta, the parameters of the family, for the encoder's output `out`, of shape (B, outputs)."""
         return out
 
     def back(self, out: np.ndarray, dtheta: np.ndarray) -> np.ndarray:
-        """Convert a gradient with respect to theta to a gradient with respect to the encoder's output, (B, outputs)."""
+        """Convert a gradient with respect to theta to a gradient with respect to the encoder's output, of shape (B,
+        outputs)."""
         return dtheta
 
     @abstractmethod
@@ -115,7 +118,7 @@ class Family(ABC):
 
     @abstractmethod
     def argmax(self, theta: np.ndarray) -> np.ndarray:
-        """Return the one-hot joint value with the highest score for each image, (B, n, k), float64."""
+        """Return the one-hot joint value with the highest score for each image, of shape (B, n, k), float64."""
 
     @abstractmethod
     def features(self, z: np.ndarray) -> np.ndarray:
@@ -123,16 +126,16 @@ class Family(ABC):
 
     @abstractmethod
     def tilt(self, theta: np.ndarray, table: np.ndarray) -> np.ndarray:
-        """Return theta after adding `table`, (B, n, k), to the scores of the values of each variable.
+        """Return theta after adding `table`, of shape (B, n, k), to the scores of the values of each variable.
 
         Raises NotFinite if the table is not finite.
         """
 
     @abstractmethod
     def joint_argmax(self, theta: np.ndarray, table: np.ndarray) -> np.ndarray:
-        """Return the arg max of h(z) + table(z), (B, n, k), by enumeration.
+        """Return the arg max of h(z) + table(z), of shape (B, n, k), by enumeration.
 
-        `table`, (B, k^n), is in the order of joint.values.
+        `table`, of shape (B, k^n), is in the order of joint.values.
         """
 
     def relax(self, theta: np.ndarray, rng: np.random.Generator, tau: float) -> Relaxed:
@@ -140,19 +143,19 @@ class Family(ABC):
         raise TypeError(f"{type(self).__name__} has no relaxed arg max: use direct or imle")
 
     def kl(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-        """Return KL(q || uniform), (B,), and its gradient with respect to theta.
+        """Return KL(q || uniform), of shape (B,), and its gradient with respect to theta.
 
         If q has no closed form, return None instead of this pair.
         """
         return None
 
     def unary_kl(self, theta: np.ndarray) -> np.ndarray:
-        """Return KL(prod_i softmax(scores of z_i alone) || uniform), (B,).
+        """Return KL(prod_i softmax(scores of z_i alone) || uniform), of shape (B,).
 
         For independent variables, this is the divergence that kl() returns.  Raises TypeError if has_unary_kl is False.
         """
         raise TypeError(f"{type(self).__name__} has no law of each variable alone")
 
     def sample(self, theta: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Draw a one-hot z* for each image, (B, n, k)."""
+        """Draw a one-hot z* for each image, of shape (B, n, k)."""
         return self.argmax(self.perturb(theta, rng))

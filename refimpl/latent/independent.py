@@ -10,7 +10,7 @@ from refimpl.nn.losses import categorical_kl
 
 
 def through_softmax(p: np.ndarray, gradient: np.ndarray) -> np.ndarray:
-    """Convert a gradient with respect to p = softmax(h), (..., k), to a gradient with respect to h.
+    """Convert a gradient with respect to p = softmax(h), of shape (..., k), to a gradient with respect to h.
 
     The gradient is multiplied by the Jacobian of the softmax, J = diag(p) - p p^T.
     """
@@ -20,7 +20,7 @@ def through_softmax(p: np.ndarray, gradient: np.ndarray) -> np.ndarray:
 class Independent(Family):
     """The family of independent variables.
 
-    theta is h, (B, n, k), the scores of the values of each variable, and features(z) is z itself.
+    theta is h, of shape (B, n, k), the scores of the values of each variable, and features(z) is z itself.
     """
 
     normalised = True

@@ -1,4 +1,4 @@
-"""Direct optimisation for any linear score whose arg max a solver can find, for example over subsets or matchings.
+"""Direct optimisation for linear scores of subsets, matchings and other sets for which a solver finds the arg max.
 
     h(z) = theta . z        z in Z, a finite set of arrays of 0 and 1 in the shape of theta;  grad_theta h(z) = z
     z*     = argmax (theta + gamma) . z                     gamma: a Gumbel variable for each entry of theta

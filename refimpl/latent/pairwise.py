@@ -30,7 +30,7 @@ ABSOLUTE_START = 0.05       # the same w
 class Pairwise(Family):
     """The family of n binary variables with pair scores.
 
-    theta, (B, n + n (n-1)/2), holds u and then w, in the order of solvers.base.pairs(n).
+    theta, of shape (B, n + n (n-1)/2), holds u and then w, in the order of solvers.base.pairs(n).
 
     non_negative  whether w = softplus(v), where v is the encoder's output.  This makes w >= 0, as max-flow requires.
                   If it is False, w = v
@@ -131,7 +131,7 @@ class Pairwise(Family):
         return np.concatenate([ones, products(ones)], axis=-1)
 
     def tilt(self, theta: np.ndarray, table: np.ndarray) -> np.ndarray:
-        """Return theta after adding table[..., 1] - table[..., 0], (B, n), to u.
+        """Return theta after adding table[..., 1] - table[..., 0], of shape (B, n), to u.
 
         Only this difference matters for the arg max.
         """

@@ -35,7 +35,7 @@ def count(rows: int, columns: int) -> int:
 
 
 def all_paths(rows: int, columns: int) -> np.ndarray:
-    """Return all paths as 0s and 1s, (paths, rows * columns).
+    """Return all paths as 0s and 1s, of shape (paths, rows * columns).
 
     The paths are sorted by their first move, then by their second move, and so on, where right comes before down.
     Raises ValueError if there are more than LISTED paths.
@@ -57,8 +57,8 @@ def all_paths(rows: int, columns: int) -> np.ndarray:
 class Paths(Family):
     """The family of paths over a grid.
 
-    theta, (B, rows * columns), holds the scores of the cells, row by row.  z, (B, cells, 2), is (0, 1) for each cell on
-    the path and (1, 0) for each other cell.
+    theta, of shape (B, rows * columns), holds the scores of the cells, row by row.  z has the shape (B, cells,
+    2).  Its entries are (0, 1) for the cells on the path, and (1, 0) for all other cells.
 
     Raises ValueError if the grid has fewer than two cells, or if a side is longer than LARGEST_SIDE.
     """
@@ -109,7 +109,7 @@ class Paths(Family):
         return theta + gumbel.sample(self._checked(theta).shape, rng)
 
     def argmax(self, theta: np.ndarray) -> np.ndarray:
-        """Return the best path for each image, (B, cells, 2), by dynamic programming.
+        """Return the best path for each image, of shape (B, cells, 2), by dynamic programming.
 
         If several paths are equally good, the first of them in the order of all_paths is returned.
         """
@@ -117,7 +117,7 @@ class Paths(Family):
         return np.stack([1 - ones, ones], axis=-1)
 
     def best(self, theta: np.ndarray) -> np.ndarray:
-        """Return the cells of the best path as 0s and 1s, (B, cells).
+        """Return the cells of the best path as 0s and 1s, of shape (B, cells).
 
         A theta of minus infinity excludes a cell.  Raises ValueError if every path contains an excluded cell.
         """
@@ -142,7 +142,7 @@ class Paths(Family):
         return z[..., 1]
 
     def tilt(self, theta: np.ndarray, table: np.ndarray) -> np.ndarray:
-        """Return theta plus table[..., 1] - table[..., 0], (B, cells).
+        """Return theta plus table[..., 1] - table[..., 0], of shape (B, cells).
 
         Entry 1 of the last axis belongs to a cell on the path, and entry 0 to a cell that is not on the path.
         """
@@ -150,7 +150,7 @@ class Paths(Family):
         return theta + table[..., 1] - table[..., 0]
 
     def joint_argmax(self, theta: np.ndarray, table: np.ndarray) -> np.ndarray:
-        """Return the best path, (B, cells, 2), by enumeration.
+        """Return the best path, of shape (B, cells, 2), by enumeration.
 
         `table` has shape (B, 2^cells).  Only its entries for joint values that are paths are used.
         """

@@ -49,8 +49,8 @@ def _ones(places: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 def subsets(n: int, k: int) -> Linear:
     """Return the set of all choices of k out of n places.
 
-    z, (n,), is 1 at the k places that are chosen.  The arg max chooses the places with the k highest scores.  The
-    probability of z* is the sum of gumbel.top_k_probability (Plackett and Luce) over all orders of the k places.
+    z, of shape (n,), is 1 at the k places that are chosen.  The arg max chooses the places with the k highest scores.
+    The probability of z* is the sum of gumbel.top_k_probability (Plackett and Luce) over all orders of the k places.
     """
     n = arguments.integer("n", n, 1, LARGEST_SIZE)
     k = arguments.integer("k", k, 0, n)
@@ -68,7 +68,7 @@ def subsets(n: int, k: int) -> Linear:
 def matchings(n: int) -> Linear:
     """Return the set of perfect matchings of n things with n places.
 
-    z, (n, n), has a single 1 in each row and each column.  The solver is scipy.optimize.linear_sum_assignment.
+    z, of shape (n, n), has a single 1 in each row and each column.  The solver is scipy.optimize.linear_sum_assignment.
     values() lists all matchings if n is at most 8.
     """
     n = arguments.integer("n", n, 1, 10_000)
@@ -93,8 +93,8 @@ def matchings(n: int) -> Linear:
 def trees(nodes: int, edges: Sequence[tuple[int, int]]) -> Linear:
     """Return the set of spanning trees of a graph.
 
-    z, (edges,), is 1 for each edge of the tree.  `edges` lists pairs of different nodes, numbered from 0, each pair
-    once.  The solver is scipy's minimum_spanning_tree.  Only the order of the scores matters, so the weights are
+    z, of shape (edges,), is 1 for each edge of the tree.  `edges` lists pairs of different nodes, numbered from 0, each
+    pair once.  The solver is scipy's minimum_spanning_tree.  Only the order of the scores matters, so the weights are
     the ranks of the edges.  The ranks start at 1, because the solver ignores edges of weight 0.
     Raises ValueError if the edges do not connect all nodes.
     """
@@ -132,7 +132,8 @@ def trees(nodes: int, edges: Sequence[tuple[int, int]]) -> Linear:
 def paths(rows: int, columns: int) -> Linear:
     """Return the set of paths over a grid from the first cell to the last, with moves to the right or down.
 
-    z, (rows, columns), is 1 on the path.  The class latent.paths.Paths is a family for training with the same paths.
+    z, of shape (rows, columns), is 1 on the path.  The class latent.paths.Paths is a family for training with the same
+    paths.
     """
     grid = Paths(rows, columns)
     return Linear((rows, columns), lambda theta: grid.best(theta.reshape(-1, grid.n)).reshape(theta.shape),

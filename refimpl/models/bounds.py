@@ -35,9 +35,9 @@ class Bounds(NamedTuple):
 def bounds(logits: np.ndarray, images, encode: Callable[[np.ndarray], np.ndarray] | None = None) -> Bounds:
     """Return the exact ELBO, log-likelihood and gap, averaged over `images`, a data.Part.
 
-    logits   the decoder's output for every joint value, (K, pixels), in the order of joint.values
-    encode   a function that maps images x to h, (B, n, k), the scores of a factorised q; or None if q has no closed
-             form.  With None, elbo and gap are NaN
+    logits   the decoder's output for every joint value, of shape (K, pixels), in the order of joint.values
+    encode   a function that maps images x to h, of shape (B, n, k), the scores of a factorised q; or None if q has no
+             closed form.  With None, elbo and gap are NaN
 
     Raises arguments.NotFinite if a score is not finite.
     """

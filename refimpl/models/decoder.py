@@ -19,7 +19,10 @@ from refimpl.nn.network import MLP, Backward
 
 
 class DecoderPass:
-    """Runs one z per image, (B, n, k), through the decoder.  The attribute f, (B,), is log p(x given z) in nats."""
+    """Computes the decoder's output for one z per image, where z has the shape (B, n, k).
+
+    The attribute f, of shape (B,), is log p(x given z) in nats.
+    """
 
     def __init__(self, decoder: MLP, inputs: Inputs, x: np.ndarray, z: np.ndarray) -> None:
         self._inputs, self._x = inputs, x
@@ -32,7 +35,7 @@ class DecoderPass:
         return self._run.backward(bernoulli_score_backward(self._x, self._run.y))
 
     def df_dz(self) -> np.ndarray:
-        """Return the gradient of each image's f with respect to the image's z, (B, n, k)."""
+        """Return the gradient of each image's f with respect to the image's z, of shape (B, n, k)."""
         return self._inputs.backward(self.z, self._back.dx)
 
     def accumulate(self, weight: float = 1.0) -> None:
@@ -42,7 +45,8 @@ class DecoderPass:
 
 
 class DecoderObjective:
-    """Computes f(z) = log p(x given z) for the images x, (B, pixels).  `inputs` maps z to the input of the decoder.
+    """Computes f(z) = log p(x given z) for the images x, of shape (B, pixels).  `inputs` maps z to the input of the
+    decoder.
 
     If the decoder's output does not depend on the image, all K joint values are decoded once per batch, and one matrix
     product computes their scores for all images (SharedTable).  If the decoder's input contains a Gaussian for each
@@ -60,7 +64,7 @@ class DecoderObjective:
         self.evaluations = 0
 
     def run(self, z: np.ndarray, counted: bool = True) -> DecoderPass:
-        """Evaluate f at z, (B, n, k), which may be one-hot or relaxed.
+        """Evaluate f at z, of shape (B, n, k), which may be one-hot or relaxed.
 
         If `counted` is false, this call is not counted in `evaluations`.
         """
@@ -69,7 +73,7 @@ class DecoderObjective:
         return DecoderPass(self.decoder, self.inputs, self.x, z)
 
     def table(self, z: np.ndarray) -> Table:
-        """Evaluate f at a one-hot z, (B, n, k), and at all joint values that differ from z in one coordinate.
+        """Evaluate f at a one-hot z, of shape (B, n, k), and at all joint values that differ from z in one coordinate.
 
         Raises ValueError if z is relaxed.
         """
@@ -88,7 +92,7 @@ class DecoderObjective:
         return Table(table, here)
 
     def joint_table(self, keep: bool = True) -> SharedTable | OwnTable:
-        """Evaluate f at every joint value, (B, K), in the order of joint.values.
+        """Evaluate f at every joint value, of shape (B, K), in the order of joint.values.
 
         If `keep` is true, an OwnTable stores the logits, from which the decoder can learn.
         """

@@ -9,7 +9,7 @@ from refimpl.nn.network import Backward
 
 
 class OneHots:
-    """Joins the n one-hot vectors of z, (B, n, k), into one row of n k numbers per image."""
+    """Joins the n one-hot vectors of z, of shape (B, n, k), into one row of n k numbers per image."""
 
     shared = True                   # whether the decoder's output for a value of z is the same for every image
 
@@ -20,7 +20,7 @@ class OneHots:
         return z.reshape(len(z), self.n * self.k)
 
     def backward(self, z: np.ndarray, dinputs: np.ndarray) -> np.ndarray:
-        """Convert the gradient with respect to the input to the gradient with respect to z, (B, n, k)."""
+        """Convert the gradient with respect to the input to the gradient with respect to z, of shape (B, n, k)."""
         return dinputs.reshape(z.shape)
 
     def accumulate(self, z: np.ndarray, back: Backward, weight: float) -> None:
@@ -32,10 +32,11 @@ class OneHots:
 
 
 class ClassRow:
-    """Computes the decoder's input, (B, k d), for a class z, (B, 1, k), and a Gaussian g, (B, d) (slide 33).
+    """Computes the decoder's input, of shape (B, k d), for a class z, of shape (B, 1, k), and a Gaussian g, of shape
+    (B, d) (slide 33).
 
     The input is the k x d matrix z g^T.  If z is one-hot, the row of the chosen class is g, and all other rows are 0.
-    The attribute dg, (B, d), accumulates the gradient with respect to g.
+    The attribute dg, of shape (B, d), accumulates the gradient with respect to g.
     """
 
     n = 1
@@ -50,7 +51,7 @@ class ClassRow:
         return (z[:, 0, :, None] * self.g[:, None, :]).reshape(len(z), -1)
 
     def backward(self, z: np.ndarray, dinputs: np.ndarray) -> np.ndarray:
-        """Convert the gradient with respect to the input to the gradient with respect to z, (B, 1, k)."""
+        """Convert the gradient with respect to the input to the gradient with respect to z, of shape (B, 1, k)."""
         return np.einsum("bcj,bj->bc", dinputs.reshape(len(z), self.k, -1), self.g)[:, None, :]
 
     def accumulate(self, z: np.ndarray, back: Backward, weight: float) -> None:
@@ -58,7 +59,7 @@ class ClassRow:
         self.dg += weight * np.einsum("bc,bcj->bj", z[:, 0], back.dx.reshape(len(z), self.k, -1))
 
     def every(self, first: Linear) -> np.ndarray:
-        """Return the first layer's output for every pair of an image and a class, (B k, H).
+        """Return the first layer's output for every pair of an image and a class, of shape (B k, H).
 
         Only one row of the k x d input matrix is not zero.  So the output for a class is the product of g with the d
         rows of weights that belong to this class.  The k products cost as much as one product with a full input.
@@ -70,7 +71,7 @@ class ClassRow:
     def accumulate_every(self, first: Linear, dy: np.ndarray) -> None:
         """Do the backward pass of every(), and add the results to the first layer's gradients and to dg.
 
-        dy, (B k, H), is the gradient with respect to the output of every().
+        dy, of shape (B k, H), is the gradient with respect to the output of every().
         """
         db = dy.sum(axis=0)
         dy = dy.reshape(len(self.g), self.k * first.n_out)                  # the first layer, all classes at once
@@ -79,14 +80,15 @@ class ClassRow:
         self.dg += dy @ self._by_class(first.W).T
 
     def _by_class(self, W: np.ndarray) -> np.ndarray:
-        """Return the first layer's weights of all classes side by side, (d, k H)."""
+        """Return the first layer's weights of all classes side by side, of shape (d, k H)."""
         return W.reshape(self.k, -1, W.shape[1]).transpose(1, 0, 2).reshape(-1, self.k * W.shape[1])
 
 
 class BesideGaussian:
-    """Joins the n vectors of z, (B, n, k), and a Gaussian g, (B, d), into one row per image, (B, n k + d).
+    """Joins the n vectors of z, of shape (B, n, k), and a Gaussian g, of shape (B, d), into one row of n k + d numbers
+    per image.
 
-    The attribute dg, (B, d), accumulates the gradient with respect to g.
+    The attribute dg, of shape (B, d), accumulates the gradient with respect to g.
     """
 
     shared = False
@@ -100,7 +102,7 @@ class BesideGaussian:
         return np.concatenate([z.reshape(len(z), -1), self.g], axis=1)
 
     def backward(self, z: np.ndarray, dinputs: np.ndarray) -> np.ndarray:
-        """Convert the gradient with respect to the input to the gradient with respect to z, (B, n, k)."""
+        """Convert the gradient with respect to the input to the gradient with respect to z, of shape (B, n, k)."""
         return dinputs[:, :self.n * self.k].reshape(z.shape)
 
     def accumulate(self, z: np.ndarray, back: Backward, weight: float) -> None:
@@ -108,11 +110,11 @@ class BesideGaussian:
         self.dg += weight * back.dx[:, self.n * self.k:]
 
     def constant(self, first: Linear) -> np.ndarray:
-        """Return the part of the first layer's output that does not depend on z, (B, H)."""
+        """Return the part of the first layer's output that does not depend on z, of shape (B, H)."""
         return first.b + self.g @ first.W[self.n * self.k:]
 
     def every(self, first: Linear) -> np.ndarray:
-        """Return the first layer's output for every pair of an image and a joint value, (B K, H).
+        """Return the first layer's output for every pair of an image and a joint value, of shape (B K, H).
 
         It is a sum of a part that depends only on z and a part that depends only on g.
         """
@@ -122,7 +124,7 @@ class BesideGaussian:
     def accumulate_every(self, first: Linear, dy: np.ndarray) -> None:
         """Do the backward pass of every(), and add the results to the first layer's gradients and to dg.
 
-        dy, (B K, H), is the gradient with respect to the output of every().
+        dy, of shape (B K, H), is the gradient with respect to the output of every().
         """
         dy = dy.reshape(len(self.g), -1, first.n_out)
         of_g = dy.sum(axis=1)

@@ -16,10 +16,10 @@ CACHED = 200        # softplus_sum takes this many outputs at a time: their 784 
 
 
 def scores(last: Linear, hidden: np.ndarray, x: np.ndarray, keep: np.ndarray | None = None) -> np.ndarray:
-    """Return log p(x given z) in nats, (B, m), for m hidden states of each image x, (B, pixels).
+    """Return log p(x given z) in nats, of shape (B, m), for m hidden states of each image x, of shape (B, pixels).
 
-    hidden   the hidden states, (B, m, H + 1), each of which ends with a 1.  So their product with the matrix W_over_b,
-             whose last row is b, contains the bias already.  Adding b separately would need a further pass
+    hidden   the hidden states, of shape (B, m, H + 1), each of which ends with a 1.  So their product with the matrix
+             W_over_b, whose last row is b, contains the bias already.  Adding b separately would need a further pass
              over 784 numbers per state
     keep     an array (B m, pixels) into which the logits are written, or None if they are not needed later
     """

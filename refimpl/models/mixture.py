@@ -43,8 +43,9 @@ BLOCK = 500             # the number of images at a time when the model is evalu
 class Draw(NamedTuple):
     """Holds the encoder's outputs for a batch, a sample of the Gaussian, and what the backward pass needs.
 
-    h, (B, n, k), holds the scores of the discrete variables.  mu and log_var, (B, d), are the parameters of the
-    Gaussian.  The sample is g = mu + s xi, (B, d), where xi is standard normal and s = exp(log_var / 2) is `deviation`.
+    h, of shape (B, n, k), holds the scores of the discrete variables.  mu and log_var, of shape (B, d), are the
+    parameters of the Gaussian.  The sample is g = mu + s xi, of shape (B, d), where xi is standard normal and s =
+    exp(log_var / 2) is `deviation`.
     """
 
     trunk: Pass
@@ -108,7 +109,7 @@ class MixtureVAE:
             network.initialise(rng)
 
     def encode(self, x: np.ndarray, rng: np.random.Generator) -> Draw:
-        """Run the encoder on the images x, (B, pixels), and draw a sample g of the Gaussian for each image."""
+        """Run the encoder on the images x, of shape (B, pixels), and draw a sample g of the Gaussian for each image."""
         trunk = self.trunk.run(x)
         class_head, gaussian_head = self.class_head.run(trunk.y), self.gaussian_head.run(trunk.y)
         mu, log_var = np.split(gaussian_head.y, 2, axis=1)
@@ -118,17 +119,20 @@ class MixtureVAE:
         return Draw(trunk, class_head, gaussian_head, h, mu + deviation * xi, xi, deviation)
 
     def objective(self, x: np.ndarray, g: np.ndarray) -> DecoderObjective:
-        """Return f as a function of the discrete variables, for images x, (B, pixels), with Gaussians g, (B, d)."""
+        """Return f as a function of the discrete variables, for images x, of shape (B, pixels), with Gaussians g, of
+        shape (B, d)."""
         return DecoderObjective(self.decoder, with_gaussian(self.n, self.k, g), x)
 
     def decode(self, g: np.ndarray) -> np.ndarray:
-        """Return the logits a, (B, K, pixels), for each g, (B, d), combined with each of the K = k^n joint values."""
+        """Return the logits a, of shape (B, K, pixels), for each g, of shape (B, d), combined with each of the K = k^n
+        joint values."""
         every = joint.values(self.n, self.k)
         K = len(every)
         return self.decode_as(np.tile(every, (len(g), 1)), np.repeat(g, K, axis=0)).reshape(len(g), K, -1)
 
     def decode_as(self, values: np.ndarray, g: np.ndarray) -> np.ndarray:
-        """Return the logits a, (B, pixels), for the discrete variables `values`, integers (B, n), and for g, (B, d)."""
+        """Return the logits a, of shape (B, pixels), for the discrete variables `values`, integers (B, n), and for g,
+        of shape (B, d)."""
         z = gumbel.one_hot(values, self.k).astype(self.dtype)
         return self.decoder.forward(with_gaussian(self.n, self.k, g).forward(z))
 
@@ -138,7 +142,7 @@ class MixtureVAE:
                  beta: float = 1.0, **settings) -> DecoderObjective:
         """Estimate the gradient of the loss of a batch without labels, and add it to the parameters' gradients.
 
-        x          the images, (B, pixels), as zeros and ones in the model's dtype
+        x          the images, of shape (B, pixels), as zeros and ones in the model's dtype
         kl_grad    whether the gradient includes the KL term of the discrete variables
         beta       the weight of the Gaussian's KL term.  If beta = 1, the loss is an upper bound on -log p(x)
         settings   the hyperparameters of the estimator, such as eps or tau, and its memory
@@ -160,7 +164,7 @@ class MixtureVAE:
                           beta: float = 1.0) -> None:
         """Add the gradient of the loss of a batch with labels to the parameters' gradients.
 
-        The labels y are integers, (B,).  The loss is
+        The labels y are integers, of shape (B,).  The loss is
 
             1/B sum_b  image_weight [ -f(x_b, y_b, g) + beta KL(q(g) || N(0, 1)) ] - weight * (objective of `term`)
 
@@ -195,17 +199,18 @@ class MixtureVAE:
     # --- what it has learnt -------------------------------------------------------------------------------------------
 
     def values(self, labels: np.ndarray) -> np.ndarray:
-        """Return the value of each variable, (B, n), for integer labels, (B,)."""
+        """Return the value of each variable, of shape (B, n), for integer labels, of shape (B,)."""
         return joint.values(self.n, self.k)[arguments.indices(labels, joint.count(self.n, self.k), "labels")]
 
     def infer(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the likeliest value of each variable, (B, n), and the mean of g, (B, d), for images x (B, pixels)."""
+        """Return the likeliest value of each variable, of shape (B, n), and the mean of g, of shape (B, d), for images
+        x (B, pixels)."""
         e = self.trunk.forward(x)
         h = self.family.theta(self.class_head.forward(e))
         return h.argmax(axis=-1), self.gaussian_head.forward(e)[:, :self.d]
 
     def classify(self, images) -> np.ndarray:
-        """Return the likeliest label of each image of a data.Part, (N,).
+        """Return the likeliest label of each image of a data.Part, of shape (N,).
 
         This label consists of the likeliest value of each variable.
         """
@@ -231,7 +236,8 @@ class MixtureVAE:
 
 
 def _joint_law(q: np.ndarray) -> np.ndarray:
-    """Return the probability of every joint value, (B, K), in the order of joint.values, for q of shape (B, n, k)."""
+    """Return the probability of every joint value, of shape (B, K), in the order of joint.values, for q of shape (B, n,
+    k)."""
     law = q[:, 0]
     for i in range(1, q.shape[1]):
         law = (law[:, :, None] * q[:, i, None, :]).reshape(len(q), -1)

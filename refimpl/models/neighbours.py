@@ -17,7 +17,7 @@ def neighbour_scores(decoder: MLP, inputs: OneHots | BesideGaussian, x: np.ndarr
                      chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return two arrays (B, n, k-1): the values to which each coordinate of z can change, and f after each change.
 
-    f is log p(x given z), in nats.  `chosen`, (B, n), holds z as integers.
+    f is log p(x given z), in nats.  `chosen`, of shape (B, n), holds z as integers.
     """
     (batch, n), k = chosen.shape, inputs.k
     first, _, *middle, last = decoder.layers

@@ -14,7 +14,7 @@ from refimpl.nn.parameters import StalePass
 class Weighted:
     """The decoder's part of the loss, if the decoder learns from all joint values.
 
-    `weights`, (B, K), contains the weight of each joint value for each image.  Each row sums to 1.
+    `weights`, of shape (B, K), contains the weight of each joint value for each image.  Each row sums to 1.
     """
 
     def __init__(self, table: SharedTable | OwnTable, weights: np.ndarray) -> None:

@@ -2,8 +2,8 @@
 
     f_b(z) = sum_m c_bm sin(a_bm . z + 1)
 
-The rows of z, (n, k), are one-hot or relaxed.  f is nonlinear, depends on all coordinates jointly, and is smooth
-between the one-hot vectors.
+The rows of z, of shape (n, k), are one-hot or relaxed.  f is nonlinear, depends on all coordinates jointly, and is
+smooth between the one-hot vectors.
 """
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class ToyPass:
 
 
 class ToyTable(NamedTuple):
-    """Holds f at every joint value, (B, K).  `weights` is None, except in the result of weighted()."""
+    """Holds f at every joint value, of shape (B, K).  `weights` is None, except in the result of weighted()."""
 
     f: np.ndarray
     weights: np.ndarray | None = None

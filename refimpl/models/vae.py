@@ -52,18 +52,19 @@ class VAE:
         return self.parameters.grads[:self.encoder.n_parameters]
 
     def encode(self, x: np.ndarray) -> np.ndarray:
-        """Return theta for the images x, (B, pixels).  For independent variables theta is h, (B, n, k)."""
+        """Return theta for the images x, of shape (B, pixels).  For independent variables theta is h, of shape (B, n,
+        k)."""
         return self.family.theta(self.encoder.forward(x))
 
     def objective(self, x: np.ndarray) -> DecoderObjective:
-        """Return f(z) = log p(x given z) as a function of z, for the images x, (B, pixels)."""
+        """Return f(z) = log p(x given z) as a function of z, for the images x, of shape (B, pixels)."""
         return DecoderObjective(self.decoder, OneHots(self.n, self.k), x)
 
     def backward(self, x: np.ndarray, estimator: Estimator, rng: np.random.Generator, kl_grad: bool = True,
                  kl_weight: float = 1.0, **settings) -> DecoderObjective:
         """Estimate the gradient of the loss of a batch, and add it to the parameters' gradients.
 
-        x          the images, (B, pixels), as zeros and ones in the model's dtype
+        x          the images, of shape (B, pixels), as zeros and ones in the model's dtype
         kl_grad    whether the gradient includes the KL term
         kl_weight  the weight of the KL term.  If kl_weight = 1, the loss is an upper bound on -log p(x)
         settings   the hyperparameters of the estimator, and its memory if it has one
@@ -93,11 +94,12 @@ class VAE:
     # --- what it has learnt -------------------------------------------------------------------------------------------
 
     def decode_all(self) -> np.ndarray:
-        """Return the logits a for every joint value, (K, pixels).  Raise InputError if there are too many values."""
+        """Return the logits a for every joint value, of shape (K, pixels).  Raise InputError if there are too many
+        values."""
         return self.decoder.forward(self.family.values(self.dtype))
 
     def score_all(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return theta and the table f, (B, K), for the images x, (B, pixels), in float64."""
+        """Return theta and the table f, of shape (B, K), for the images x, of shape (B, pixels), in float64."""
         a = self.decode_all().astype(np.float64)
         f = x.astype(np.float64) @ a.T - softplus_sum(a)
         return self.encode(x).astype(np.float64), f
@@ -110,7 +112,7 @@ class VAE:
         return bounds.bounds(self.decode_all(), images, self.encode if self.family.normalised else None)
 
     def draw(self, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Draw a one-hot z* for each image, (B, n, k)."""
+        """Draw a one-hot z* for each image, of shape (B, n, k)."""
         return self.family.sample(self.encode(x), rng)
 
     def sampled_elbo(self, images, rng: np.random.Generator, block: int = 2_000) -> float:

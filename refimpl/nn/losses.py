@@ -21,7 +21,7 @@ def softplus_and_sigmoid(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def softplus_sum(a: np.ndarray, scratch: np.ndarray | None = None) -> np.ndarray:
-    """Return the sum of log(1 + e^a) over the last axis, (rows,), where `a` has shape (rows, width).
+    """Return the sum of log(1 + e^a) over the last axis, of shape (rows,), where `a` has shape (rows, width).
 
     `scratch` is an array with the shape and dtype of `a`, which the function overwrites.  `scratch` can be `a` itself
     if `a` is not needed any more.
@@ -58,7 +58,7 @@ def sigmoid(a: np.ndarray) -> np.ndarray:
 
 
 def bernoulli_score(x: np.ndarray, a: np.ndarray) -> np.ndarray:
-    """Return log p(x given logits a), the score of D binary pixels in nats, (B,).
+    """Return log p(x given logits a), the score of D binary pixels in nats, of shape (B,).
 
     The pixels x, with values in [0, 1], and the logits a have shape (B, D).
     """
@@ -66,13 +66,14 @@ def bernoulli_score(x: np.ndarray, a: np.ndarray) -> np.ndarray:
 
 
 def bernoulli_score_backward(x: np.ndarray, a: np.ndarray) -> np.ndarray:
-    """Return df/da = x - sigmoid(a), (B, D), where f = bernoulli_score(x, a)."""
+    """Return df/da = x - sigmoid(a), of shape (B, D), where f = bernoulli_score(x, a)."""
     s = sigmoid(a)
     return np.subtract(x, s, out=s)
 
 
 def bernoulli_score_table(x: np.ndarray, a: np.ndarray) -> np.ndarray:
-    """Return a table, (B, K), of the scores log p(x_b given logits a_z) in nats, for all images and all logits.
+    """Return a table, of shape (B, K), of the scores log p(x_b given logits a_z) in nats, for all images and all
+    logits.
 
     x has shape (B, D), and a has shape (K, D).  The logits a do not depend on the images, so a decoder computes them
     once, and one matrix product then gives the scores of all images.
@@ -83,7 +84,8 @@ def bernoulli_score_table(x: np.ndarray, a: np.ndarray) -> np.ndarray:
 
 
 def bernoulli_score_table_backward(weights: np.ndarray, x: np.ndarray, a: np.ndarray) -> np.ndarray:
-    """Return the gradient of sum_bz weights_bz f_bz with respect to a, (K, D), where f = bernoulli_score_table(x, a).
+    """Return the gradient of sum_bz weights_bz f_bz with respect to a, of shape (K, D), where f =
+    bernoulli_score_table(x, a).
     """
     da = weights.T @ x                                              # sum_b weights_bz x_b
     da -= weights.sum(axis=0)[:, None] * sigmoid(a)                 #     - (sum_b weights_bz) sigmoid(a_z)
@@ -96,7 +98,7 @@ def log_softmax(h: np.ndarray) -> np.ndarray:
 
 
 def categorical_kl(h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return KL(softmax(h) || uniform), (...), and its gradient with respect to h, (..., k).
+    """Return KL(softmax(h) || uniform), of shape (...), and its gradient with respect to h, of shape (..., k).
 
     With q = softmax(h), KL is sum q log q + log k, and its gradient is q (log q - sum q log q).  If a q underflows to
     0, its term q log q is 0.
@@ -109,7 +111,8 @@ def categorical_kl(h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def gaussian_kl(mu: np.ndarray, log_var: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return KL(N(mu, s^2) || N(0, 1)), (...), and its gradients with respect to mu and log_var, (..., d).
+    """Return KL(N(mu, s^2) || N(0, 1)), of shape (...), and its gradients with respect to mu and log_var, of shape
+    (..., d).
 
     With s^2 = exp(log_var), KL is sum (mu^2 + s^2 - log s^2 - 1) / 2, and the gradients are mu and (s^2 - 1) / 2.
     """

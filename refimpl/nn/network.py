@@ -17,7 +17,7 @@ from refimpl.nn.parameters import Parameters, StalePass, bind
 
 
 class Pass:
-    """A forward pass of a network, with the output y, (rows, n_out).
+    """A forward pass of a network, with the output y, of shape (rows, n_out).
 
     The pass becomes stale when an optimiser updates the parameters.  The input x is not copied.  If it is changed in
     place before the backward pass, the gradient is wrong.
@@ -34,7 +34,8 @@ class Pass:
         return self.outputs[-1]
 
     def backward(self, dy: np.ndarray) -> Backward:
-        """Return the backward pass for dy = d loss / dy, (rows, n_out).  Raise StalePass if this pass is stale."""
+        """Return the backward pass for dy = d loss / dy, of shape (rows, n_out).  Raise StalePass if this pass is
+        stale."""
         return Backward(self, dy)
 
     def check(self) -> None:
@@ -68,7 +69,7 @@ class Backward:
 
     @cached_property
     def dx(self) -> np.ndarray:
-        """Return d loss / dx, (rows, n_in).  This derivative is computed at its first use."""
+        """Return d loss / dx, of shape (rows, n_in).  This derivative is computed at its first use."""
         self._run.check()
         return self._layers[0].backward(self._run.outputs[0], self._run.outputs[1], self._dys[0])
 
@@ -93,11 +94,12 @@ class Network:
             layer.initialise(rng)
 
     def run(self, x: np.ndarray) -> Pass:
-        """Run the forward pass for x, (rows, n_in), and store what the backward pass needs."""
+        """Run the forward pass for x, of shape (rows, n_in), and store what the backward pass needs."""
         return Pass(self, x)
 
     def forward(self, x: np.ndarray) -> np.ndarray:
-        """Return the output, (rows, n_out), for x, (rows, n_in), and store nothing for a backward pass."""
+        """Return the output, of shape (rows, n_out), for x, of shape (rows, n_in), and store nothing for a backward
+        pass."""
         for layer in self.layers:
             x = layer.forward(x)
         return x

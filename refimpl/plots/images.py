@@ -18,13 +18,13 @@ def tiles(logits: np.ndarray, dataset: str, label: str, names: list[str] | None 
           shape: tuple[int, int] = SHAPE) -> Figure:
     """Show the decoder's mean images for the first 100 values of z, one tile per value.
 
-    logits   logits of the pixels, (values, pixels)
+    logits   logits of the pixels, of shape (values, pixels)
     dataset  name of the data set, for the title
     label    description of the run, for the title
     names    names of the values, by default z = 0, z = 1 and so on
     shape    (height, width) of an image
 
-    All tiles are drawn as one image on one axes, because 100 axes would be slow.
+    All tiles are parts of a single image, because a hundred axes would be slow.
     """
     shown = min(len(logits), 100)
     columns = min(10, shown)
@@ -80,7 +80,7 @@ def grids(samples: Sequence[tuple[str, np.ndarray]], dataset: str, shape: tuple[
 
 
 def sheet(images: np.ndarray, names: list[str], row: str | Sequence[str], title: str) -> Figure:
-    """Show images, (rows, columns, height, width), in a grid with a title.
+    """Show images, of shape (rows, columns, height, width), in a grid with a title.
 
     `names` has a name for each column.  `row` is one label for all rows, or a sequence with a name for each row.
     """

@@ -43,7 +43,10 @@ def law(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, names: Sequence[str]
 
 
 def errors(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, draws: int) -> None:
-    """Plot the exact errors of the mean of `draws` direct gradients against eps.  Dots mark the errors at `eps`."""
+    """Plot the exact errors of a mean of direct gradients against eps, and mark the errors at the given `eps` by dots.
+
+    `draws` is the number of gradients in the mean.
+    """
     _empty(ax)
     if ax.get_xscale() != "log":                        # setting the scale again would make new ticks
         ax.set(xscale="log", yscale="log")
@@ -65,7 +68,7 @@ def errors(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, draws: int) -> No
 def one_draw(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, gammas: np.ndarray, names: Sequence[str]) -> None:
     """Show the scores h + gamma and eps f + h + gamma of one draw as bars.  A star marks the winner of each sum.
 
-    `gammas` is the noise of this draw, (3,).
+    `gammas` is the noise of this draw, of shape (3,).
     """
     _empty(ax)
     heights = np.concatenate([h + gammas, eps * f + h + gammas])

@@ -36,7 +36,7 @@ Limits = tuple[tuple[float, float], tuple[float, float]]
 
 
 def differences(noise: np.ndarray) -> np.ndarray:
-    """Return (gamma_1 - gamma_0, gamma_2 - gamma_0) of each draw, (N, 2).
+    """Return (gamma_1 - gamma_0, gamma_2 - gamma_0) of each draw, of shape (N, 2).
 
     Given h, these two differences determine the arg max of three values.  `noise` must have shape (N, 3).  Raises
     ValueError for another shape, and TypeError if it is not an array of numbers.
@@ -95,7 +95,7 @@ class Cloud:
     pair: direct.Pair | None = None
     """The two winners of every draw: the arg max of h + noise, and the arg max of h + eps f + noise."""
     points: np.ndarray | None = None
-    """The positions of the draws in the plane, (N, 2)."""
+    """The positions of the draws in the plane, of shape (N, 2)."""
 
     @property
     def moved(self) -> int:
@@ -130,10 +130,10 @@ def draw_cloud(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, noise: np.nda
     winner is inside, and the colour of the old winner is a ring around it.
 
     ax       matplotlib's axes
-    h        encoder scores, (3,), pure numbers
-    f        decoder scores, (3,), nats
+    h        encoder scores, of shape (3,), pure numbers
+    f        decoder scores, of shape (3,), nats
     eps      weight of f in the second arg max, above 0, 1/nat
-    noise    the draws of the noise, (N, 3)
+    noise    the draws of the noise, of shape (N, 3)
     limits   ((left, right), (bottom, top)) of the window
     names    names of the three values
     colours  colours of the three values, #RRGGBB

@@ -30,7 +30,7 @@ def convergence(store: Store) -> str:
 
 
 def latent_sizes(store: Store) -> str:
-    """Make the table with one line per data set and method, and one column per k."""
+    """Make the table with a row for each method on each data set, and a column for each k."""
     lines, ks = [], (20, 30, 40, 50)
     for dataset in store.datasets("latent-sizes"):
         groups = {(name, k): store.select("latent-sizes", dataset, f"{name}, k = {k}")

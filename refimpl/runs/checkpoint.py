@@ -40,7 +40,7 @@ def save(path: Path, run: Run, history: np.ndarray) -> None:
 
 def load(path: Path, settings: RunSettings | None = None, kind: type[Run] | None = None,
          missing: str = "is missing: there is no run to continue here") -> tuple[Run, np.ndarray]:
-    """Return the run in a checkpoint, and its history: the rows of metrics as an array, (epochs, columns).
+    """Return the run in a checkpoint, and its history: the rows of metrics as an array, of shape (epochs, columns).
 
     If `settings` or `kind` is given, the run must have these settings or be of this kind.  `missing` is the end of the
     error message for a missing file.  Raises InputError if the file is missing or damaged, is not a checkpoint, was

@@ -12,7 +12,7 @@ from refimpl import data
 
 
 def draw(part: data.Part, labels: int, classes: int, rng: np.random.Generator) -> np.ndarray:
-    """Return the indices, (labels,), of the images of `part` whose labels are used.
+    """Return the indices, of shape (labels,), of the images of `part` whose labels are used.
 
     They are drawn without repetition, equally many from each class.  If `labels` is not divisible by `classes`, some
     classes, which are chosen at random, have one image more than the others.
@@ -25,7 +25,7 @@ def draw(part: data.Part, labels: int, classes: int, rng: np.random.Generator) -
 
 
 def shift(x: np.ndarray, most: int, rng: np.random.Generator, shape: tuple[int, int] = data.SHAPE) -> np.ndarray:
-    """Return the images `x`, (B, height x width), each shifted at random.
+    """Return the images `x`, of shape (B, height x width), each shifted at random.
 
     An image moves by up to `most` pixels up or down, and by up to `most` pixels left or right.  Pixels that come in
     from outside are 0.  `shape` is (height, width).

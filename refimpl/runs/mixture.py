@@ -136,7 +136,7 @@ class MixtureRun(Run):
     """Trains the mixture model.  attach() chooses the labelled images, which depend on the seed."""
 
     COMMAND = "semi-supervised"
-    SUMMARY = "train the mixture model, in which z is a class and a Gaussian, with a few labels (slide 33)"
+    SUMMARY = "train a mixture model, with a class and a Gaussian, on few labels (slide 33)"
     EXAMPLE = "--labels 100 --epochs 60"
     FORMAT = "refimpl semi-supervised run 3"
     SETTINGS = MixtureSettings
@@ -197,8 +197,8 @@ class MixtureRun(Run):
     def step(self, x: np.ndarray) -> int:
         """Make one training step after the pretraining; return the number of decoder evaluations.
 
-        `x`, (B, pixels), are B images without labels.  Labelled images are added, unless label_weight and image_weight
-        are both 0.
+        `x`, of shape (B, pixels), are B images without labels.  Labelled images are added, unless label_weight and
+        image_weight are both 0.
         """
         settings = self.settings
         done = self._steps_done()
@@ -262,7 +262,8 @@ class MixtureRun(Run):
                                  matched=self.settings.labels == 0)
 
     def samples(self, rows: int = 8) -> np.ndarray:
-        """Return mean images, (rows, K, pixels).  Each row combines one g from the prior with all K joint values."""
+        """Return mean images, of shape (rows, K, pixels).  Each row combines one g from the prior with all K joint
+        values."""
         g = streams.samples(self.settings.seed).standard_normal((rows, self.model.d)).astype(self.model.dtype)
         return expit(self.model.decode(g).astype(np.float64))
 

@@ -1,9 +1,9 @@
 """Compute the accuracy of a model that predicts labels.
 
-A model has n variables of k values each, and a label is the index of a joint value, as in joint.values.  For a class
-with ten values, n = 1 and k = 10; attributes are n variables of two values each.  If a model was trained without
-labels, the variables and their values have no names.  Then variables and values are matched to the true labels before
-the accuracy is computed.
+A model has n variables of k values each, and a label is the index of a joint value, as in joint.values.  Ten classes
+are the values of one variable, so n = 1 and k = 10.  Attributes are n variables of two values each.  If a model was
+trained without labels, the variables and their values have no names.  Then variables and values are matched to the true
+labels before the accuracy is computed.
 """
 from __future__ import annotations
 
@@ -17,22 +17,23 @@ from refimpl import joint
 class Naming(NamedTuple):
     """Defines what the variables of a model mean.
 
-    Entry j of `variable`, (n,), is the index i of the variable that means attribute j.  If variable i has the value v,
-    then attribute j has the value value[j, v]; `value` has shape (n, k).
+    Entry j of `variable`, of shape (n,), is the index i of the variable that means attribute j.  If variable i has the
+    value v, then attribute j has the value value[j, v]; `value` has shape (n, k).
     """
 
     variable: np.ndarray
     value: np.ndarray
 
     def read(self, predicted: np.ndarray) -> np.ndarray:
-        """Translate predicted values of the model's variables, (N, n), into attributes, (N, n)."""
+        """Translate predicted values of the model's variables, of shape (N, n), into attributes, of shape (N, n)."""
         return np.stack([value[predicted[:, i]] for i, value in zip(self.variable, self.value)], axis=1)
 
 
 class Accuracy(NamedTuple):
     """Holds the accuracy of a model, as shares of the images.
 
-    `every` is the share with all attributes right.  Entry j of `each`, (n,), is the share with attribute j right.
+    `every` is the share with all attributes right.  Entry j of `each`, of shape (n,), is the share with attribute j
+    right.
     """
 
     every: float
@@ -67,7 +68,8 @@ def best_match(predicted: np.ndarray, labels: np.ndarray, k: int) -> Naming:
 
 
 def accuracies(predicted: np.ndarray, labels: np.ndarray, n: int, k: int, matched: bool) -> Accuracy:
-    """Return the accuracy of the labels `predicted`, (N,), compared with the true labels `labels`, (N,).
+    """Return the accuracy of the labels `predicted`, of shape (N,), compared with the true labels `labels`, of shape
+    (N,).
 
     If `matched` is True, best_match first renames the variables and their values.
     """

@@ -101,7 +101,8 @@ class Run(ABC):
 
     @abstractmethod
     def step(self, x: np.ndarray) -> int:
-        """Make a training step on images `x`, (B, pixels); return the number of decoder evaluations of all images."""
+        """Make a training step on images `x`, of shape (B, pixels); return the number of decoder evaluations of all
+        images."""
 
     @abstractmethod
     def measure(self, dataset: data.Dataset, epoch: int, last: bool) -> Row:

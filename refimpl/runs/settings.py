@@ -89,7 +89,7 @@ def check_fields(settings: RunSettings) -> None:
 def check_options(known: Mapping[str, Setting], given: Mapping[str, Value], of: str) -> None:
     """Raise InputError if `given` has a name that is not in `known`, or a value that is not allowed.
 
-    In the message, `of` is the owner of the settings, for example "the estimator direct".
+    `of` names the owner of the settings in the message, for example "the estimator direct".
     """
     for name, value in given.items():
         if name not in known:

@@ -46,7 +46,7 @@ class Judge:
                 adam.step()
 
     def predict(self, x: np.ndarray) -> np.ndarray:
-        """Return the attributes, (B, n), of binary pictures x, (B, pixels)."""
+        """Return the attributes, of shape (B, n), of binary pictures x, of shape (B, pixels)."""
         return (self.network.forward(x) > 0).astype(np.int64)
 
     def accuracy(self, part: data.Part) -> float:
@@ -83,23 +83,25 @@ class Switched(NamedTuple):
 
 
 def attributes_of(part: data.Part) -> np.ndarray:
-    """Return the attributes, (N, 3), of all images of a part of the data."""
+    """Return the attributes, of shape (N, 3), of all images of a part of the data."""
     return joint.values(len(faces.ATTRIBUTES), 2)[part.labels]
 
 
 def binarise(model: MixtureVAE, values: np.ndarray, g: np.ndarray) -> np.ndarray:
-    """Return binary pictures, (B, pixels), in which each pixel has its likelier colour."""
+    """Return binary pictures, of shape (B, pixels), in which each pixel has its likelier colour."""
     return (model.decode_as(values, g) > 0).astype(np.float32)
 
 
 def exactly(before: np.ndarray, after: np.ndarray, j: int) -> float:
-    """Return the share of the rows in which `before` and `after`, (B, n), differ in attribute `j` and in no other."""
+    """Return the share of the rows in which `before` and `after`, of shape (B, n), differ in attribute `j` and in no
+    other."""
     changed = before != after
     return float((changed[:, j] & (changed.sum(axis=1) == 1)).mean())
 
 
 def wrong_pixels(pictures: np.ndarray, wanted: np.ndarray) -> float:
-    """Return the number of pixels in which `pictures` and `wanted`, (B, pixels), differ, averaged over the B rows."""
+    """Return the number of pixels in which `pictures` and `wanted`, of shape (B, pixels), differ, averaged over the B
+    rows."""
     return float((pictures != wanted).sum(axis=1).mean())
 
 

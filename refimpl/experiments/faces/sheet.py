@@ -18,7 +18,7 @@ from refimpl.plots.runs import combination
 
 
 def draw(rows: int = 8) -> Figure:
-    """Draw faces.  Each row has the nuisances of one of the first images of the data set."""
+    """Draw the faces with all combinations of attributes.  Within a row nothing else changes."""
     attributes = joint.values(len(faces.ATTRIBUTES), 2)                                 # (8, 3): labels 0 ... 7
     nuisances = faces.truth(rows).nuisances
     names = [combination(faces.ATTRIBUTES, bits) for bits in attributes]

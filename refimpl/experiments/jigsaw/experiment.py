@@ -63,7 +63,7 @@ def make(dataset: str, seed: int) -> list[Cell]:
 
 
 def grid(dataset: str, seed: int) -> list[Cell]:
-    """Return the cells of `jigsaw-tuning`: every setting that was tried, with 3 x 3 tiles, or 2 x 2 for enumeration."""
+    """Return the runs of `jigsaw-tuning`, one for each setting.  They have 3 x 3 tiles, but 2 x 2 for enumeration."""
     made = [Cell(label("enumeration", 2, f"lr {lr:g}"), JigsawSettings(dataset, seed, 2, "enumeration", lr))
             for lr in RATES]
     for labels, methods, eps in ((True, LABELLED, EPS), (False, UNLABELLED, EPS_WITHOUT)):
@@ -125,7 +125,7 @@ def solved(found: dict[Cell, list[dict[str, float]]], folder: Path) -> dict[str,
 
 
 def shown(tested: jigsaws.Tested, z: np.ndarray, side: int, mark: bool = True) -> np.ndarray:
-    """Return pictures, (B, height, width), in which the tiles are at the places in the matchings z.
+    """Return pictures, of shape (B, height, width), in which the tiles are at the places in the matchings z.
 
     If `mark` is true, wrong tiles have a light grey background.
     """

@@ -1,4 +1,4 @@
-"""Compute gradients with respect to the scores theta, (B, N, N), with one function per method.
+"""Compute gradients with respect to the scores theta, of shape (B, N, N), with one function per method.
 
 All gradients point uphill.  Each function has those of the following arguments that it needs:
 
@@ -30,7 +30,7 @@ matchings = functools.cache(sets.matchings)
 
 
 class Puzzle(NamedTuple):
-    """Holds the objective f, and the right matching y, (B, N, N), which is None without labels."""
+    """Holds the objective f, and the right matching y, of shape (B, N, N), which is None without labels."""
 
     objective: Places | Likelihood
     y: np.ndarray | None

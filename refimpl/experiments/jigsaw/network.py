@@ -31,9 +31,9 @@ class Scorer:
 
 
 class Scores:
-    """A forward pass of the network on tiles, (B, N, pixels), where B is the number of images.
+    """A forward pass of the network on tiles, of shape (B, N, pixels), where B is the number of images.
 
-    It computes the scores theta, (B, N, N).
+    It computes the scores theta, of shape (B, N, N).
     """
 
     def __init__(self, scorer: Scorer, tiles: np.ndarray) -> None:
@@ -45,7 +45,8 @@ class Scores:
         self.theta = self._head.y.reshape(B, N, N)
 
     def backward(self, dtheta: np.ndarray, weight: float = 1.0) -> None:
-        """Add `weight` times the gradients of a loss to parameters.grads; dtheta is d loss / d theta, (B, N, N)."""
+        """Add `weight` times the gradients of a loss to parameters.grads; dtheta is d loss / d theta, of shape (B, N,
+        N)."""
         B, N, _ = self.theta.shape
         back = self._head.backward(dtheta.reshape(B * N, N).astype(self.theta.dtype, copy=False))
         back.accumulate(weight)

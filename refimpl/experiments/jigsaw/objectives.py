@@ -1,7 +1,7 @@
 """Define two objectives of a matching: the number of right places, and the log-likelihood of the picture.
 
-The log-likelihood is that of a mixture model.  For a matching z, (B, N, N), which may be relaxed, value(z) returns f,
-(B,), and tangent(z) returns the gradient of f with respect to z, (B, N, N).
+The log-likelihood is that of a mixture model.  For a matching z, of shape (B, N, N), which may be relaxed, value(z)
+returns f, of shape (B,), and tangent(z) returns the gradient of f with respect to z, of shape (B, N, N).
 """
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Mixture:
     """A mixture of K components with Bernoulli pixels, fitted to whole images by expectation-maximisation."""
 
     def __init__(self, x: np.ndarray, components: int, rng: np.random.Generator, rounds: int = 20) -> None:
-        """Fit the mixture to binary images x, (images, 784)."""
+        """Fit the mixture to binary images x, of shape (images, 784)."""
         x = x.astype(np.float64)
         self.mean = 0.25 + 0.5 * x[rng.choice(len(x), components, replace=False)]
         self.log_pi = np.full(components, -np.log(components))
@@ -64,13 +64,13 @@ class Mixture:
             self.log_pi = np.log(counts + 1) - np.log(len(x) + components)
 
     def joint(self, x: np.ndarray) -> np.ndarray:
-        """Return log pi_k p(x | k), (images, K)."""
+        """Return log pi_k p(x | k), of shape (images, K)."""
         on, off = np.log(self.mean), np.log1p(-self.mean)
         return self.log_pi + x @ (on - off).T + off.sum(axis=1)
 
     def objective(self, tiles: np.ndarray, side: int) -> Likelihood:
-        """Return the objective for these tiles, (B, N, pixels).  Pixels of the image that belong to no tile are
-        ignored."""
+        """Return the objective for these tiles, of shape (B, N, pixels).  Pixels of the image that belong to no tile
+        are ignored."""
         (B, N, pixels), K = tiles.shape, len(self.mean)
         on, off = (cut(each, side).reshape(K * N, pixels) for each in (np.log(self.mean), np.log1p(-self.mean)))
         c = tiles.reshape(B * N, pixels) @ (on - off).T + off.sum(axis=1)
@@ -78,7 +78,7 @@ class Mixture:
 
 
 def best(objective: Likelihood) -> np.ndarray:
-    """Return the best matching z, (B, N, N), that a search finds.
+    """Return the best matching z, of shape (B, N, N), that a search finds.
 
     For each component, a search starts from the component's best matching.  The search then moves a few times to the
     arg max of the tangent of f.  No such move can decrease f.  The best result of these searches is returned.

@@ -129,7 +129,7 @@ class JigsawRun:
         return Puzzle(Places(y if settings.by_place else tiles.right(shuffled, y)), y)
 
     def step(self, x: np.ndarray) -> None:
-        """Make one training step on images x, (B, 784)."""
+        """Make one training step on images x, of shape (B, 784)."""
         shuffled, y = tiles.shuffle(tiles.cut(x, self.settings.side), self.rng)
         scores = self.scorer.run(shuffled)
         up = gradients.METHODS[self.settings.method](scores.theta, self.puzzle(shuffled, y), self.rng, **self.keywords)
@@ -156,7 +156,7 @@ class JigsawRun:
             self.made_by[name] += [now] * (now not in self.made_by[name][-1:])
 
     def solve(self, shuffled: np.ndarray) -> np.ndarray:
-        """Return the matching, (B, N, N), with the largest score, computed by the network without noise."""
+        """Return the matching, of shape (B, N, N), with the largest score, computed by the network without noise."""
         return gradients.matchings(shuffled.shape[1]).argmax(self.scorer.run(shuffled).theta)
 
     def save(self, path: Path) -> None:

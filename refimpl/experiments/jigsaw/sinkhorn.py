@@ -14,7 +14,7 @@ ROWS, COLUMNS = 1, 0                                    # the axis of (N, N, B) 
 
 
 def forward(scores: np.ndarray, tau: float, rounds: int = ROUNDS) -> list[np.ndarray]:
-    """Return a list with P, (N, N, B), after every division, for scores (B, N, N).
+    """Return a list with P, of shape (N, N, B), after every division, for scores (B, N, N).
 
     P is divided in turn by the sums of its rows and by the sums of its columns.  The batch is on the last axis, because
     sums over few rows or columns are then fast.
@@ -31,12 +31,12 @@ def forward(scores: np.ndarray, tau: float, rounds: int = ROUNDS) -> list[np.nda
 
 
 def result(made: list[np.ndarray]) -> np.ndarray:
-    """Return the relaxed matching, (B, N, N), which is the last P."""
+    """Return the relaxed matching, of shape (B, N, N), which is the last P."""
     return made[-1].transpose(2, 0, 1)
 
 
 def backward(made: list[np.ndarray], dP: np.ndarray, tau: float) -> np.ndarray:
-    """Return d loss / d scores, (B, N, N), from dP = d loss / d result, (B, N, N)."""
+    """Return d loss / d scores, of shape (B, N, N), from dP = d loss / d result, of shape (B, N, N)."""
     dL = made[-1] * dP.transpose(1, 2, 0)                                   # P = exp(L')
     for place in reversed(range(len(made))):
         axis = (ROWS, COLUMNS)[place % 2]

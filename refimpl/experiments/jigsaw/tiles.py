@@ -1,8 +1,8 @@
 """Cut images into side x side tiles, shuffle the tiles, and put them together according to a matching.
 
-A matching z, (B, N, N), contains 0 and 1, with one 1 in each row and each column, where N = side^2.  If z_ij = 1, tile
-i is at place j (latent/sets.py).  Since 28 pixels cannot be divided by 3, the last row and the last column of pixels
-are cut off for 3 x 3 tiles.
+A matching z, of shape (B, N, N), contains 0 and 1, with one 1 in each row and each column, where N = side^2.  If z_ij =
+1, tile i is at place j (latent/sets.py).  Since 28 pixels cannot be divided by 3, the last row and the last column of
+pixels are cut off for 3 x 3 tiles.
 """
 from __future__ import annotations
 
@@ -12,28 +12,30 @@ from refimpl import data, gumbel
 
 
 def cut(x: np.ndarray, side: int) -> np.ndarray:
-    """Cut images, (B, 784), into tiles, (B, N, pixels), ordered by their places, which are counted row by row."""
+    """Cut images, of shape (B, 784), into tiles, of shape (B, N, pixels), ordered by their places, which are counted
+    row by row."""
     high = data.SHAPE[0] // side
     x = x.reshape(-1, *data.SHAPE)[:, :side * high, :side * high]
     return x.reshape(-1, side, high, side, high).transpose(0, 1, 3, 2, 4).reshape(len(x), side * side, high * high)
 
 
 def assemble(tiles: np.ndarray, z: np.ndarray, side: int) -> np.ndarray:
-    """Return pictures, (B, height, height), in which each tile of (B, N, pixels) is at its place in z, (B, N, N)."""
+    """Return pictures, of shape (B, height, height), in which each tile of (B, N, pixels) is at its place in z, of
+    shape (B, N, N)."""
     high = data.SHAPE[0] // side
     placed = np.take_along_axis(tiles, z.argmax(axis=1)[..., None], axis=1)             # the tile that is at place j
     return placed.reshape(-1, side, side, high, high).transpose(0, 1, 3, 2, 4).reshape(-1, side * high, side * high)
 
 
 def shuffle(tiles: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Return the tiles of each image in a random order, and the matching y, (B, N, N), that puts them back."""
+    """Return the tiles of each image in a random order, and the matching y, of shape (B, N, N), that puts them back."""
     place = rng.permuted(np.tile(np.arange(tiles.shape[1]), (len(tiles), 1)), axis=1)
     return np.take_along_axis(tiles, place[..., None], axis=1), gumbel.one_hot(place, tiles.shape[1])
 
 
 def right(tiles: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return R, (B, N, N), where R_ij = 1 if tile i has the same pixels as the tile that belongs at place j, and 0 if
-    not.
+    """Return R, of shape (B, N, N), where R_ij = 1 if tile i has the same pixels as the tile that belongs at place j,
+    and 0 if not.
 
     All pixels must be 0 or 1.  Identical tiles may be exchanged, so a row of R may have several ones, and every z with
     sum R z = N is a solution.

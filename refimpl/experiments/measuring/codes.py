@@ -26,7 +26,7 @@ class Codes(NamedTuple):
     different: int
     """The number of different joint values z that occur."""
     shares: np.ndarray
-    """The share of the images in which each variable has each of its values, (n, k)."""
+    """The share of the images in which each variable has each of its values, of shape (n, k)."""
     labels: list[tuple[int | None, float]] = []
     """For each value of the latent variable: the most frequent label of the images with this value, and the share of
     these images that have this label.  The list is empty if there are several latent variables.

@@ -82,7 +82,8 @@ def measure(model: VAE, x: np.ndarray, eps: float, samples: int, rng: np.random.
 
 
 def _table(f: np.ndarray, z: np.ndarray, n: int, k: int) -> np.ndarray:
-    """Return, as an array (B, n, k), the entries of `f`, (B, k^n), after every change of one variable of z, (B, n)."""
+    """Return, as an array (B, n, k), the entries of `f`, of shape (B, k^n), after every change of one variable of z, of
+    shape (B, n)."""
     place = k ** np.arange(n - 1, -1, -1)
     index = (z * place).sum(axis=1)
     neighbours = index[:, None, None] + (np.arange(k) - z[:, :, None]) * place[:, None]

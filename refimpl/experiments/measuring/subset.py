@@ -95,7 +95,7 @@ def train(part: data.Part, method: str, setting: float, k: int, steps: int, seed
 
 
 def _share(log_p: np.ndarray, labels: np.ndarray) -> float:
-    """Return the share of the images whose likeliest class under log_p, (images, classes), is their label."""
+    """Return the share of the images whose likeliest class under log_p, of shape (images, classes), is their label."""
     return float((log_p.argmax(axis=1) == labels).mean())
 
 

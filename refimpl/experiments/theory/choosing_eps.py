@@ -27,8 +27,8 @@ Which smaller eps is best depends on the noise, and the noise depends on how oft
 number of draws whose winner changes at eps = 1 / R:
 
     N < ENOUGH:     the draws cannot determine eps; return 0 as the estimate, or use eps = 1 / R if 0 is not acceptable
-    otherwise:      eps = min(1, (AIM / N)^(1/3)) / R; this is proportional to M^(-1/3), as is the best eps if the
-                    bias is small
+    otherwise:      eps = min(1, (AIM / N)^(1/3)) / R; this is proportional to M^(-1/3), as is the best eps if
+                    the bias is small
 
 The rule has a guarantee for all h, f and M.  M draws determine eps, the estimates of M further draws are averaged, and
 E is the mean over all these draws:
@@ -74,8 +74,8 @@ class Choice(NamedTuple):
 
 
 def choose(h: np.ndarray, f: np.ndarray, noise: np.ndarray) -> Choice:
-    """Choose eps for the mean of M one-sided estimates, from scores h and f, (k,), and M >= 2 draws of the noise, (M,
-    k).
+    """Choose eps for the mean of M one-sided estimates, from scores h and f of shape (k,), and M >= 2 draws of the
+    noise, of shape (M, k).
 
     The rule uses only the two arg maxes of each draw, and R = max f - min f.  For M up to AIM, eps is 1 / R, and for
     larger M it is at least (AIM / M)^(1/3) / R.  Raises ValueError if the arrays have other shapes, or if f is the same
@@ -121,7 +121,8 @@ class Expected(NamedTuple):
 
 
 def expected(h: np.ndarray, f: np.ndarray, M: int) -> Expected:
-    """Return the error of the rule, and the probability that it cannot choose eps, for a problem h and f, (k,) each.
+    """Return the error of the rule, and the probability that it cannot choose eps, for a problem h and f, of shape (k,)
+    each.
 
     Both results are exact, because the number of changed winners has a binomial distribution.
     """
@@ -141,7 +142,7 @@ def expected(h: np.ndarray, f: np.ndarray, M: int) -> Expected:
 
 
 def at_zero(h: np.ndarray, f: np.ndarray) -> np.ndarray:
-    """Return |grad_h E_q f|^2, (...), the squared error of the estimate 0, for h and f, (..., k)."""
+    """Return |grad_h E_q f|^2, of shape (...), the squared error of the estimate 0, for h and f, of shape (..., k)."""
     return (exact.gradient(h, f) ** 2).sum(axis=-1)
 
 
@@ -163,7 +164,7 @@ def problems(count: int, least: int, most: int, seed: int,
 
 
 def least_errors(given: list[tuple[np.ndarray, np.ndarray]], M: int) -> np.ndarray:
-    """Return the smallest mean squared error of each problem, computed exactly, (problems,).
+    """Return the smallest mean squared error of each problem, computed exactly, of shape (problems,).
 
     This is the error at the problem's best eps, or the error of the estimate 0 if there is no best eps.
     """
@@ -188,7 +189,7 @@ CANNOT_TELL = "chance that it cannot tell"
 
 
 def table(M: int, seed: int = 0, count: int = PROBLEMS) -> dict[str, dict[str, np.ndarray]]:
-    """Return the table as a dictionary: kind of problems -> row -> one value for each problem, (count,).
+    """Return the table as a dictionary: kind of problems -> row -> one value for each problem, of shape (count,).
 
     There are `count` random problems of each kind in KINDS.  Every error is the error of a mean of M estimates.  The
     first four rows are mean squared errors divided by the smallest possible one: the errors of the rule, of eps = 1/R,

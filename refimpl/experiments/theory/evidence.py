@@ -40,7 +40,7 @@ class Sampled:
     """Computes the mean of a statistic of the noise while draws are added; statistic(noise) has shape (draws, ...).
 
     If `cells` is given, the statistic has integer values from 0 to cells - 1, and `mean` is the share of the draws that
-    have each value, (cells,).
+    have each value, of shape (cells,).
     """
 
     def __init__(self, statistic: Callable[[np.ndarray], np.ndarray], cells: int = 0) -> None:
@@ -89,8 +89,8 @@ def of_events(p: np.ndarray) -> Law:
 
 
 def of_values(probability: np.ndarray, values: np.ndarray) -> Law:
-    """Return the law of a statistic whose outcomes have these probabilities, (outcomes,), and values, (outcomes,
-    entries)."""
+    """Return the law of a statistic whose outcomes have these probabilities, of shape (outcomes,), and values,
+    (outcomes, entries)."""
     probability, values = np.ravel(probability), np.reshape(values, (np.size(probability), -1))
     usual = values[probability.argmax()]
     off = values - usual

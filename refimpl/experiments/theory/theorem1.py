@@ -83,8 +83,10 @@ def component(h: np.ndarray, f: np.ndarray, samples: int, rng: np.random.Generat
 
 
 def _sampled_errors(h, f, eps, noise, truth, two_sided) -> tuple[float, float, float]:
-    """Return |mean - truth|, the standard deviation of a sample, and the root of the mean squared error of the mean of
-    AVERAGED samples."""
+    """Return |mean - truth|, the standard deviation of a sample, and the root mean squared error of a mean of samples.
+
+    Each mean is over AVERAGED samples.
+    """
     g = (direct.two_sided_gradient if two_sided else direct.gradient)(h, f, eps, noise)
     means = g[: len(g) // AVERAGED * AVERAGED].reshape(-1, AVERAGED, len(h)).mean(axis=1)
     return (float(np.linalg.norm(g.mean(axis=0) - truth)), float(np.sqrt(g.var(axis=0).sum())),

@@ -37,7 +37,7 @@ def _short(claim: Claim) -> Claim:
 
 
 def problem(k: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Return random scores h and f, (k,) each.
+    """Return random scores h and f, of shape (k,) each.
 
     The scores h of the encoder are normalised, so h = log q.  The scores f of the decoder are a few nats in size.
     """

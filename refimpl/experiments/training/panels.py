@@ -107,7 +107,7 @@ def plateau_tests(records: Records, title: str) -> Figure:
 
 
 def latent_sizes(records: Records, title: str) -> Figure:
-    """Plot the values of all seeds and their median against k, at the last epoch that all runs of a data set have.
+    """Plot the values of all seeds and their median against k, at the last common epoch of the runs of a data set.
 
     The median is shown because some seeds may stay on a plateau, and would then dominate a mean.
     """
@@ -133,7 +133,7 @@ def latent_sizes(records: Records, title: str) -> Figure:
 
 
 def ranked(records: Records, title: str, merit: str = "test_elbo", words: str = NATS, sign: float = -1.0) -> Figure:
-    """Plot the values at the last epoch that all runs of a data set have.
+    """Plot the values at the last common epoch of the runs of a data set.
 
     Each label has a row of dots, and the best label is at the top.
     """

@@ -63,12 +63,13 @@ def products(z: np.ndarray) -> np.ndarray:
 
 
 def score(u: np.ndarray, w: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """Return the score S(z) for each image, (B,).  u, w and z have one row per image."""
+    """Return the score S(z) for each image, of shape (B,).  u, w and z have one row per image."""
     return (u * z).sum(axis=-1) + (w * products(z)).sum(axis=-1)
 
 
 def matrix(w: np.ndarray, n: int) -> np.ndarray:
-    """Return the pair scores w, (B, n (n-1)/2), as symmetric matrices, (B, n, n), with zeros on the diagonal."""
+    """Return the pair scores w, of shape (B, n (n-1)/2), as symmetric matrices, of shape (B, n, n), with zeros on the
+    diagonal."""
     full = np.zeros((len(w), n, n), w.dtype)
     i, j = pairs(n)
     full[:, i, j] = full[:, j, i] = w

@@ -37,7 +37,7 @@ _kept_features = lru_cache(maxsize=None)(_features)
 
 
 def all_scores(u: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Return S(z) for every z, (B, 2^n)."""
+    """Return S(z) for every z, of shape (B, 2^n)."""
     return np.concatenate([u, w], axis=1) @ features(u.shape[1], np.result_type(u, w)).T
 
 
@@ -53,10 +53,10 @@ def _exact(terms: np.ndarray) -> bool:
 
 
 def _first_best(scores: np.ndarray, u: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Return the index of the first exact maximiser for each image, (B,).
+    """Return the index of the first exact maximiser for each image, of shape (B,).
 
-    `scores`, (B, 2^n), contains rounding errors.  If several scores are so close together that these errors could
-    decide which one is the largest, the close scores are compared again without rounding.
+    `scores`, of shape (B, 2^n), contains rounding errors.  If several scores are so close together that these errors
+    could decide which one is the largest, the close scores are compared again without rounding.
     """
     best = scores.argmax(axis=1)
     size = np.abs(u).sum(axis=1) + np.abs(w).sum(axis=1)
@@ -79,7 +79,8 @@ def _first_best(scores: np.ndarray, u: np.ndarray, w: np.ndarray) -> np.ndarray:
 
 
 def argmax(u: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Return the first maximiser in the order of all_values, (B, n), by comparing all z.  n must be at most MOST."""
+    """Return the first maximiser in the order of all_values, of shape (B, n), by comparing all z.  n must be at most
+    MOST."""
     u, w = check(u, w)
     n = u.shape[1]
     if n > MOST:

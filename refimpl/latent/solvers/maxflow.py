@@ -40,7 +40,7 @@ ROOMS = 50_000              # the number of edges at a time: this many fit into 
 
 
 def _network(u: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return `excess`, (B, n), and `room`, (B, n, n), before the first push.
+    """Return `excess`, of shape (B, n), and `room`, of shape (B, n, n), before the first push.
 
     The scores of each image are divided by a power of two near the largest of them.  So sums of huge scores stay
     finite, and quotients of tiny scores stay accurate.  Division by a power of two causes no rounding.
@@ -88,7 +88,8 @@ def _sweep(excess: np.ndarray, room: np.ndarray, distance: np.ndarray, onward: n
 
 
 def _minimum_cut(excess: np.ndarray, room: np.ndarray) -> np.ndarray:
-    """Return whether each variable is on the source's side of the cut, (B, n).  `excess` and `room` are overwritten."""
+    """Return whether each variable is on the source's side of the cut, of shape (B, n).  `excess` and `room` are
+    overwritten."""
     source_side = np.zeros(excess.shape, bool)
     image = np.arange(len(excess))                                      # images that are not finished yet
     while len(image):

@@ -14,7 +14,8 @@ from refimpl.latent.solvers.base import check, pairs
 
 
 def argmax(u: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Return a maximiser z, (B, n), up to the solver's tolerances, which are about 1e-6 times the largest score.
+    """Return a maximiser z, of shape (B, n), up to the solver's tolerances, which are about 1e-6 times the largest
+    score.
 
     The tolerances of the solver are absolute.  So the scores of each image are first divided by the largest of them.
     Raises ValueError if u or w has the wrong shape or a score is not finite, and RuntimeError if the solver fails.

@@ -20,9 +20,9 @@ from refimpl.latent.solvers.base import check, matrix, pairs
 
 
 def fix_certain(u: np.ndarray, W: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return two arrays, (B, n) bool: whether each variable is still free, and whether it is fixed at 1.
+    """Return two boolean arrays of shape (B, n): whether each variable is still free, and whether it is fixed at 1.
 
-    u has shape (B, n), and W, (B, n, n), holds the pair scores as symmetric matrices.
+    u has shape (B, n), and W, of shape (B, n, n), holds the pair scores as symmetric matrices.
     """
     negative, positive = np.minimum(W, 0), np.maximum(W, 0)
     free, ones = np.ones(u.shape, bool), np.zeros(u.shape, bool)
@@ -38,7 +38,8 @@ def fix_certain(u: np.ndarray, W: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def argmax(u: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Return a maximiser z, (B, n).  Raise ValueError if an image has more than enumeration.MOST uncertain variables.
+    """Return a maximiser z, of shape (B, n).  Raise ValueError if an image has more than enumeration.MOST uncertain
+    variables.
     """
     u, w = check(u, w)
     n = u.shape[1]
