@@ -181,7 +181,7 @@ CLAIMS = (
               ("direct, maxflow", "direct"), ("joint Gumbel-softmax", "Gumbel-softmax"))), (_step,)),
     Claim("A structured encoder beats the unstructured one", "slide 32", "structured-encoders", PARTLY,
           "After ten epochs it does if the pair scores may have any sign. With pair scores that max-flow can "
-          "handle, it is behind, whichever of two initial values they have.", _shown(paper.STRUCTURED, PAIRS),
+          "handle (w ≥ 0), it is behind, because they may not be negative.", _shown(paper.STRUCTURED, PAIRS),
           (compared("structured", "fashion-mnist", PAIRS, lambda runs: runs.ahead("any sign", "unstructured") is True
                     and runs.ahead("unstructured", "max-flow") is True,
                     column="test_log_likelihood"),

@@ -293,12 +293,15 @@ def test_rows_support_the_text_of_plateau_md_about_fashion_mnist(store):
         assert off[f"amplified, {words}"] and not off[f"capped, {words}"]
 
 
-def test_rows_support_the_text_of_results_md_about_the_initial_pair_scores(store):
+def test_rows_support_the_text_of_results_md_about_the_sign_of_pair_scores(store):
     loss = {label: [-record.at(10, "test_log_likelihood") for record in group]
             for label, group in by_label(store.select("structured", "fashion-mnist")).items()}
-    for words in (", start -6", "", ", start -1"):
+    for words in (", start -6", "", ", start -1", ", start 0", ", absolute"):
         assert len(loss[f"pairwise, w >= 0{words}"]) == 3
         assert min(loss[f"pairwise, w >= 0{words}"]) > max(loss["unstructured, no KL"])
+    for words in ("", ", start 0.05"):
+        assert len(loss[f"pairwise, any sign{words}"]) == 3
+        assert max(loss[f"pairwise, any sign{words}"]) < min(loss["unstructured, no KL"])
 
 
 def test_rows_support_the_text_of_plateau_md_about_other_settings(store):
