@@ -3,8 +3,8 @@
 Read one_page.py first.  It contains the whole method, from noise to Adam, in 130 lines.  From this package, it imports
 only the folder `data`, which loads the images.
 
-These modules contain the mathematics of the paper (Lorberbom, Gane, Jaakkola and Hazan, NeurIPS 2019; arXiv 1806.02867)
-as pure functions:
+The modules below contain the mathematics of the paper (Lorberbom, Gane, Jaakkola and Hazan, NeurIPS 2019; arXiv
+1806.02867) as pure functions:
 
     gumbel    the Gumbel-max trick                                        Theorem 2
     danskin   the proof of Theorem 1, step by step                        equations 2 to 4
@@ -15,10 +15,11 @@ as pure functions:
     joint     all joint values of several variables
     check     functions that test whether your implementation computes the direct gradient
 
-The folders below use these modules.  Each folder imports only from these modules and from the folders listed after it:
+The folders of the package use these modules.  Each folder imports only from the modules and from the folders that come
+after it in this list:
 
     cli           the command line, `python -m refimpl`
-    report        the result pages, whose numbers come from the committed rows
+    report        the result pages, made from the measurements in the repository
     experiments   one file per figure, table or claim of the paper
     runs          training: the protocol of a run, the kinds of runs, the loop, checkpoints
     plots         pictures

@@ -10,17 +10,16 @@ UNTIL_STDIN_CLOSES = "REFIMPL_UNTIL_STDIN_CLOSES"       # set for the processes 
 
 
 def refuse(message):
-    """Print the message to standard error, if this stream is open, and exit with status 2."""
+    """Print the message to standard error and exit with status 2."""
     if sys.stderr is not None:
         sys.stderr.write(PROGRAM + ": error: " + message + "\n")
     sys.exit(2)
 
 
 def stop(number, frame):
-    """Handle Ctrl-C and `kill PID`: stop the command and the runs that it started, and print how to continue them.
+    """Stop the command after Ctrl-C or `kill PID` by raising KeyboardInterrupt.
 
-    If the signal arrives during an import, the process exits at once, because an interrupted import may raise any
-    exception or swallow the interrupt.
+    During an import, exit at once instead, because an interrupted import may raise another exception, or none.
     """
     while frame is not None:
         if frame.f_code.co_filename.startswith("<frozen importlib"):
@@ -33,7 +32,7 @@ def stop(number, frame):
 
 
 def end_with_the_parent():
-    """Stop this process when its standard input is closed, which also happens when the parent process ends."""
+    """Wait until standard input is closed, for example because the parent process has ended, and stop this process."""
     os.read(0, 1)
     os.kill(os.getpid(), signal.SIGTERM)
 

@@ -1,11 +1,11 @@
-"""Compute, without losing digits, quantities that are differences of nearly equal numbers.
+"""Compute differences of nearly equal numbers without losing digits.
 
 If eps is tiny or one q(z) is almost 1, a difference of probabilities loses its digits.  So this file writes each small
 number as a sum of small terms, and divides the terms by eps before they can underflow.  You can skip this file if you
 are only interested in the theorem.
 
-h and f have shape (..., k), where the last axis runs over the values of z.  eps has shape (..., 1) and has already been
-checked.
+The scores h and the function f have shape (..., k), where the last axis runs over the values of z.  eps has shape (...,
+1).
 """
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from refimpl import arguments
 
 
 def checked(h, f, eps, positive: bool = True) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Check h, f and eps as arguments.scores and arguments.epsilon do, and return them.
+    """Check h, f and eps, and return them as float64 arrays.
 
-    h and f are broadcast to a common shape (..., k), and eps has the shape (..., 1).  If `positive` is False, eps may
-    have any sign.
+    The returned h and f have the same shape (..., k), and eps has shape (..., 1).  If `positive` is False, eps may have
+    any sign.  The errors are those of arguments.scores and arguments.epsilon.
     """
     h, f = arguments.scores(h=h, f=f)
     eps = arguments.epsilon(eps, np.broadcast_shapes(h.shape, f.shape)[:-1], positive)
@@ -34,23 +34,23 @@ def checked(h, f, eps, positive: bool = True) -> tuple[np.ndarray, np.ndarray, n
 def as_one_sided(h, f, eps, two_sided: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Convert a two-sided problem to a one-sided problem with the same pair of arg maxes and the same gradient.
 
-    Return the h, f and eps of the one-sided problem.  If `two_sided` is False, h, f and eps do not change.
+    Return h, f and eps of the one-sided problem.  If `two_sided` is False, the problem does not change.
     """
     h, f, eps = checked(h, f, eps)
     return (tilted(h, f, -eps)[0], f, 2 * eps) if arguments.flag("two_sided", two_sided) else (h, f, eps)
 
 
 def from_likeliest(h: np.ndarray, f: np.ndarray) -> np.ndarray:
-    """Return f - f_b, where b = argmax h.  Unlike exact.from_likeliest, this function does not limit h to 1e300."""
+    """Return f - f_b, where b = argmax h.  In contrast to exact.from_likeliest, h may exceed 1e300."""
     h, f = np.broadcast_arrays(h, f)
     return f - np.take_along_axis(f, h.argmax(axis=-1)[..., None], axis=-1)
 
 
 def tilted(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return h + eps f minus its largest entry, of shape (..., k), and the largest entry itself, of shape (..., 1).
+    """Subtract the largest entry of h + eps f, and return the difference and this entry.
 
-    The values of h and f at the largest entry are subtracted before h and eps f are added.  So if two values of z have
-    the same f, the difference of their scores h is kept, however large eps f is.  The last axis of eps has length 1.
+    The difference has shape (..., k), and the entry has shape (..., 1).  Two values of z with the same f keep the
+    difference of their scores h, however large eps f is.
     """
     shape = np.broadcast_shapes(h.shape, f.shape, eps.shape)         # eps may have more batch axes
     h, f = np.broadcast_to(h, shape), np.broadcast_to(f, shape)
@@ -61,15 +61,12 @@ def tilted(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> tuple[np.ndarray, n
 
 
 def ratio(value: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Return `value` / x, where `value` is expm1(x), log1p(x) or sinh(x).  Where x = 0, return the limit, 1."""
+    """Divide expm1(x), log1p(x) or sinh(x), which is given as `value`, by x.  Where x = 0, return the limit 1."""
     return np.where(x == 0, 1, value / np.where(x == 0, 1, x))
 
 
 class Tilt(NamedTuple):
-    """Holds the quantities from which q_eps = q e^x / Z is computed.
-
-    Here x = eps d and d = f - f_b, where b is the likeliest value.
-    """
+    """Holds the terms of q_eps = q e^x / Z, where x = eps d, d = f - f_b, and b is the likeliest value."""
 
     q: np.ndarray           # (..., k)
     d: np.ndarray           # (..., k)
@@ -81,7 +78,7 @@ class Tilt(NamedTuple):
 
 
 def tilt(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> Tilt:
-    """Compute the quantities from which q_eps is computed.  eps may also be negative."""
+    """Return the Tilt of h and f for this eps, which may be negative."""
     log_q = log_softmax(h, axis=-1)
     q, d = np.exp(log_q), from_likeliest(h, f)
     x = eps * d
@@ -99,8 +96,8 @@ def tilt(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> Tilt:
 def mean_change(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> np.ndarray:
     """Return (q_eps - q) / eps.
 
-    As q_eps = q e^x / Z, the result is q (u - E_q u) / Z with u = (e^x - 1) / eps, so no probabilities are subtracted.
-    For the likeliest value b, u_b = 0.  So the small probabilities q of the other values keep their digits.
+    Usually it is computed as q (u - E_q u) / Z, where u = (e^x - 1) / eps, so no probabilities are subtracted.  As u_b
+    = 0 for the likeliest value b, the small probabilities of the other values keep their digits.
     """
     change = tilt(h, f, eps)
     # The probability of b is at least 1/k.  Where b has lost over half of it, the plain difference loses no digits.
@@ -116,8 +113,8 @@ def even_and_odd(log_q: np.ndarray, c: np.ndarray, eps: np.ndarray, two_sided: b
         C = c (x / 2) (sinh(x / 2) / (x / 2))^2
         S = c x^2 (1/3! + x^2/5! + x^4/7! + ...)
 
-    For |x| > 1, q C and q S are computed from q e^x, because q may be tiny where e^x overflows.  A one-sided difference
-    needs only C + S, which does not contain e^-x.  So if `two_sided` is False, e^-x is left out of both C and S.
+    For |x| > 1, they are computed from q e^x, because e^x may overflow where q is tiny.  A one-sided difference needs
+    only C + S, which does not contain e^-x.  So if `two_sided` is False, e^-x is left out of both C and S.
     """
     q, x = np.exp(log_q), eps * c
     y = np.clip(x, -1, 1)
@@ -135,7 +132,7 @@ def even_and_odd(log_q: np.ndarray, c: np.ndarray, eps: np.ndarray, two_sided: b
 
 
 def others(q: np.ndarray) -> np.ndarray:
-    """Return 1 - q_i, computed as the sum of all q_j with j < i plus the sum of all q_j with j > i."""
+    """Return 1 - q_i for each i, computed as the sum of all other q_j."""
     before, behind = np.zeros(q.shape), np.zeros(q.shape)
     before[..., 1:] = q[..., :-1].cumsum(axis=-1)
     behind[..., :-1] = q[..., :0:-1].cumsum(axis=-1)[..., ::-1]

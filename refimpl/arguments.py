@@ -1,4 +1,4 @@
-"""Check the arguments of the public functions, and raise an error with a one-line message for a wrong argument."""
+"""Check the arguments of public functions.  A wrong argument raises an error with a one-line message."""
 from __future__ import annotations
 
 import math
@@ -10,15 +10,12 @@ import numpy as np
 
 
 def one_line(text: object) -> str:
-    """Return str(text) in one line: replace line breaks and other unprintable characters by Python's escape sequences.
-
-    This is needed because a path or a word on the command line may contain any character except NUL.
-    """
+    """Return str(text) on one line, with Python's escape sequences for line breaks and other unprintable characters."""
     return "".join(each if each.isprintable() else repr(each)[1:-1] for each in str(text))
 
 
 class InputError(ValueError):
-    """Raised if a file, a folder or an option that the user gave cannot be used.
+    """Raised if the user gives a file, a folder or an option that cannot be used.
 
     The message is one line.  It states what is wrong, where it is wrong, and what is allowed.  The command line prints
     the message and exits with status 2.
@@ -29,7 +26,7 @@ class InputError(ValueError):
 
 
 class NotFinite(ValueError):
-    """Raised if a score is NaN, infinite, or larger than LARGEST in absolute value."""
+    """Raised if a number is NaN, infinite or too large."""
 
 
 Value = bool | int | float | str
@@ -39,14 +36,14 @@ TRUTH_VALUES = {"true": True, "yes": True, "1": True, "false": False, "no": Fals
 
 @dataclass(frozen=True)
 class Setting:
-    """Describes a hyperparameter of an estimator, or an option of a family of latent variables.
+    """Describes an option of an estimator, of a family of latent variables, or of an experiment.
 
-    kind     the type of the value: bool, int, float or str
-    default  the value if the user gives no value.  It is None if the default is computed from other options
-    help     a line of help, with the unit
-    least, most           the smallest and the largest allowed number
-    within                a function (name, value) of this file that raises ValueError if the value is out of range
-    choices  a function that lists the allowed values of a str
+    kind         the type of the value: bool, int, float or str
+    default      the default value, or None if it is computed from other options
+    help         a line of help, with the unit
+    least, most  the smallest and the largest allowed number
+    within       a function within(name, value) of this file that raises ValueError if the value is out of range
+    choices      a function that returns the allowed values of a str
     """
 
     kind: type
@@ -58,7 +55,7 @@ class Setting:
     choices: Callable[[], Iterable[str]] | None = None
 
     def check(self, name: str, value: Value) -> Value:
-        """Return `value`, converted to `kind`.  Raise an InputError that names the setting if it is not allowed."""
+        """Convert `value` to the type `kind`.  Raise an InputError if the value is not allowed."""
         accepted = (int, float) if self.kind is float else (self.kind,)
         if type(value) not in accepted:
             raise InputError(f"{name} must be of the type {self.kind.__name__}, got {value!r}")
@@ -69,7 +66,7 @@ class Setting:
         return value
 
     def parse(self, name: str, text: str) -> Value:
-        """Convert `text`, a word of the command line, to a value.  Raise an InputError if the value is not allowed."""
+        """Convert a word of the command line to a value.  Raise an InputError if the value is not allowed."""
         try:
             value = TRUTH_VALUES[text.lower()] if self.kind is bool else self.kind(text)
         except (KeyError, ValueError):
@@ -97,9 +94,9 @@ def in_range(name: str, value: Value, least: float | None = None, most: float | 
 def unknown(what: str, given: str, known: Iterable[str], elsewhere: Mapping[str, str] = {}) -> str:
     """Return an error message for the unknown name `given`.  It lists all known names and suggests the nearest name.
 
-    what       the kind of thing that has the name, for example "estimator"
+    what       what has the name, for example "estimator"
     known      all known names
-    elsewhere  maps names that are unknown here to what the user should write instead
+    elsewhere  maps other names to what the user should write instead
     """
     known = list(known)
     near = get_close_matches(str(given), [*known, *elsewhere], 1)
@@ -179,10 +176,7 @@ def _masked(value: object) -> bool:
 
 
 def _real(name: str, value: object, kinds: str) -> np.ndarray:
-    """Return `value` as a float64 array.
-
-    Raises TypeError if the kind of its dtype is not one of the letters in `kinds`, for example "f" for floats.
-    """
+    """Return `value` as a float64 array.  Raise TypeError if `kinds` does not contain the letter dtype.kind."""
     numbers = array(name, value)
     if numbers.dtype.kind not in kinds:
         raise TypeError(f"{name} must be a real number or an array of them, got dtype {numbers.dtype}")
@@ -191,7 +185,7 @@ def _real(name: str, value: object, kinds: str) -> np.ndarray:
 
 
 def broadcast(names: tuple[str, str], shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> tuple[int, ...]:
-    """Return the broadcast shape.  Raise a ValueError that contains both names if the shapes do not broadcast."""
+    """Return the shape to which both shapes broadcast.  Raise a ValueError with both names if there is none."""
     try:
         return np.broadcast_shapes(*shapes)
     except ValueError:
@@ -199,11 +193,11 @@ def broadcast(names: tuple[str, str], shapes: tuple[tuple[int, ...], tuple[int, 
 
 
 def scores(**named: object) -> list[np.ndarray]:
-    """Return the arguments as float64 arrays of shape (..., k), with the same k >= 1 and batch axes that broadcast.
+    """Check the arguments, and return them as float64 arrays.
 
-    Every entry must be finite and at most LARGEST = 1e300 in absolute value, so no difference of two entries overflows.
-    Raises TypeError if an argument is a masked array or does not contain real numbers, and ValueError for all
-    other faults.  The message names the argument, or the two arguments that do not fit together.
+    All arguments must have shape (..., k) with the same k >= 1, and their batch axes must broadcast.  Every entry must
+    be finite and at most LARGEST = 1e300 in absolute value, so no difference of two entries overflows.  Raises
+    TypeError if an argument is a masked array or does not contain real numbers, and ValueError for all other faults.
     """
     arrays: dict[str, np.ndarray] = {}
     for name, value in named.items():
@@ -223,7 +217,7 @@ def scores(**named: object) -> list[np.ndarray]:
 
 
 def epsilon(eps, batch_shape: tuple[int, ...] = (), positive: bool = True) -> np.ndarray:
-    """Return eps as a float64 array (..., 1), which can be multiplied with an array (..., k).
+    """Check eps, and return it as a float64 array of shape (..., 1).
 
     eps is a number, or an array that broadcasts with the batch axes.  Raises TypeError if eps does not contain real
     numbers.  Raises ValueError if eps is not finite, does not broadcast, or has an absolute value above LARGEST_EPS.
@@ -243,7 +237,7 @@ def epsilon(eps, batch_shape: tuple[int, ...] = (), positive: bool = True) -> np
 
 
 def perturbation(eps: np.ndarray, f: np.ndarray) -> None:
-    """Raise ValueError if |eps f| exceeds LARGEST.  eps and f must have been checked before."""
+    """Raise ValueError if |eps f| exceeds LARGEST.  The other checks of eps and f must come first."""
     with np.errstate(over="ignore"):
         if not (np.abs(eps * f) <= LARGEST).all():
             raise ValueError(f"eps must be so small that eps f is at most {LARGEST:g} in absolute value, "
@@ -253,7 +247,7 @@ def perturbation(eps: np.ndarray, f: np.ndarray) -> None:
 def no_overflow(result: np.ndarray, name: str, allowed: str) -> np.ndarray:
     """Return `result`.  Raise ValueError if one of its entries has overflowed.
 
-    The message begins with the words "`name` must `allowed`", for example "eps must be larger".
+    If `name` is "eps" and `allowed` is "be larger", the message begins with "eps must be larger".
     """
     if not np.isfinite(result).all():
         raise ValueError(f"{name} must {allowed}: the result exceeds the largest float64, 1.8e308")
@@ -261,9 +255,9 @@ def no_overflow(result: np.ndarray, name: str, allowed: str) -> np.ndarray:
 
 
 def integer(name: str, value: object, least: int, most: int = 10**300) -> int:
-    """Return `value`, a whole number from `least` to `most`, as an int.  A float such as 1e6 is accepted.
+    """Return `value` as an int.  A float such as 1e6 is accepted.
 
-    Raises TypeError if `value` is not a number, and ValueError if it is not whole or is outside the range.
+    Raises TypeError if `value` is not a number, and ValueError if it is not a whole number from `least` to `most`.
     """
     number = array(name, value)
     # NumPy turns a Python int beyond 64 bits into an array of objects.
@@ -279,7 +273,7 @@ def integer(name: str, value: object, least: int, most: int = 10**300) -> int:
 
 
 def shape(value: object) -> tuple[int, ...]:
-    """Return `value`, an int or a tuple of ints, as a shape.  Raise TypeError or ValueError if it is not a shape."""
+    """Return a shape, given as an int or as a tuple of ints.  Raise TypeError or ValueError if it is not a shape."""
     axes = tuple(value) if isinstance(value, (tuple, list)) else (value,)
     if len(axes) > 64:
         raise ValueError(f"shape must have at most 64 axes, got {len(axes)}")
@@ -290,7 +284,7 @@ def shape(value: object) -> tuple[int, ...]:
 
 
 def finite(name: str, values: np.ndarray) -> np.ndarray:
-    """Return `values`.  Raise NotFinite, with `name` in the message, if one of the values is not finite."""
+    """Return `values`.  Raise NotFinite if one of the values is NaN or infinite."""
     if not np.isfinite(values).all():
         raise NotFinite(f"{name} must be finite, got NaN or infinity{_excluded(values)}")
     return values
@@ -325,22 +319,22 @@ def _within(name: str, value: float, limits: tuple[float, float]) -> float:
 
 
 def temperature(name: str, value: float) -> float:
-    """Return `value`, the eps or tau of an estimator, as a float.  Raise ValueError if it is outside TEMPERATURES."""
+    """Return an eps or a tau as a float.  Raise ValueError if it is outside TEMPERATURES."""
     return _within(name, value, TEMPERATURES)
 
 
 def learning_rate(name: str, value: float) -> float:
-    """Return `value`, a learning rate, as a float.  Raise ValueError if it is outside LEARNING_RATES."""
+    """Return a learning rate as a float.  Raise ValueError if it is outside LEARNING_RATES."""
     return _within(name, value, LEARNING_RATES)
 
 
 def weight(name: str, value: float) -> float:
-    """Return `value`, the weight of a term of the loss, as a float.  Raise ValueError if it is outside WEIGHTS."""
+    """Return the weight of a loss term as a float.  Raise ValueError if it is outside WEIGHTS."""
     return _within(name, value, WEIGHTS)
 
 
 def kl_weight(name: str, value: float) -> float:
-    """Return `value`, the weight of a KL term, as a float.  Raise ValueError if it is outside KL_WEIGHTS."""
+    """Return the weight of a KL term as a float.  Raise ValueError if it is outside KL_WEIGHTS."""
     return _within(name, value, KL_WEIGHTS)
 
 

@@ -4,14 +4,13 @@
     z*       the z with the smallest E_z
     z*(eps)  the z with the smallest a_z E_z,    a_z = exp(-eps f_z)
 
-The pair leaves i if z* = i and z*(eps) != i.  It arrives at j if z*(eps) = j and z* != j.  It moves from i to j if
-z* = i, z*(eps) = j and i != j.  This file computes the rates of these three events, which are their probabilities
-divided by eps, and the probability that both arg maxes are i.  These four quantities are sums of positive terms,
-computed in logs, so they keep their digits however small eps or a q(z) is.  The joint law, and the variance and
-covariance of one sampled gradient, are computed from the four quantities.
+The pair leaves i if only z* is i, arrives at j if only z*(eps) is j, and moves from i to j if it does both.  The class
+Clocks computes the probability that both arg maxes are i, and the rates of these three events.  A rate is a probability
+divided by eps.  All four quantities are sums of positive terms, computed in logs, so they keep their digits however
+small eps or q(z) is.  The joint law follows from them, and so do the variance and the covariance of one sampled
+gradient.
 
-The shapes are those of direct.py.  The class Clocks takes scores (..., k) and eps (..., 1) that have already
-been checked and broadcast.
+The arguments have the same shapes as in direct.py.  Only Clocks requires arguments that have already been checked.
 """
 from __future__ import annotations
 
@@ -26,11 +25,11 @@ from refimpl._digits import as_one_sided, others, ratio, tilted
 # --- the law of the pair, and the variance of one sampled gradient ---------------------------------------------------
 
 def stay_probability(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
-    """Return P(z* = z*(eps) = i), of shape (..., k), the diagonal of joint_law, in O(k log k) and without a k x k
-    array.
+    """Return P(z* = z*(eps) = i), of shape (..., k), which is the diagonal of joint_law.
 
-    P(i, i) = 1 / sum_j exp(max(h_j - h_i, h_j - h_i + eps (f_j - f_i))), because i must beat every other value j, both
-    with and without eps f.  The sum over all i is the probability that the sampled gradient is zero.
+    In the one-sided case, i must beat every other value j both with and without eps f, and so the probability is 1 /
+    sum_j exp(max(h_j - h_i, h_j - h_i + eps (f_j - f_i))).  The sum over all i is the probability that the sampled
+    gradient is zero.  The computation takes O(k log k) time and makes no k x k array.
     """
     return Clocks.of(*as_one_sided(h, f, eps, two_sided)).stay()
 
@@ -38,13 +37,13 @@ def stay_probability(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool =
 def joint_law(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
     """Return the exact P(z* = i, z*(eps) = j), of shape (..., k, k), where i is the row and j the column.
 
-    If `two_sided` is True, i is the value of z*(-eps).  Otherwise, with w = exp(h), a = exp(-eps f) and
-    C(s) = sum_z w_z max(1, s / a_z), an entry off the diagonal is positive only if a_j < a_i, that is if f_j > f_i:
+    If `two_sided` is True, z*(-eps) takes the place of z*.  Otherwise, let w = exp(h), a = exp(-eps f) and C(s) = sum_z
+    w_z max(1, s / a_z).  Off the diagonal, P(i, j) is 0 unless a_j < a_i, that is f_j > f_i.  Then
 
         P(i, j) = (w_i w_j / a_j) (I(a_i) - I(a_j)),     I(t) = integral^t ds / C(s)^2
 
-    Let s0 < s1 be neighbouring values of a.  Between them C is linear, so I(s1) - I(s0) = (s1 - s0) / (C(s0) C(s1)).
-    All terms are positive, so no digits are lost.  The sum of row i is q_i, and the sum of column j is q_eps(j).
+    C is linear between neighbouring values s0 < s1 of a, so I(s1) - I(s0) = (s1 - s0) / (C(s0) C(s1)).  All terms are
+    positive, so no digits are lost.  Row i sums to q_i, and column j sums to q_eps(j).
     """
     h, f, eps = as_one_sided(h, f, eps, two_sided)
     pair = Clocks.of(h, f, eps)
@@ -58,11 +57,11 @@ TOO_SMALL = "be larger: the variance grows as the spread of f over eps"
 
 
 def variance(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
-    """Return the exact variance, of shape (..., k), of each component of one sampled gradient, in units of f squared.
+    """Return the exact variance of each component of one sampled gradient, of shape (..., k), in units of f squared.
 
-    Component i is +1/eps if the pair arrives at i (only z*(eps) = i), -1/eps if the pair leaves i (only z* = i), and 0
-    otherwise.  With the probabilities `arrive` and `leave` of these two events, the variance is
-    (arrive + leave - (arrive - leave)^2) / eps^2.  The code computes the variance as a sum of positive terms.
+    Component i is +1/eps if only z*(eps) is i, -1/eps if only z* is i, and 0 otherwise.  With the probabilities
+    `arrive` and `leave` of the first two events, the variance is (arrive + leave - (arrive - leave)^2) / eps^2.  The
+    code computes it as a sum of positive terms.  Raises ValueError if the variance overflows because eps is too small.
     """
     h, f, eps = as_one_sided(h, f, eps, two_sided)
     pair = Clocks.of(h, f, eps)
@@ -77,15 +76,14 @@ def variance(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) 
 
 
 def covariance(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
-    """Return the exact covariance matrix, of shape (..., k, k), of one sampled gradient.  Its rows and columns sum to
-    0.
+    """Return the exact covariance matrix of one sampled gradient, of shape (..., k, k).  Each row and column sums to 0.
 
-    Let D = onehot(z*(eps)) - onehot(z*), and let P be the joint law with 0 on its diagonal.  Then entry i of E D is
-    the sum of column i of P minus the sum of row i.  E D D^T is -(P + P^T) off the diagonal.  Its diagonal entry i is
-    the sum of row i of P plus the sum of column i.
+    Let D = onehot(z*(eps)) - onehot(z*), and let P be the joint law with 0 on its diagonal.  Entry i of E D is the sum
+    of column i of P minus the sum of row i of P.  Entry (i, i) of E D D^T is the sum of column i plus the sum of row
+    i.  Off the diagonal, E D D^T is -(P + P^T).
 
-    One outcome (i, j) may be almost certain.  Let D* be the D of this outcome.  The code subtracts D* from D, which
-    changes no covariance.  Then only the other outcomes remain, and the sum of their small probabilities is `rest`:
+    If one outcome (i, j) is almost certain, a plain difference would lose digits.  So the code subtracts the D of the
+    likeliest outcome, D*, from D, which changes no covariance.  Let `rest` be the probability of all other outcomes:
 
         E (D - D*)            = E' D - rest D*                      E' is E without the likeliest outcome
         E (D - D*) (D - D*)^T = E' D D^T - E' D D*^T - D* E' D^T + rest D* D*^T
@@ -117,17 +115,15 @@ def covariance(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False
 
 
 def _outer(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Return the outer products, of shape (..., k, k), of the vectors of two arrays (..., k)."""
     return one[..., :, None] * other[..., None, :]
 
 
 # --- the clocks -------------------------------------------------------------------------------------------------------
 
 class Clocks(NamedTuple):
-    """Holds the values of z sorted by falling s = eps f = -log a, so the perturbation favours the first value most.
+    """Sorts the values of z by falling s = eps f = -log a, so the perturbation favours the first value most.
 
-    Only the differences of s from its maximum matter.  All numbers are stored as logs, because eps f can span thousands
-    of nats for a real image.
+    All numbers are stored as logs, because eps f can span thousands of nats for a real image.
     """
 
     order: np.ndarray       # (..., k)    sorts the values of z by falling s
@@ -138,7 +134,7 @@ class Clocks(NamedTuple):
 
     @classmethod
     def of(cls, h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> Clocks:
-        """Sort the values of z, and compute the arrays that the methods need, from h, f and eps."""
+        """Sort the values of z, and compute the fields."""
         order = np.argsort(-f, axis=-1, kind="stable")
         f = np.take_along_axis(f, order, axis=-1)
         log_w = np.take_along_axis(log_softmax(h, axis=-1), order, axis=-1)
@@ -156,7 +152,7 @@ class Clocks(NamedTuple):
         return cls(order, log_w, s, log_fall, np.logaddexp(favoured_more, s + others))
 
     def _unsort(self, values: np.ndarray) -> np.ndarray:
-        """Rearrange `values`, of shape (..., k), from the sorted order of the clocks to the order of z."""
+        """Rearrange `values` from the sorted order to the order of z."""
         result = np.empty(values.shape)
         np.put_along_axis(result, self.order, values, axis=-1)
         return result
@@ -168,9 +164,10 @@ class Clocks(NamedTuple):
     def leave_rate(self) -> np.ndarray:
         """Return P(z* = i, z*(eps) != i) / eps, of shape (..., k).
 
-        The rate is (q_i - P(i, i)) / eps, but this subtraction would lose digits if eps is tiny.  The rate also equals
-        w_i (C(a_i) - 1) / C(a_i) / eps.  By summation by parts, C(a_i) - 1 is a sum of positive terms: it is e^{-s_i}
-        times the sum, over all m before i, of (e^{s_m} - e^{s_{m+1}}) (w_1 + ... + w_m).
+        The rate is (q_i - P(i, i)) / eps = w_i (C(a_i) - 1) / (eps C(a_i)), where plain subtractions would lose
+        digits.  By summation by parts, C(a_i) - 1 is a sum of positive terms:
+
+            C(a_i) - 1 = e^{-s_i} sum_{m < i} (e^{s_m} - e^{s_{m+1}}) (w_1 + ... + w_m)
         """
         log_W = np.logaddexp.accumulate(self.log_w, axis=-1)
         log_excess = np.full(self.s.shape, -np.inf)                        # the most favoured value never leaves
@@ -178,8 +175,7 @@ class Clocks(NamedTuple):
         return self._unsort(np.exp(self.log_w + log_excess - self.log_D))
 
     def _log_piece(self) -> np.ndarray:
-        """Return the log of (1 / eps) times the integral of dt / C(t)^2 between neighbouring a's, of shape (...,
-        k-1)."""
+        """Return log(integral / eps) for the integrals of dt / C(t)^2 between neighbouring values of a."""
         # Piece m lies between a_m, where C(a_m) = a_m D, and a_{m+1}, where C(a_{m+1}) = a_{m+1} D'.  Its integral is
         # (a_{m+1} - a_m) / (C(a_m) C(a_{m+1})) = (e^{s_m} - e^{s_{m+1}}) / (D D')
         return self.log_fall - self.log_D[..., :-1] - self.log_D[..., 1:]
@@ -187,8 +183,8 @@ class Clocks(NamedTuple):
     def arrive_rate(self) -> np.ndarray:
         """Return P(z*(eps) = j, z* != j) / eps, of shape (..., k), without a k x k array.
 
-        The rate is the sum of column j of joint_law without its diagonal entry, divided by eps.  Entry i > j is
-        (w_i w_j / a_j) times the sum of the pieces m = j ... i-1 (see _log_piece).  Every entry i > m contains piece m.
+        The rate is the sum of column j of move_rates.  Entry i > j of the column is (w_i w_j / a_j) times the sum of
+        the pieces m = j ... i-1 (see _log_piece).  So piece m occurs in every entry i > m.
         """
         log_behind = np.logaddexp.accumulate(self.log_w[..., ::-1], axis=-1)[..., -2::-1]       # log(w_{m+1} + ...)
         log_terms = self._log_piece() + log_behind

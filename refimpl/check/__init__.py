@@ -1,18 +1,18 @@
-"""Check a gradient estimator of your own, from any framework, against the direct gradient and exact enumeration.
+"""Check your own gradient estimator, from any framework, against the direct gradient and exact enumeration.
 
     def mine(h, f, eps, noise):                     # h, f and zero-mean Gumbel noise of shape (n, k)
         ...                                         # returns n gradients, of shape (n, k)
     print(check.gradient(mine, h, f, eps=0.3))
 
-The report names the objective whose gradient is the mean of your gradients, compares their variance with the variances
-of the usual estimators, and states whether the function computes the direct gradient.  If it does not, the report names
-the likeliest slip.  A slip is a mistake that is often made in the code of this gradient.
+The report states whether the function computes the direct gradient.  If it does not, the report names the likeliest
+mistake.  It also names the objective whose gradient is the mean of your gradients, and compares the variance of your
+gradients with the variances of well-known estimators.
 
-If the function uses the noise that it is given, each of its gradients is compared with the direct gradient for the same
-noise.  These two gradients may differ only at near-ties, where rounding can change which of the two best scores wins.
-If the function draws its own noise, the check counts, for each value of z, the draws in which only the first arg max is
-this value, and the draws in which only the second arg max is this value.  It compares the counts with the law of the
-direct gradient and of each slip.  If several explanations fit, further problems decide between them.  The modules are:
+If the function uses the given noise, each of its gradients is compared with the direct gradient for the same noise.
+The two may differ only at near-ties, where rounding can change which of the two best scores wins.  If the function
+draws its own noise, the check counts, for each value of z, how often only the first arg max is this value, and how
+often only the second.  It compares the counts with their law for the direct gradient and for common mistakes, which the
+code calls slips.  If several explanations fit, further problems decide between them.  The modules are:
 
     problem     h, f and eps, and the exact gradients and variances   calling    call the function
     slips       estimators that are differences of two arg maxes      smooth     recognise all other estimators
@@ -43,28 +43,28 @@ def gradient(function: Callable, h: np.ndarray, f: np.ndarray | Callable, eps: f
              generator: Callable | None = None) -> Report:
     """Check function(h, f, eps, noise) against the direct gradient of Theorem 1, equation (1), and return a Report.
 
-    function   takes h, f, eps and zero-mean Gumbel noise, where h, f and the noise have shape (draws, k).  It returns
-               one gradient for each draw, of shape (draws, k): an estimate of the gradient of E f with respect to h,
-               which is an ascent direction in units of f.  The result may be an array or a tensor of any framework,
-               also in half precision.  If `function` draws its own noise, it must have no fourth parameter, or a fourth
-               parameter with the name of a random generator (rng, generator, random_state, seed, key, ...)
-    h          the scores, of shape (k,) with k >= 2, or (n, k) for n variables.  With n variables, `function` takes h
-               and noise of shape (draws, n, k) and returns (draws, n, k).  All k^n joint values, at most 4,096, are
-               enumerated
-    f          an array (k,), not constant, or (k, ..., k) for n variables.  It can also be a function that takes z,
-               of shape (draws, k) or (draws, n, k), and returns f(z), of shape (draws,).  It may be called at points z
-               between the one-hot vectors.  `function` receives such an f unchanged
+    function   your estimator.  It is given h, f, eps and zero-mean Gumbel noise, where h, f and the noise have shape
+               (draws, k).  It returns an array of shape (draws, k), or a tensor of any framework, also in half
+               precision.  Each row is an estimate of the gradient of E f with respect to h.  If your function draws its
+               own noise, it must have no fourth parameter, or one with the name of a random generator: rng, generator,
+               random_state, seed, key, ...
+    h          the scores, of shape (k,) with k >= 2, or of shape (n, k) for n variables.  With n variables, `function`
+               is given h and noise of shape (draws, n, k), and returns gradients of this shape.  All k^n joint values
+               are enumerated, and there may be at most 4,096
+    f          an array of shape (k,), or (k, ..., k) for n variables, whose entries are not all equal.  f can also be a
+               function.  It is given z, of shape (draws, k) or (draws, n, k), and returns f(z), of shape (draws,).  z may
+               lie between the one-hot vectors.  `function` is then given the function f
     eps        a number above 0
     samples    the number of draws, at least 1,000.  The default is 100,000, or fewer if k^n is above 500
     rng        the generator of the noise, by default numpy.random.default_rng(0)
     two_sided  True to accept only the two-sided gradient, False to accept only the one-sided gradient, None for both
     precision  the precision in which the function computes: "float64", "float32", "float16" or "bfloat16".  If it is
                None, the check finds the precision
-    loss       True if the function returns the gradient of the loss -f, a descent direction
+    loss       True if the function returns the gradient of the loss -f
     convert    a function such as torch.from_numpy, which is applied to all arrays for `function` and for a callable f
-    differentiate  needed if `function` returns a loss or an objective instead of gradients.  Then objective(h) calls
-               `function`, and differentiate(objective, h) must return the gradients with respect to h
     generator  a function that makes the fourth argument of `function` from a seed, an int
+    differentiate  a function that is needed if `function` returns an objective or a loss instead of gradients.  It must
+               return the gradients as differentiate(objective, h), where objective(h) calls `function`
 
     Raises TypeError or ValueError if an argument is out of range, if the function cannot be called, or if the array
     that it returns has the wrong shape or is not finite.

@@ -1,4 +1,4 @@
-"""Call the function that is checked: prepare its arguments, read its result, and shorten its errors to one line."""
+"""Call the user's function: prepare its arguments, read its result, and shorten its errors to one line."""
 from __future__ import annotations
 
 import inspect
@@ -19,7 +19,7 @@ NAMES = {"rng": "numpy", "generator": "numpy", "gen": "numpy", "random_generator
 
 
 class Hook(NamedTuple):
-    """Holds the function that is checked, and describes how to call it."""
+    """Holds the user's function, and describes how to call it."""
 
     function: Callable
     fourth: str                         # what its fourth argument is: "noise", "none", or a kind of generator
@@ -31,10 +31,7 @@ class Hook(NamedTuple):
 
 
 def hook(function: object, convert: object, differentiate: object, generator: object, loss: bool) -> Hook:
-    """Inspect the function's parameters and return its Hook.
-
-    Raises TypeError if the function does not take (h, f, eps, noise), or if an option has the wrong type.
-    """
+    """Return the Hook of the user's function.  Raise TypeError if its parameters or an option are wrong."""
     for name, value in (("convert", convert), ("differentiate", differentiate), ("generator", generator)):
         if value is not None and not callable(value):
             raise TypeError(f"{name} must be a function, got {type(value).__name__}")
@@ -76,10 +73,7 @@ class Result(NamedTuple):
 
 
 def call(hook: Hook, problem: Problem, noise: np.ndarray, rng: np.random.Generator) -> Result:
-    """Call the function once with this noise, of shape (draws, n, k).
-
-    Raises ValueError or TypeError with a one-line message if the function fails or returns a wrong result.
-    """
+    """Call the user's function once.  Raise a one-line ValueError or TypeError if it fails or its result is wrong."""
     draws = len(noise)
     given = {"h": problem.shaped(np.repeat(problem.h[None], draws, axis=0)), "noise": problem.shaped(noise).copy()}
     if problem.callable is None:
@@ -133,10 +127,7 @@ def _generator(hook: Hook, rng: np.random.Generator) -> object:
 
 
 def _guarded(what: str, hook: Hook | None, function: Callable, *arguments: object) -> object:
-    """Return function(*arguments).  Turn any exception into a ValueError or TypeError with a one-line message.
-
-    `what` is the name of the call in the message.
-    """
+    """Return function(*arguments).  Turn any exception into a ValueError or TypeError with a one-line message."""
     try:
         return function(*arguments)
     except Exception as error:
@@ -150,10 +141,9 @@ def _guarded(what: str, hook: Hook | None, function: Callable, *arguments: objec
 
 
 def read(name: str, value: object) -> tuple[np.ndarray, str]:
-    """Return `value`, an array or a tensor, as a float64 array, and the name of its original precision.
+    """Convert an array or a tensor to float64, and return it together with the name of its original precision.
 
-    Raises TypeError or ValueError if `value` is not an array of real numbers.  `name` is the name of the function that
-    returned it.
+    Raises TypeError or ValueError if `value` is not an array of real numbers.  The message names the function `name`.
     """
     if isinstance(value, tuple) and len(value) == 1:        # torch.autograd.grad returns such a tuple
         value = value[0]
@@ -177,10 +167,7 @@ def read(name: str, value: object) -> tuple[np.ndarray, str]:
 
 
 def of_z(convert: Callable | None) -> Callable:
-    """Return a function `values` such that values(f, z) returns f(z) as float64, of shape (draws,).
-
-    First, `convert` is applied to z, which has shape (draws, n, k) or (draws, k).
-    """
+    """Return a function of f and z that calls f(convert(z)), and returns the result as float64, of shape (draws,)."""
     def values(f: Callable, z: np.ndarray) -> np.ndarray:
         handed = z if convert is None else _guarded("convert(z)", None, convert, z)
         result, _ = read("f", _guarded("f(z)", None, f, handed))
@@ -191,11 +178,10 @@ def of_z(convert: Callable | None) -> Callable:
 
 
 def slope(problem: Problem, z: np.ndarray, values: Callable) -> np.ndarray:
-    """Return the derivative of f with respect to z, of shape (draws, n, k).  z may lie between the one-hot vectors.
+    """Return the derivative of f with respect to z, of shape (draws, n, k).  z need not be one-hot.
 
-    If f is a table, f(z) between the one-hot vectors is defined as the mean of f for independent variables that have
-    the probabilities z.  If f is a function, values(f, z) calls it (see of_z), and central differences approximate the
-    derivative.
+    If f is a table, f(z) is the mean of f over independent variables with the probabilities z.  Otherwise, values(f, z)
+    is called, and central differences approximate the derivative.
     """
     n, k = problem.h.shape
     if problem.callable is None:

@@ -1,7 +1,7 @@
-"""Compare the function's gradients draw by draw with each slip, and find the slips that explain all of them.
+"""Compare the user's gradients, draw by draw, with known estimators, and find those that explain all draws.
 
-A slip explains a draw if, for the same noise, the difference of the slip's two arg maxes is the gradient that the
-function has returned.  These two gradients may differ at a near-tie, because rounding may change the arg max there.
+An estimator explains a draw if it returns the same gradient for the same noise.  At a near-tie the two gradients may
+differ, because rounding can change the arg max there.
 """
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ROUNDED = 20_000            # the number of draws that are simulated to find the
 
 @dataclass
 class Match:
-    """Records how well the slip, multiplied by `sign` (1 or -1), explains the draws so far."""
+    """Counts the draws that differ from sign * slip, and measures how close these draws are to ties."""
 
     slip: Slip
     sign: int
@@ -28,7 +28,6 @@ class Match:
     share: float = 0.0      # the maximum of _gap() over the unequal draws; infinity if the slip cannot fit
 
     def compare(self, draws: Draws, found: Decoded) -> None:
-        """Count the draws whose gradients differ from the slip's, and measure how close these draws are to ties."""
         plus, minus = (found.plus, found.minus) if self.sign > 0 else (found.minus, found.plus)
         expected_plus, expected_minus = draws.expected(self.slip)
         rows = np.flatnonzero(((plus != expected_plus) | (minus != expected_minus)).any(axis=-1))
@@ -40,10 +39,9 @@ class Match:
 
 
 def _gap(draws: Draws, slip: Slip, rows: np.ndarray, plus: np.ndarray, minus: np.ndarray) -> np.ndarray:
-    """Return the gap of each draw in `rows`, divided by an upper bound of the scores in this draw.
+    """Return how far the entries of the gradients are from winning, relative to an upper bound of the scores.
 
-    The function has returned a positive entry at the place `plus` and a negative one at `minus`.  The gap is the
-    distance of the scores at these places from the best scores of the slip.
+    The positive entries are at `plus`, and the negative ones at `minus`.  An entry wins if its score is the largest.
     """
     problem = draws.problem
     step = max(abs(score.f) for score in (slip.plus, slip.minus) if score is not None)
@@ -69,7 +67,7 @@ def _below(draws: Draws, score: Score | None, rows: np.ndarray) -> np.ndarray:
 
 def _joint_gap(problem: Problem, slip: Slip, above: np.ndarray, below: np.ndarray, plus: np.ndarray,
                minus: np.ndarray) -> np.ndarray:
-    """Return the smallest gap of the pairs of joint values that have the difference that the function has returned."""
+    """Return the smallest gap of any pair of joint values whose difference is the user's gradient."""
     n, k = problem.h.shape
     weights = np.random.default_rng(0).random((n, k))
     wanted = np.zeros(len(plus))
@@ -86,10 +84,7 @@ def _joint_gap(problem: Problem, slip: Slip, above: np.ndarray, below: np.ndarra
 
 
 def _pair_gap(slip: Slip, above: np.ndarray, below: np.ndarray, plus: np.ndarray, minus: np.ndarray) -> np.ndarray:
-    """Return the gap of each variable, or infinity if the slip cannot return these entries.
-
-    `above` and `below`, of shape (rows, n, k), are the distances of all scores of the slip from the best ones.
-    """
+    """Return the gap of each variable, or infinity if the estimator cannot return these entries."""
     pair = np.maximum(np.take_along_axis(above, plus[..., None], -1), np.take_along_axis(below, minus[..., None], -1))
     two = slip.plus is not None and slip.minus is not None
     stays = np.maximum(above, below).min(axis=-1) if two else np.inf
@@ -98,7 +93,7 @@ def _pair_gap(slip: Slip, above: np.ndarray, below: np.ndarray, plus: np.ndarray
 
 
 def expected_near_ties(problem: Problem, slip: Slip, precision: str, noise: np.ndarray) -> float:
-    """Return the share of draws whose arg max changes if every step of the slip is rounded to this precision."""
+    """Return the share of draws in which rounding to this precision changes an arg max."""
     rows = max(1, min(len(noise), ROUNDED, 4_000_000 // len(problem.f)))
     draws = Draws(problem, noise[:rows])
     low_noise = rounding.to(precision, problem.scores(noise[:rows]))
@@ -115,7 +110,7 @@ def expected_near_ties(problem: Problem, slip: Slip, precision: str, noise: np.n
 
 
 def usual(problem: Problem, match: Match, level: str, allowed: list[str], noise: np.ndarray, draws: int) -> str | None:
-    """Return the finest precision whose rounding explains the number of unequal draws, or None.
+    """Return the finest precision whose rounding explains how many draws differ, or None.
 
     Only `level` and coarser precisions are tried.
     """
@@ -126,10 +121,7 @@ def usual(problem: Problem, match: Match, level: str, allowed: list[str], noise:
 
 
 def decide(compared: dict[tuple[str, int], Match], allowed: list[str], eps: float) -> dict[tuple[str, int], str]:
-    """Return the slips that explain the draws, each with the finest precision in which the slip explains them.
-
-    A correct direct gradient is preferred to the other slips.
-    """
+    """Return the estimators that explain the draws, and the finest precision in which each of them does so."""
     order = list(rounding.PRECISIONS)
     found = {key: level for key, match in compared.items() if (level := rounding.level(match.share, allowed, eps))}
     if not found:
@@ -144,10 +136,10 @@ def decide(compared: dict[tuple[str, int], Match], allowed: list[str], eps: floa
 
 
 def temperatures(problem: Problem, noise: np.ndarray, found: Decoded) -> dict[tuple[str, int], Match]:
-    """Find the slips with a wrong temperature sigma (see slips.cooled) that explain the draws of one variable.
+    """Find the estimators with a wrong temperature sigma (see slips.cooled) that explain the draws of one variable.
 
-    Every draw whose two arg maxes differ gives bounds for sigma, because i = argmax(h + sigma noise) means that
-    sigma (noise_j - noise_i) <= h_i - h_j for all j.
+    Each draw whose two arg maxes differ gives bounds on sigma.  For example, if i = argmax(h + sigma noise), then sigma
+    (noise_j - noise_i) <= h_i - h_j for all j.
     """
     result = {}
     if len(problem.h) > 1 or not found.fits:
@@ -176,7 +168,7 @@ def temperatures(problem: Problem, noise: np.ndarray, found: Decoded) -> dict[tu
 
 
 def _bounds(h: np.ndarray, noise: np.ndarray, winner: np.ndarray) -> tuple[float, float]:
-    """Return the least and the greatest sigma > 0 for which argmax(h + sigma noise) is `winner` in all rows."""
+    """Return the smallest and the largest sigma for which argmax(h + sigma noise) is `winner` in every draw."""
     each = np.arange(len(winner))
     gain = noise - noise[each, winner][:, None]                         # the winner needs sigma * gain <= lead
     lead = h[winner][:, None] - h

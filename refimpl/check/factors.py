@@ -8,7 +8,7 @@ RIGHT = "right"
 
 
 def factors(problem: Problem, draws: int) -> dict[str, float]:
-    """Return the usual factors by name.  Several factors may have the same value, for example if eps = 1."""
+    """Return common factors of the gradient, right and wrong, by name.  Several are equal if, for example, eps = 1."""
     n, k = problem.h.shape
     eps = problem.eps
     known = {RIGHT: 1.0, "times eps": eps, "over eps": 1 / eps, "half": 0.5, "twice": 2.0, "over draws": 1 / draws,
@@ -29,7 +29,7 @@ TWO_SIDED = {"twice": "it is divided by eps, and should be by 2 eps", "times 2 e
 
 
 def named(found: float, unit: float, problem: Problem, draws: int, allowed: list[str]) -> set[str]:
-    """Return the names of all usual factors that equal `found` / `unit` up to rounding.
+    """Return the names of the common factors that equal `found` / `unit` up to rounding.
 
     If there is no such factor, return "times " followed by the quotient.
     """
@@ -39,16 +39,13 @@ def named(found: float, unit: float, problem: Problem, draws: int, allowed: list
 
 
 def near(found: float, problem: Problem, draws: int, within: float) -> set[str]:
-    """Return the names of all usual factors that equal `found` up to a relative error of `within`.
-
-    If there is no such factor, return "times " followed by `found`.
-    """
+    """Return the names of the common factors that are close to `found`, or "times " followed by `found`."""
     names = {name for name, value in factors(problem, draws).items() if abs(found / value - 1) < within}
     return names or {f"times {found:.2g}"}
 
 
 def words(name: str, two_sided: bool = False) -> str:
-    """Return a phrase for the report that states what is wrong with the factor, or "" if the factor is right."""
+    """Return a phrase that states what is wrong with the factor, or "" if the factor is right."""
     if name == RIGHT:
         return ""
     return (TWO_SIDED if two_sided else {}).get(name) or WORDS.get(name) or f"it is {name.removeprefix('times ')} " \

@@ -1,8 +1,8 @@
-"""Count the results of a function that draws its own noise, and test whether a slip explains the counts.
+"""Test whether an estimator explains the results of a function that draws its own noise.
 
-A draw leaves a value if only the first arg max is this value, and it reaches a value if only the second arg max is this
-value.  The number of draws that leave a value is binomial, and so is the number of draws that reach it.  So both
-numbers can be tested exactly against the law of a slip.  A normal approximation would be wrong for rare changes.
+A gradient leaves a value of z if only the first arg max is this value, and it arrives at the value if only the second
+arg max is.  The numbers of draws that leave and that arrive are binomial, and so they can be tested exactly.  A normal
+approximation would be wrong for rare changes.
 """
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CHANGES = 30.0              # counts are used for a verdict only if at least thi
 
 
 class Counts(NamedTuple):
-    """Holds, for each variable, how many draws reach each value, how many leave it, and how many change nothing."""
+    """Counts, for each variable, the draws that arrive at each value, that leave it, and that change nothing."""
 
     draws: int
     arrive: np.ndarray                  # (n, k)
@@ -34,23 +34,22 @@ class Counts(NamedTuple):
         return Counts(*(one + two for one, two in zip(self, other)))
 
     def negated(self) -> Counts:
-        """Return the Counts of the gradients with the opposite sign."""
         return Counts(self.draws, self.leave, self.arrive, self.stay)
 
     def all(self) -> np.ndarray:
-        """Return `arrive`, `leave` and `stay` in one array, (n, 2 k + 1)."""
+        """Return `arrive`, `leave` and `stay` in one array, of shape (n, 2 k + 1)."""
         return np.concatenate([self.arrive, self.leave, self.stay], axis=1)
 
 
 def count(plus: np.ndarray, minus: np.ndarray, k: int) -> Counts:
-    """Return the Counts of decoded gradients.  `plus` and `minus`, of shape (draws, n), are the places of +1 and -1."""
+    """Return the Counts of gradients whose positive and negative entries are at `plus` and `minus`."""
     arrive, leave = (np.array([np.bincount(column[column >= 0], minlength=k) for column in places.T])
                      for places in (plus, minus))
     return Counts(len(plus), arrive, leave, ((plus < 0) & (minus < 0)).sum(axis=0)[:, None])
 
 
 def exact_chances(problem: Problem, slip: Slip) -> np.ndarray | None:
-    """Return the probabilities of the events in Counts.all(), (n, 2 k + 1), or None if there is no closed form."""
+    """Return the probabilities of the events that Counts.all() counts, or None if they have no closed form."""
     plus, minus = slip.plus, slip.minus
     if len(problem.h) > 1 or slip.law != "gumbel" or plus is None or minus is None:
         return None
@@ -72,8 +71,7 @@ def exact_chances(problem: Problem, slip: Slip) -> np.ndarray | None:
 
 
 def sampled(problem: Problem, slip: Slip, draws: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Simulate gradients of this slip with new noise.  Return the places of their +1 and -1, of shape (draws, n)
-    each."""
+    """Simulate gradients with new noise, and return the places of their positive and negative entries."""
     shape = (draws,) + problem.h.shape
     make = {"gumbel": lambda: gumbel.sample(shape, rng), "exponential": lambda: rng.standard_exponential(shape),
             "normal": lambda: rng.standard_normal(shape), "uniform": lambda: rng.random(shape)}[slip.law]
@@ -86,10 +84,7 @@ def sampled(problem: Problem, slip: Slip, draws: int, rng: np.random.Generator) 
 
 
 def simulated(problem: Problem, slip: Slip, draws: int, rng: np.random.Generator) -> Counts:
-    """Simulate draws of this slip, and return their Counts.
-
-    It makes `draws` draws, but at most SIMULATED, fewer if there are many joint values, and at least 1,000.
-    """
+    """Simulate gradients with new noise, and return their Counts.  Many joint values reduce the number of draws."""
     total, block = None, max(1, 1_000_000 // len(problem.f))
     draws = max(1_000, min(draws, SIMULATED, 5_000_000 // len(problem.f)))
     for start in range(0, draws, block):
@@ -100,19 +95,16 @@ def simulated(problem: Problem, slip: Slip, draws: int, rng: np.random.Generator
 
 
 def excluded(counts: Counts, problem: Problem, slip: Slip, rng: np.random.Generator) -> bool:
-    """Return whether the counts exclude this slip.
+    """Return whether the counts contradict this estimator.
 
-    If the slip has no closed form, the counts are first compared with 4,000 simulated draws, which exclude most slips.
+    Without a closed form, the counts are first compared with 4,000 simulated draws, which is fast and usually decides.
     """
     few = exact_chances(problem, slip) is None and chance(counts, problem, slip, rng, 4_000) < LEVEL
     return few or chance(counts, problem, slip, rng) < LEVEL
 
 
 def chance(counts: Counts, problem: Problem, slip: Slip, rng: np.random.Generator, draws: int = SIMULATED) -> float:
-    """Return the smallest of the counts' two-sided p-values, multiplied by the number of counts.
-
-    If the result is below LEVEL, the counts contradict the slip.
-    """
+    """Return the smallest two-sided p-value of the counts, multiplied by the number of counts."""
     found = counts.all()
     p = exact_chances(problem, slip)
     if p is None:
@@ -130,13 +122,13 @@ def chance(counts: Counts, problem: Problem, slip: Slip, rng: np.random.Generato
 
 
 def expected_changes(problem: Problem, slip: Slip) -> float | None:
-    """Return the probability that one gradient is not zero, or None if it is not known in closed form."""
+    """Return the probability that a gradient is not zero, or None if it is not known in closed form."""
     chances = exact_chances(problem, slip)
     return None if chances is None else min(float(chances[0, :problem.h.shape[1]].sum()), 1.0)      # not 1 + 1e-16
 
 
 def temperature(counts: Counts, problem: Problem, family: Callable[[Problem, float], Slip]) -> float:
-    """Return the maximum-likelihood estimate of sigma from the counts, if the slip is family(problem, sigma)."""
+    """Estimate sigma by maximum likelihood, for counts of gradients of the estimator family(problem, sigma)."""
     found = counts.all()
 
     def misfit(log_sigma: float) -> float:
@@ -147,10 +139,7 @@ def temperature(counts: Counts, problem: Problem, family: Callable[[Problem, flo
 
 
 def smallest(misfit, least: float = -3.0, most: float = 3.0) -> float:
-    """Return the point between `least` and `most` at which misfit(point) is smallest.
-
-    A grid finds the neighbourhood of the point, and a golden-section search then finds the point.
-    """
+    """Return the point between `least` and `most` at which misfit(point) is smallest."""
     grid = np.linspace(least, most, 25)
     best = int(np.argmin([misfit(point) for point in grid]))
     left, right = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
@@ -162,7 +151,7 @@ def smallest(misfit, least: float = -3.0, most: float = 3.0) -> float:
 
 
 def snapped(value: float, within: float) -> float:
-    """Return the usual number nearest to `value`, or `value` if the two differ by a factor of at least exp(within)."""
+    """Round `value` to a common number such as 0.5 or 2, but only if the two differ by a factor below exp(within)."""
     usual = np.array([0.1, 0.2, 0.25, 0.3, 1 / 3, 0.4, 0.5, 0.6, 2 / 3, 0.7, 0.75, 0.8, 0.9, 1, 1.5, 2, 3, 4, 5, 10])
     nearest = usual[np.abs(np.log(usual / value)).argmin()]
     return float(nearest if abs(np.log(nearest / value)) < within else value)

@@ -1,7 +1,4 @@
-"""Find the objective whose gradient is the mean of the function's results.
-
-The variance of the results is compared with the variances of the usual estimators.
-"""
+"""Find the objective whose gradient is the mean of the user's gradients, and describe their variance."""
 from __future__ import annotations
 
 import math
@@ -20,9 +17,9 @@ SIMULATED = 40_000
 
 
 class Known(NamedTuple):
-    """Holds, by name, the means and the variances of the known estimators, each an array of shape (n, k).
+    """Holds the means and the variances of known estimators by name, as arrays of shape (n, k).
 
-    `errors` holds the standard errors of the means: 0 for exact means, above 0 for simulated ones.
+    The standard errors of the means are in `errors`.  They are 0 for exact means.
     """
 
     means: dict[str, np.ndarray]
@@ -31,9 +28,9 @@ class Known(NamedTuple):
 
 
 def known(problem: Problem, rng: np.random.Generator) -> Known:
-    """Return the means and variances of the known estimators for this problem.
+    """Return the means and variances of known estimators for this problem.
 
-    The values are exact, except those of the direct gradients of several variables, which are simulated.
+    The values of direct gradients of several variables are simulated.  All other values are exact.
     """
     zero = np.zeros(problem.h.shape)
     means = {"E f": problem.gradient()}
@@ -56,7 +53,7 @@ def known(problem: Problem, rng: np.random.Generator) -> Known:
 
 
 class Mean(NamedTuple):
-    """Holds what was found about the mean of the function's gradients, and the sentences for the report."""
+    """Describes the mean of the user's gradients."""
 
     name: str                           # the known mean that agrees with this mean, or "both" or "neither"
     distances: dict[str, float]         # the distance of this mean from each known mean, in standard errors
@@ -65,9 +62,9 @@ class Mean(NamedTuple):
 
 
 def of(finding: Finding, kind: str | None, truth: Known) -> Mean:
-    """Compare the mean of the function's gradients with the known means.
+    """Compare the mean of the user's gradients with the known means.
 
-    `kind` is "direct", "two-sided" or "reinforce" if the estimator has been recognised already, otherwise None.
+    If the estimator has already been recognised, `kind` is "direct", "two-sided" or "reinforce".  Otherwise it is None.
     """
     problem, found = finding.problem, finding.moments
     least_event = max(np.ptp(problem.f), 1 / problem.eps) if not finding.moved else 0.0
@@ -120,7 +117,7 @@ def _sentence(fits: list[str], distances: dict[str, float], bias: float, limit: 
 
 
 def variance_sentence(variances: dict[str, float]) -> str:
-    """Return a sentence that compares the function's variance with the variances of the usual estimators."""
+    """Return a sentence that compares the variance of the user's gradients with the variances of other estimators."""
     found = variances["found"]
     parts = []
     for name, words in (("direct", "the direct gradient"), ("reinforce", "REINFORCE"),

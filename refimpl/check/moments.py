@@ -11,7 +11,7 @@ RARE = 16.0                 # this many gradients of the largest size may have b
 
 
 class Moments(NamedTuple):
-    """Holds sums of the gradients and of their squares, relative to an origin near the mean."""
+    """Holds the sums of the gradients and of their squares, after an origin near the mean has been subtracted."""
 
     draws: int
     origin: np.ndarray                  # (n, k)
@@ -20,7 +20,7 @@ class Moments(NamedTuple):
     largest: float                      # the largest |gradient|
 
     def add(self, g: np.ndarray) -> Moments:
-        """Return the moments of all gradients so far, including the new gradients g, of shape (draws, n, k)."""
+        """Return new Moments that also include the gradients g, of shape (draws, n, k)."""
         flat, size = g.reshape(len(g), -1) - self.origin.ravel(), max(-g.min(), g.max())
         squares = np.einsum("ij,ij->j", flat, flat).reshape(self.origin.shape)
         return Moments(self.draws + len(g), self.origin, self.total + flat.sum(axis=0).reshape(self.origin.shape),
@@ -28,7 +28,6 @@ class Moments(NamedTuple):
 
     @property
     def mean(self) -> np.ndarray:
-        """Return the mean of the gradients, of shape (n, k)."""
         mean = self.origin + self.total / self.draws
         return np.where(np.abs(mean) <= 1e-14 * np.abs(self.origin), 0.0, mean)         # a rounding error becomes 0
 
@@ -47,39 +46,37 @@ class Moments(NamedTuple):
         """Return a standard error that allows for rare gradients, which may have been missed by chance.
 
         It is computed as if RARE more gradients of the largest size had occurred.  If all gradients are zero,
-        `least_event` is used as the largest size.
+        `least_event` is taken for the largest size.
         """
         event = self.largest if self.largest > 0 else least_event
         return np.sqrt((self.variance + RARE * event**2 / self.draws) / self.draws)
 
 
 def none(origin: np.ndarray) -> Moments:
-    """Return empty Moments, to which gradients can be added."""
+    """Return the Moments of no gradients."""
     return Moments(0, origin, np.zeros(origin.shape), np.zeros(origin.shape), 0.0)
 
 
 def threshold(tests: int, chance: float = 1e-6) -> float:
-    """Return a threshold t in standard errors for several normal variables, whose number is `tests`.
+    """Return a threshold, in standard errors, for the comparison of several means with their true values.
 
-    The probability that any of them is more than t standard errors from its mean is at most `chance`.
+    `tests` is the number of means.  If all of them are right, any of them exceeds the threshold with a probability of
+    at most `chance`.
     """
     return float(-ndtri(chance / (2 * tests)))
 
 
 def farthest(difference: np.ndarray, error: np.ndarray) -> float:
-    """Return the largest component of |`difference`| / `error`, or 0 if all differences are 0.
-
-    `error` holds the standard errors of the differences.
-    """
+    """Return the largest difference in units of its standard error, or 0 if all differences are 0."""
     off = np.abs(difference)
     with np.errstate(divide="ignore", invalid="ignore"):
         return float(np.where(off > 1e-12 * np.abs(off).max(), off / error, 0.0).max()) if off.any() else 0.0
 
 
 def draws_needed(difference: np.ndarray, variance: np.ndarray, tests: int) -> float:
-    """Return how many draws are needed to make the difference of two means twice as large as the threshold.
+    """Return how many draws make the difference of two means twice as large as the threshold.
 
-    `variance` is the variance of one gradient.  The result is infinite if the difference is zero.
+    `variance` is the variance of one gradient.  The result is infinite if the means are equal.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         needed = np.where(difference != 0, variance / difference**2, np.inf).min()
@@ -87,7 +84,7 @@ def draws_needed(difference: np.ndarray, variance: np.ndarray, tests: int) -> fl
 
 
 def round_up(number: float) -> float:
-    """Return `number` rounded up to one significant digit."""
+    """Round `number` up to one significant digit."""
     if not np.isfinite(number):
         return math.inf
     unit = 10.0 ** math.floor(math.log10(max(number, 1)))

@@ -1,7 +1,4 @@
-"""Describe the problems on which an estimator is checked.
-
-A problem consists of scores h, a function f and eps.  Its exact gradients and variances are also computed here.
-"""
+"""Define problems with scores h, a function f and eps, and compute their exact gradients and variances."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -18,7 +15,7 @@ JOINT = joint.TRAINABLE                                     # the largest number
 class Problem(NamedTuple):
     """Describes a problem with n variables of k values.
 
-    In the list of the K = k^n joint values, the first variable varies slowest.
+    The first variable varies slowest in the list of the K = k^n joint values.
     """
 
     h: np.ndarray                       # (n, k)
@@ -35,7 +32,7 @@ class Problem(NamedTuple):
 
     @property
     def joint_q(self) -> np.ndarray:
-        """Return q(z) of every joint value, of shape (K,)."""
+        """Return the probability of each joint value, of shape (K,)."""
         return self._corner(self.q).prod(axis=-1)
 
     def _corner(self, values: np.ndarray) -> np.ndarray:
@@ -43,45 +40,40 @@ class Problem(NamedTuple):
         return values[np.arange(len(self.h)), self.digits]
 
     def scores(self, values: np.ndarray) -> np.ndarray:
-        """Return, for each joint value z, the sum of values[..., i, z_i] over the n variables i.
-
-        `values` has shape (..., n, k), and the result has shape (..., K).
-        """
+        """Return the sum over i of values[..., i, z_i] for each joint value z, of shape (..., K)."""
         total = values[..., 0, :]
         for i in range(1, values.shape[-2]):
             total = (total[..., :, None] + values[..., i, None, :]).reshape(values.shape[:-2] + (-1,))
         return total
 
     def index(self, digits: np.ndarray) -> np.ndarray:
-        """Return the indices, of shape (...), of the joint values whose variables have the values `digits`, of shape
-        (..., n)."""
+        """Return the index of each joint value.  The last axis of `digits` holds the values of its n variables."""
         n, k = self.h.shape
         return digits @ k ** np.arange(n - 1, -1, -1)
 
     def shaped(self, values: np.ndarray) -> np.ndarray:
-        """Return `values`, of shape (draws, n, k), in the shape that the function takes: (draws, k) if h was given as
-        (k,)."""
+        """Remove the axis of the variables from `values`, of shape (draws, n, k), if h was given with shape (k,)."""
         return values[:, 0] if self.single else values
 
     def gradient(self) -> np.ndarray:
-        """Return the exact grad_h E f, of shape (n, k).  Its entry (i, a) is q_i(a) (E[f given z_i = a] - E f)."""
+        """Return the exact grad_h E f, of shape (n, k).  Entry (i, a) is q_i(a) (E[f given z_i = a] - E f)."""
         if len(self.h) == 1:
             return exact.gradient(self.h, self.f)
         return self._conditional(self.joint_q * (self.f - self.joint_q @ self.f))
 
     def tilted(self, two_sided: bool = False) -> np.ndarray | None:
-        """Return the exact mean of the direct gradient, or None for several variables, which have no closed form."""
+        """Return the exact mean of the direct gradient, or None if there are several variables."""
         return direct.expected_gradient(self.h, self.f, self.eps, two_sided) if len(self.h) == 1 else None
 
     def _conditional(self, mass: np.ndarray) -> np.ndarray:
-        """Return an array (n, k) whose entry (i, a) is the sum of `mass` over all joint values with z_i = a."""
+        """Return the sum of `mass` over all joint values with z_i = a, for each variable i and each value a."""
         k = self.h.shape[1]
         return np.array([np.bincount(digit, mass, k) for digit in self.digits.T])
 
     def reinforce_variance(self, best_baseline: bool) -> np.ndarray:
-        """Return the exact variance of REINFORCE, (f(z) - b) grad log q(z), of shape (n, k).
+        """Return the exact variance of the REINFORCE gradient (f(z) - b) grad log q(z), of shape (n, k).
 
-        If `best_baseline` is True, b is the constant for which the total variance is smallest.  Otherwise b is 0.
+        If `best_baseline` is True, b is the constant that minimises the total variance.  Otherwise, b is 0.
         """
         q, joint_q = self.q, self.joint_q
         lengths = (1 - 2 * self._corner(q) + (q**2).sum(axis=-1)).sum(axis=-1)          # |grad log q(z)|^2, (K,)
@@ -95,8 +87,8 @@ class Problem(NamedTuple):
 def make(h: object, f: object, eps: object, of_z: Callable | None = None) -> Problem:
     """Check the arguments, and return the Problem.
 
-    h has shape (k,) or (n, k).  f has shape (k,), (k, ..., k) or (k^n,), or it is a function, which of_z(f, z)
-    calls with one-hot z.  Raises ValueError or TypeError with a one-line message if an argument is not allowed.
+    h has shape (k,) or (n, k).  f is an array of shape (k,), (k, ..., k) or (k^n,), or a function.  of_z(f, z) calls
+    this function with one-hot z.  Raises ValueError or TypeError with a one-line message if an argument is not allowed.
     """
     (h,) = arguments.scores(h=h)
     if h.ndim not in (1, 2) or h.shape[-1] < 2:
@@ -130,10 +122,10 @@ def make(h: object, f: object, eps: object, of_z: Callable | None = None) -> Pro
 
 
 def probe(like: Problem, number: int) -> Problem:
-    """Return a further problem, on which the slips have different results.  `number`, 0 to 3, chooses the problem.
+    """Return one of four further problems, on which common mistakes have different results.
 
-    The problem is similar to `like`, but h and f are of moderate size, and eps is not 1, 0.5 or 2.  If f is a table,
-    k usually differs from that of `like` in problems 0 and 1, and is the same in problems 2 and 3.
+    `number`, from 0 to 3, chooses the problem.  If `like` has a table f, f is replaced, and k usually changes if
+    `number` is 0 or 1.  If f is a function, it is kept.
     """
     n, k = like.h.shape
     if like.callable is None and number < 2:

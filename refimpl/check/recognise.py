@@ -1,4 +1,4 @@
-"""Call the function on one problem, and collect every explanation that fits the gradients that it returns."""
+"""Call the user's function on one problem, and find all explanations of the gradients that it returns."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -40,9 +40,10 @@ class Finding:
 
 def run(hook: Hook, problem: Problem, samples: int, rng: np.random.Generator, allowed: list[str],
         f_gradient: Callable) -> Finding:
-    """Call the function on `samples` draws of the noise, in blocks, and return the explanations of its results.
+    """Call the user's function in blocks of draws, and return all explanations of its results.
 
-    `allowed` lists the precisions in which the function may compute, finest first.
+    `samples` is the total number of draws.  `allowed` lists the precisions in which the function may compute, finest
+    first.
     """
     n, k = problem.h.shape
     found = Finding(problem, moments.none(problem.gradient()))
@@ -118,12 +119,12 @@ def run(hook: Hook, problem: Problem, samples: int, rng: np.random.Generator, al
 
 
 def _usual(hypothesis: Hypothesis) -> bool:
-    """Return whether the factor of this hypothesis has a name in factors.factors(), and is not only a number."""
+    """Return whether the factor of this hypothesis has a name, and is not only a number."""
     return not hypothesis.factor.startswith("times ") or hypothesis.factor in factors.WORDS
 
 
 def _unequal(block: slips.Draws, slip: slips.Slip, decoded: slips.Decoded, allowed: list[str]) -> int:
-    """Return the number of draws that differ from this slip, also those that differ only by a factor."""
+    """Return the number of draws whose gradients differ from the estimator's, even if only by a factor."""
     if not decoded.fits:
         return len(block.noise)
     plus, minus = block.expected(slip)
@@ -135,7 +136,7 @@ def _unequal(block: slips.Draws, slip: slips.Slip, decoded: slips.Decoded, allow
 
 
 def _draws_its_own(hook: Hook, problem: Problem, rng: np.random.Generator, found: Finding) -> bool:
-    """Return whether two calls with the same noise differ."""
+    """Return whether two calls with the same noise return different gradients."""
     n, k = problem.h.shape
     noise = gumbel.sample((max(2, min(256, 100_000 // (n * k))), n, k), rng)
     one, two = (calling.call(hook, problem, noise, rng) for _ in range(2))
@@ -144,7 +145,7 @@ def _draws_its_own(hook: Hook, problem: Problem, rng: np.random.Generator, found
 
 
 def _explain(found: Finding, name: str, sign: int, slip: slips.Slip, sizes: list, allowed: list[str]) -> None:
-    """Add an explanation for each factor that explains the size of the gradients in every block."""
+    """Add an explanation for each factor that agrees with the size of the gradients in every block."""
     names = [factors.named(size, slip.unit, found.problem, rows, allowed) for *both, rows in sizes for size in both]
     words = slip.words if sign > 0 else slip.negated or f"{slip.words}, and the sign is wrong"
     for factor in sorted(set.intersection(*names)) if names else [factors.RIGHT]:       # in the same order every time
@@ -152,7 +153,7 @@ def _explain(found: Finding, name: str, sign: int, slip: slips.Slip, sizes: list
 
 
 def _by_draws(found: Finding, compared: dict, allowed: list[str], sizes: list, noise: np.ndarray) -> None:
-    """Find the slips that explain all draws, and add them to found.explanations."""
+    """Add to found.explanations the estimators that explain all draws."""
     problem, told = found.problem, found.returned in ("float16", "bfloat16")
     levels = draws.decide(compared, allowed, problem.eps)
     precisions = {}
@@ -173,7 +174,7 @@ def _by_draws(found: Finding, compared: dict, allowed: list[str], sizes: list, n
 
 
 def _by_counts(found: Finding, counts: laws.Counts, sizes: list, allowed: list[str], rng: np.random.Generator) -> None:
-    """Find the slips that the counts do not exclude, and add them to found.explanations."""
+    """Add to found.explanations the estimators that agree with the counts."""
     problem = found.problem
     known = slips.slips(problem)
     if found.by_draws:                  # only a correct gradient with its noise reordered is still possible
@@ -203,7 +204,7 @@ def _by_counts(found: Finding, counts: laws.Counts, sizes: list, allowed: list[s
 
 
 def _smooth(found: Finding, kept: list, f_gradient: Callable, rng: np.random.Generator) -> None:
-    """Find the estimators that fit and are not a difference of two arg maxes, and add them to found.explanations."""
+    """Add to found.explanations the estimators of smooth.py that agree with the gradients."""
     kept = kept[:2] if found.by_draws else kept
     if len({rows for _, _, rows in kept}) > 1:              # use one block size, because a factor may be 1 / size
         kept = kept[:1]

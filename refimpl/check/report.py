@@ -51,7 +51,7 @@ class Report(NamedTuple):
     """Other remarks about the function, for example that it changes its arguments or overflows."""
 
     def as_dict(self) -> dict[str, object]:
-        """Return all fields as numbers, strings, lists and dictionaries, which json.dumps accepts."""
+        """Return all fields in a dictionary that json.dumps accepts."""
         plain = {name: [list(row) if isinstance(row, tuple) else row for row in value] if isinstance(value, tuple) else
                  value for name, value in self._asdict().items()}
         return plain | {"variances": dict(self.variances)}

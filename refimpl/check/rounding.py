@@ -11,9 +11,9 @@ largest |h|, |noise| and eps |f|).  Each score has seven roundings: of h, noise,
 
 
 def up_to(precision: object) -> list[str]:
-    """Return the names of the precisions that are not coarser than `precision`, a name or a dtype, finest first.
+    """Return the names of all precisions from the finest one to `precision`, which is a name or a dtype.
 
-    If `precision` is None, which means unknown, return all of them.  Raises ValueError if there is no such precision.
+    If `precision` is None, return all names.  Raises ValueError if there is no such precision.
     """
     order = list(PRECISIONS)
     if precision is None:
@@ -25,7 +25,7 @@ def up_to(precision: object) -> list[str]:
 
 
 def to(precision: str, values: np.ndarray) -> np.ndarray:
-    """Return the values rounded to this precision, as float64."""
+    """Round the values to this precision, and return them as float64."""
     if precision == "bfloat16":
         bits = to("float32", values).astype(np.float32).view(np.uint32).astype(np.uint64)
         bits = (bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000        # to nearest, ties to even
@@ -43,9 +43,9 @@ def roundoff(precision: str, eps: float) -> float:
 
 
 def level(share: float, allowed: list[str], eps: float) -> str | None:
-    """Return the finest allowed precision in which a gap is a near-tie, or None.
+    """Return the finest allowed precision whose rounding can close a gap between two scores, or None.
 
-    `share` is the gap of two scores divided by the largest score.
+    `share` is the gap divided by the largest score.
     """
     return next((each for each in allowed if share <= STEPS * roundoff(each, eps)), None)
 
@@ -53,8 +53,8 @@ def level(share: float, allowed: list[str], eps: float) -> str | None:
 def of_value(found: float, wanted: float, allowed: list[str], eps: float) -> str | None:
     """Return the finest allowed precision in which `found` equals `wanted` up to rounding, or None.
 
-    In half precision, `found` or its reciprocal must also have few digits.  Otherwise the difference is not a rounding
-    error but a factor.
+    In half precision, `found` or its reciprocal must also be a number with few digits.  Otherwise, a wrong factor is
+    the better explanation.
     """
     off = abs(found / wanted - 1)
     for each in allowed:
@@ -64,6 +64,6 @@ def of_value(found: float, wanted: float, allowed: list[str], eps: float) -> str
 
 
 def few_digits(value: float, precision: str) -> bool:
-    """Return whether `value` or its reciprocal can be written in this precision, up to errors of single precision."""
+    """Return whether `value` or its reciprocal is a number of this precision, up to errors of single precision."""
     tries = np.array([value, 1 / value, 0.5 / value])
     return bool((np.abs(to(precision, tries) - tries) <= 2e-7 * np.abs(tries)).any()) or abs(value) > 65504

@@ -1,8 +1,7 @@
-"""List the estimators that are a difference of two arg maxes: the direct gradient, and the usual slips.
+"""List the estimators that are a difference of two arg maxes: the direct gradient, and common wrong versions of it.
 
-A slip is a mistake that is often made when the direct gradient is programmed.  Each estimator is described by the
-scores of its two arg maxes, a h + b f + c noise, and by the factor of the difference.  The scores and the factor are
-recognised separately.  So if both are wrong, the check can name both slips.
+The scores of an arg max are a h + b f + c noise.  The scores and the factor of the difference are recognised
+separately, so the check can name mistakes in both.
 """
 from __future__ import annotations
 
@@ -43,7 +42,7 @@ ACCEPTED = (RIGHT, TWO_SIDED, LOCAL)
 
 
 def slips(problem: Problem) -> dict[str, Slip]:
-    """Return the direct gradients and all slips by name, for the eps of this problem."""
+    """Return the direct gradients and common wrong versions of them by name, for the eps of this problem."""
     eps, one = problem.eps, 1 / problem.eps
     plain, tilted, back = Score(1, 0), Score(1, eps), Score(1, -eps)
     loss = "the sign is wrong, or it is the gradient of the loss -f (then pass loss=True)"
@@ -88,7 +87,7 @@ def slips(problem: Problem) -> dict[str, Slip]:
 
 
 def of_own_noise(problem: Problem) -> dict[str, Slip]:
-    """Return, by name, the slips that are possible only if the function draws its own noise."""
+    """Return, by name, the wrong versions that are possible only if the function draws its own noise."""
     eps, one = problem.eps, 1 / problem.eps
     plain, tilted = Score(1, 0), Score(1, eps)
     unshared = "the noise is not shared: each arg max has drawn its own"
@@ -107,7 +106,7 @@ def of_own_noise(problem: Problem) -> dict[str, Slip]:
 
 
 def cooled(problem: Problem, sigma: float) -> dict[str, Slip]:
-    """Return, by name, the slips with a wrong temperature sigma.
+    """Return the estimators with a wrong temperature sigma by name.
 
     The noise is multiplied by sigma, or the scores are divided by sigma and a factor 1/sigma is missing.
     """
@@ -121,7 +120,7 @@ def cooled(problem: Problem, sigma: float) -> dict[str, Slip]:
 
 
 class Draws:
-    """Computes the arg max of each draw of a block for a given Score, once for all slips with this Score."""
+    """Computes the arg max of each draw, and keeps it for all estimators with the same Score."""
 
     def __init__(self, problem: Problem, noise: np.ndarray) -> None:
         self.problem, self.noise, self.kept = problem, noise, {}
@@ -131,13 +130,12 @@ class Draws:
         self.f = problem.f - problem.f.max()
 
     def scores(self, score: Score, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
-        """Return the scores of all joint values for these rows of the block, of shape (rows, K)."""
+        """Return the scores of all joint values for the draws `rows`."""
         fixed = score.h * (self.q if score.probabilities else self.h) + score.f * self.f
         return score.noise * self.base[rows] + fixed
 
     def local_scores(self, score: Score, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
-        """Return the score of each value of each variable, of shape (rows, n, k), if all other variables stay as in
-        z*."""
+        """Return the score of every change of one variable of z*, of shape (rows, n, k)."""
         n, k = self.problem.h.shape
         z_star = self.winner(Score(1, 0))[rows]
         place = k ** np.arange(n - 1, -1, -1)
@@ -145,7 +143,7 @@ class Draws:
         return self.problem.h + self.noise[rows] + score.f * self.f[around]
 
     def winner(self, score: Score) -> np.ndarray:
-        """Return the index of the joint value with the largest score, of shape (draws,)."""
+        """Return the index of the best joint value in each draw."""
         if score not in self.kept:
             if score.local:
                 self.kept[score] = self.problem.index(self.local_scores(score).argmax(axis=-1))
@@ -154,11 +152,7 @@ class Draws:
         return self.kept[score]
 
     def expected(self, slip: Slip) -> tuple[np.ndarray, np.ndarray]:
-        """Return the places of the entries +1 and -1 that the slip would return for each variable, of shape (draws, n)
-        each.
-
-        A place of -1 means that there is no such entry.
-        """
+        """Return the places of the positive and negative entries in the gradients of this estimator, or -1 for none."""
         none = np.full((len(self.noise), len(self.problem.h)), -1)
         plus, minus = (none if score is None else self.problem.digits[self.winner(score)]
                        for score in (slip.plus, slip.minus))
@@ -177,12 +171,12 @@ class Decoded(NamedTuple):
 
     @property
     def moved(self) -> np.ndarray:
-        """Return a bool array, of shape (draws,), that marks the draws whose gradient is not zero."""
+        """Return whether the gradient of each draw is not zero."""
         return ((self.plus >= 0) | (self.minus >= 0)).any(axis=-1)
 
 
 def decode(g: np.ndarray) -> Decoded:
-    """Read the gradients g, of shape (draws, n, k), in the form (one-hot vector - one-hot vector) * number."""
+    """Find the positive and the negative entry of each gradient in g, of shape (draws, n, k)."""
     plus, minus = g.argmax(axis=-1), g.argmin(axis=-1)
     above = np.take_along_axis(g, plus[..., None], axis=-1)[..., 0]
     below = -np.take_along_axis(g, minus[..., None], axis=-1)[..., 0]

@@ -17,7 +17,7 @@ ROWS = 2_000
 
 
 class Hypothesis(NamedTuple):
-    """Names one explanation of the gradients: an estimator, the sign with which it is returned, and a factor."""
+    """Names an explanation of the gradients: an estimator, multiplied by a sign and a factor."""
 
     name: str
     sign: int
@@ -25,7 +25,7 @@ class Hypothesis(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """Holds some of the gradients that the function has returned, and the noise that the function was given."""
+    """Holds gradients that the user's function has returned, and the noise for which it has returned them."""
 
     problem: Problem
     g: np.ndarray                       # (rows, n, k)
@@ -36,7 +36,7 @@ class Seen(NamedTuple):
 
 
 def constants(problem: Problem) -> dict[str, tuple[np.ndarray, str]]:
-    """Return the gradients without noise, by name, each with a phrase for the report."""
+    """Return the exact gradient and the exact means by name, each with a phrase for the report."""
     known = {"exact": (problem.gradient(), "this is the exact gradient, q (f - E f): there is no noise in it")}
     mean = problem.tilted()
     if mean is not None:
@@ -73,7 +73,6 @@ def recognised(seen: Seen, rng: np.random.Generator) -> dict[Hypothesis, str]:
 
 
 def _named(seen: Seen, name: str, words: str, factor: float | None) -> dict[Hypothesis, str]:
-    """Return one explanation for each known factor that is close to `factor`, or none if `factor` is None."""
     if factor is None:
         return {}
     within = 10 * seen.rough if seen.noise is not None else 0.1
@@ -82,9 +81,9 @@ def _named(seen: Seen, name: str, words: str, factor: float | None) -> dict[Hypo
 
 
 def _factor(seen: Seen, template: np.ndarray) -> float | None:
-    """Return a number c with g = c * template in every draw, or None if no number has this property.
+    """Return the number c for which g = c * template in almost every draw, or None if there is none.
 
-    If g and `template` were computed from different noise, only their laws are compared.
+    If the two arrays were computed from different noise, only their distributions are compared.
     """
     g, size = seen.g, np.abs(template).max()
     if size == 0:
@@ -98,7 +97,7 @@ def _factor(seen: Seen, template: np.ndarray) -> float | None:
 
 
 def _factor_in_law(seen: Seen, template: np.ndarray) -> float | None:
-    """Return a c for which Kolmogorov-Smirnov tests accept that g and c * template have the same law, or None."""
+    """Return a c for which g and c * template have the same distribution by Kolmogorov-Smirnov tests, or None."""
     g = seen.g
     if g[0].size > 100:
         return None
@@ -120,7 +119,7 @@ def _distance(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def _misfit(seen: Seen, template: np.ndarray) -> float:
-    """Return how badly c * template fits g for the best c.  Scaling g or `template` does not change the result."""
+    """Return how badly `template` fits g, up to the sign.  If the noise is known, a constant factor is allowed, too."""
     if seen.noise is not None:
         g = seen.g[:len(template)]
         inner, both = (g * template).sum(), (g**2).sum() * (template**2).sum()
@@ -147,7 +146,7 @@ def _multiples(problem: Problem, noise: np.ndarray) -> dict[str, tuple[np.ndarra
 
 
 def _through(p: np.ndarray, slope: np.ndarray) -> np.ndarray:
-    """Return `slope` multiplied by the Jacobian of a softmax, diag(p) - p p^T, where p is the value of the softmax."""
+    """Multiply `slope` by diag(p) - p p^T, the Jacobian of a softmax with the value p."""
     return p * (slope - (p * slope).sum(axis=-1, keepdims=True))
 
 

@@ -30,7 +30,7 @@ class Decided(NamedTuple):
 
 
 def accepted(hypothesis: Hypothesis, two_sided: bool | None = None) -> bool:
-    """Return whether the hypothesis is a correct direct gradient, of the kind that `two_sided` requires."""
+    """Return whether the hypothesis is a correct direct gradient of the required kind."""
     names = slips.ACCEPTED if two_sided is None else ("two-sided",) if two_sided else ("direct", "local")
     return hypothesis.name in names and hypothesis.sign > 0 and hypothesis.factor == factors.RIGHT
 
@@ -38,7 +38,7 @@ def accepted(hypothesis: Hypothesis, two_sided: bool | None = None) -> bool:
 def decide(finding: Finding, explain: Callable[[Problem, int], Finding], two_sided: bool | None) -> Decided:
     """Return the verdict.
 
-    As long as several explanations are left, explain(problem, draws) tests the user's function on further problems.
+    While several explanations fit, explain(problem, draws) tests the user's function on further problems.
     """
     left, tried, differs = dict(finding.explanations), [], False
     sure = not finding.by_counts and not (finding.coarse and finding.by_draws)     # if False, use a further problem
@@ -82,7 +82,7 @@ def _again(finding: Finding, explain: Callable[[Problem, int], Finding]) -> Iter
 
 
 def _elsewhere(finding: Finding, explain: Callable[[Problem, int], Finding]) -> Decided | None:
-    """Return a verdict if two further problems leave one explanation and it is not a correct direct gradient."""
+    """Return a verdict if only one explanation fits two further problems, and it is not a correct direct gradient."""
     names = [other.explanations for other in islice(_again(finding, explain), 2)]
     both = {each: words for each, words in names[0].items() if each in names[1]} if len(names) == 2 else {}
     if len(both) != 1 or accepted(next(iter(both))):
@@ -92,7 +92,7 @@ def _elsewhere(finding: Finding, explain: Callable[[Problem, int], Finding]) -> 
 
 
 def _clause(hypothesis: Hypothesis, words: str) -> str:
-    """Return a phrase for the report that names the estimator and, if its factor is wrong, the mistake."""
+    """Return a phrase for the report that names the estimator and any mistake in its factor."""
     factor = factors.words(hypothesis.factor, hypothesis.name.startswith(("two-sided", "unshared two")))
     smooth = hypothesis.name in ("reinforce", "exact", "mean", "mean of two", "gumbel-softmax", "straight",
                                  "straight-through") or hypothesis.name.startswith("times ")
@@ -106,7 +106,7 @@ def _clause(hypothesis: Hypothesis, words: str) -> str:
 
 
 def _coincide(finding: Finding, left: dict[Hypothesis, str], tried: list[Problem]) -> str:
-    """Return a sentence about explanations that fit the given problem but not all in `tried`, or ""."""
+    """Return a sentence about the explanations that fit only the given problem, or "" if there are none."""
     others = [_clause(each, words).split(":")[0] for each, words in finding.explanations.items() if each not in left]
     others = list(dict.fromkeys(others))
     if not tried or not others:
@@ -195,7 +195,7 @@ def report(finding: Finding, decided: Decided, truth: Known) -> Report:
 
 
 def _notes(finding: Finding, near_ties: int) -> tuple[str, ...]:
-    """Return notes for the report on changed arguments, unused noise, overflow and low precision."""
+    """Return remarks about changed arguments, unused noise, overflow and low precision."""
     notes = [f"the function changes the array {name} that it is given, in place" for name in sorted(finding.spoiled)]
     if finding.own_noise:
         notes.append("the function does not use the noise that it is given: two calls with the same noise differ")

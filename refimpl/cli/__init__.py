@@ -1,8 +1,12 @@
-"""Run the command line, `python -m refimpl COMMAND`.  The modules define its options, commands and error messages.
+"""Run the command line, `python -m refimpl COMMAND`.
 
-The exit status is 0 if the command has finished, and 1 if a check failed, such as a claim of `verify`.  It is 2 if the
-input cannot be used, and the error message states what is wrong, where it is wrong, and what is allowed.  It is 130 if
-the command was stopped by Ctrl-C or `kill`, and 141 if the program that reads the output has ended.
+The exit status is
+
+    0    if the command has finished
+    1    if a check failed, such as a claim of `verify`
+    2    if the input cannot be used, or something else prevents the command, as the error message states
+    130  if Ctrl-C or `kill` stopped the command
+    141  if the program that reads the output has ended
 """
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ from refimpl.cli.parser import make_parser
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command in `arguments`, by default the arguments of the process, and return the exit status."""
+    """Run the command in `arguments`, or in the arguments of this process, and return the exit status."""
     try:
         options = make_parser().parse_args(arguments)
     except KeyboardInterrupt:
@@ -56,6 +60,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _discard_output() -> None:
-    """Discard the text in the buffer of standard output: writing it at the end would raise another error."""
+    """Discard the text in the buffer of standard output, so that writing it at the end cannot raise another error."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

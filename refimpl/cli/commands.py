@@ -1,7 +1,7 @@
 """Define the commands of `python -m refimpl`, one function per command.
 
 Each function takes the parsed options, prints its results and returns the exit status.  Modules that only one command
-needs are imported inside its function, so `--help` and errors in the options do not have to wait for them.
+needs are imported inside its function, so that `--help` appears quickly.
 """
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ wider, so that chance alone exceeds it as rarely as for one component."""
 
 def verify_and_print(k: int, seed: int, samples: int, out: Path, h=None, f=None, eps: float = 0.5,
                      short: bool = False) -> int:
-    """Check the claims, print each claim in two lines as soon as it is checked, and return how many claims failed."""
+    """Check the claims, print each of them, and return how many claims failed."""
     from refimpl.experiments.theory import verify
 
     def started(h, f) -> None:
@@ -85,10 +85,7 @@ def explore(options: argparse.Namespace) -> int:
 
 
 def train(kind: type[Run], options: argparse.Namespace) -> int:
-    """Train a run of this kind and return the exit status.
-
-    The settings come from the options, or, if a run is continued, from its checkpoint.
-    """
+    """Train a new run, or continue one from its checkpoint, and return the exit status."""
     from refimpl.runs import checkpoint
 
     if options.resume and options.out is not None:
@@ -103,10 +100,7 @@ def train(kind: type[Run], options: argparse.Namespace) -> int:
 
 def train_and_print(kind: type[Run], settings: RunSettings, epochs: int, out: Path, resume: bool,
                     data_dir: Path | None) -> list[Row]:
-    """Train, print one line per epoch, and return the rows of metrics.
-
-    The heading is printed only after all settings have been accepted.
-    """
+    """Train, print a heading and one line per epoch, and return the metrics of all epochs."""
     from refimpl.runs import loop
 
     words = words_of(kind.COMMAND)
@@ -119,7 +113,7 @@ def train_and_print(kind: type[Run], settings: RunSettings, epochs: int, out: Pa
 
 
 def draw_run(run, rows, dataset):
-    """Return the pictures of a run by file name.  matplotlib is imported only here, because importing it is slow."""
+    """Return the pictures of a run by file name."""
     from refimpl.plots import runs
 
     return runs.of_run(run, rows, dataset)
@@ -208,7 +202,7 @@ def report(options: argparse.Namespace) -> int:
 
 
 def labels_of_experiments() -> str:
-    """Return the text at the end of --help, which lists the labels that --only accepts."""
+    """Return a list of the labels that --only accepts, as text for the end of --help."""
     from refimpl.experiments import registry
 
     made = []

@@ -14,7 +14,7 @@ from refimpl.cli.commands import noted
 
 
 def _below(heading: str) -> Callable[[str], None]:
-    """Return a function that prints a line.  At its first call, it prints the heading above the line."""
+    """Return a function that prints a line, and prints the heading above the first line."""
     above = heading + "\n"
 
     def show(line: str) -> None:
@@ -26,7 +26,7 @@ def _below(heading: str) -> Callable[[str], None]:
 
 
 def _errors(row) -> str:
-    """Return the worst component of the bias, in standard errors, or "-" if the bias was not tested."""
+    """Return the largest bias of a component, in standard errors, or "-" if the bias cannot be tested."""
     if not row.tested or row.silent:
         return "-"
     return f"{row.z:.1f}" if row.z < 1_000 else "> 1,000"

@@ -1,8 +1,7 @@
 """Make the options of the command line from their declarations, and turn the parsed options into settings.
 
-The name, default, help text, type and range of an option are declared in one place outside this file.  The options of a
-run are fields of its settings.  Estimators and families declare options as Setting objects.  The options of experiments
-are in experiments/options.py.
+The declarations are in other files.  The options of a run are the fields of its settings, and estimators and families
+declare more options as Setting objects.  The options of experiments are in experiments/options.py.
 """
 from __future__ import annotations
 
@@ -18,7 +17,7 @@ from refimpl.runs.settings import TYPES, RunSettings, option
 
 
 def numbers(text: str) -> np.ndarray:
-    """Return the numbers in a string such as "1,-2,0.5" as an array.  argparse uses this function as a `type`."""
+    """Convert a string such as "1,-2,0.5" to an array.  argparse calls this function."""
     try:
         return np.array([float(number) for number in text.split(",")])
     except ValueError:
@@ -26,9 +25,9 @@ def numbers(text: str) -> np.ndarray:
 
 
 def number(kind: type, least: float | None = None, most: float | None = None) -> Callable[[str], Value]:
-    """Return a function that converts a string to `kind` and checks the range.  argparse uses it as a `type`.
+    """Return a function that converts a string to `kind` for argparse, and rejects values outside the range.
 
-    Both `least` and `most` are allowed values.  If `kind` is str, the function returns the string itself.
+    Both `least` and `most` are allowed.
     """
     declared = Setting(kind, None, "", least, most)
 
@@ -64,10 +63,9 @@ def add_numbers(parser: argparse.ArgumentParser, declared: Mapping[str, Setting]
 
 
 def add_settings(parser: argparse.ArgumentParser, settings: type[RunSettings]) -> None:
-    """Add the options for fields of `settings`, and for all settings that registered estimators and families declare.
+    """Add the options for training a run, including those of all estimators and families.
 
-    An option that the user does not write is absent from the parsed options.  So if a run is continued, its settings
-    need not be repeated.
+    An option that the user leaves out is absent from the parsed options, so a continued run keeps its settings.
     """
     for each in fields(settings):
         allowed, kind = each.metadata, each.type.split(" | ")[0]
@@ -91,7 +89,7 @@ def add_settings(parser: argparse.ArgumentParser, settings: type[RunSettings]) -
 
 
 def _add(parser: argparse.ArgumentParser, name: str, kind: type, text: str) -> None:
-    """Add the option for a setting.  A setting of the kind bool also has the option --no-..."""
+    """Add the option for one setting, and also the option --no-... if `kind` is bool."""
     takes = {"action": argparse.BooleanOptionalAction} if kind is bool else \
         {"type": number(kind), "metavar": name.upper()}
     parser.add_argument(option(name), default=argparse.SUPPRESS, help=text, **takes)
@@ -101,7 +99,7 @@ OTHER_OPTIONS = {"epochs", "out", "resume", "data_dir", "set", "run", "command",
 
 
 def _sources(settings: type[RunSettings]) -> dict[str, Mapping[str, Setting]]:
-    """Return the settings that each allowed estimator or family declares, by the name of the estimator or family."""
+    """Return the settings of each allowed estimator or family, by the name of the estimator or family."""
     allowed = settings.__dataclass_fields__["estimator"].metadata["choices"]()
     sources = {name: estimators.REGISTRY[name].hyperparameters for name in allowed}
     if "family" in settings.__dataclass_fields__:
@@ -110,17 +108,16 @@ def _sources(settings: type[RunSettings]) -> dict[str, Mapping[str, Setting]]:
 
 
 def _declared(settings: type[RunSettings]) -> dict[str, Setting]:
-    """Return the declared settings by name, except those whose names other options already have."""
+    """Return all declared settings by name, unless another option already has this name."""
     taken = {*settings.__dataclass_fields__, *OTHER_OPTIONS}
     return {name: setting for source in reversed(_sources(settings).values()) for name, setting in source.items()
             if name not in taken}
 
 
 def _default(settings: type[RunSettings], name: str) -> str | None:
-    """Return the default of a declared setting as a string, or None if there is no default.
+    """Return the default of a setting as text, or None if there is no default.
 
-    If the default depends on the estimator, the most common default comes first, and "VALUE for ESTIMATOR" follows for
-    each estimator with another default.
+    If some estimators have another default, "VALUE for ESTIMATOR" is added for each of them.
     """
     defaults = {owner: source[name].default for owner, source in _sources(settings).items() if name in source}
     usual = max(defaults.values(), key=list(defaults.values()).count)
@@ -131,9 +128,9 @@ def _default(settings: type[RunSettings], name: str) -> str | None:
 
 def given(options: argparse.Namespace, settings: type[RunSettings], base: RunSettings | None = None
           ) -> dict[str, object]:
-    """Return the fields that the user has set on the command line, by name.
+    """Return the fields of the settings that the user has set on the command line, by name.
 
-    The fields are for a new run, or, if `base` is given, for continuing a run that has the settings `base`.
+    If the command continues a run, `base` holds the settings of this run.
     """
     names = [each.name for each in fields(settings)]
     values = {name: getattr(options, name) for name in names if hasattr(options, name)}
@@ -160,7 +157,7 @@ def _foreign(name: str, known: list[str]) -> str:
 
 
 def _named(options: argparse.Namespace, settings: type[RunSettings]) -> list[tuple[str, Value]]:
-    """Return the pairs (name, value) from --set, whose values are strings, and from the options for single settings."""
+    """Return the names and values given with --set, and those given with the options for single settings."""
     pairs: list[tuple[str, Value]] = []
     for text in getattr(options, "set", []):
         name, equals, value = text.partition("=")
@@ -175,7 +172,7 @@ def read_settings(options: argparse.Namespace, settings: type[RunSettings]) -> R
 
 
 def resumed_settings(options: argparse.Namespace, saved: RunSettings, where: str) -> RunSettings:
-    """Return `saved`, the settings of the run to be continued; raise InputError if the options contradict them."""
+    """Return `saved`, the settings of the run to be continued.  Raise InputError if the options contradict them."""
     wanted = given(options, type(saved), saved)
     if wanted.pop("as_released", False):
         wanted = {**saved.preset(), **wanted}

@@ -1,7 +1,6 @@
 """Define every command and its options, grouped by purpose.
 
-The options for training a run are made from its settings (see cli/options.py), and the options of an experiment are
-made from experiments/options.py.
+The options of runs and of experiments come from their declarations (see cli/options.py).
 """
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Adapt argparse to this program.
 
-An error message is one line.  It suggests the nearest known name.  --help lists the commands in groups.
+An error message is one line and suggests the nearest known name.  --help lists the commands in groups.
 """
 from __future__ import annotations
 
@@ -17,10 +17,7 @@ PROGRAM = "python -m refimpl"
 
 
 class Parser(argparse.ArgumentParser):
-    """Parses arguments.  An error is printed in one line, which suggests the nearest known name.
-
-    Only --help prints the usage and the text that is slow to make.
-    """
+    """Parses arguments.  An error is printed on one line, without the usage, and suggests the nearest known name."""
 
     late: Callable[[], str] | None = None
     """Returns more text for the end of --help.  It is called only when --help is printed."""
@@ -39,7 +36,7 @@ class Parser(argparse.ArgumentParser):
         self.elsewhere = {}
 
     def _print_message(self, message: str, file=None) -> None:
-        """Print nothing if `file` is None, that is if the stream is closed.  argparse would use another stream."""
+        """Print the message, unless the stream is closed and `file` is None."""
         if file is not None:
             super()._print_message(message, file)
 
@@ -66,7 +63,7 @@ class Parser(argparse.ArgumentParser):
         return super().format_help() + example + ("\n" + self.late() if self.late else "")
 
     def described(self) -> list[tuple[str, str]]:
-        """Return two strings for each option, as --help prints them: the option with its arguments, and its help."""
+        """Return each option with its arguments, together with its help, as --help prints them."""
         made = self._get_formatter()
         lines = []
         for action in self._actions:
@@ -108,7 +105,7 @@ class Commands:
         summary     one line for the list of commands
         after_stop  text that is printed if the command is stopped by Ctrl-C
         shown       the name in the list of commands, if it differs from `name`
-        example     the options of an example that --help shows.  The example must work without any change
+        example     options that --help shows as an example.  The example must work without any change
         """
         self.groups.setdefault(group, []).append((shown or name, summary))
         added = self.subparsers.add_parser(name, description=summary.partition("; see ")[0], formatter_class=Help,

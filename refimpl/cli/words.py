@@ -1,7 +1,4 @@
-"""Define the text that is printed about a run of each kind.
-
-The text consists of a heading, a line per epoch, the result, and the name of the run's folder.
-"""
+"""Define the text that the command line prints about a run."""
 from __future__ import annotations
 
 import math
@@ -18,23 +15,21 @@ EACH = 9                                # smallest width of the printed accuracy
 
 
 class Words:
-    """Makes the text about runs whose kind is not in KINDS.  A line consists of all metrics with their names."""
+    """Makes the text about a run.  Subclasses make a different text for the kinds of runs in KINDS."""
 
     def folder(self, settings: RunSettings) -> str:
-        """Return the default name of the run's folder, which lies below runs/."""
+        """Return the default name of the run's folder in runs/."""
         kind = kind_of(settings).COMMAND
         return f"{kind}-{settings.entry.name}-{settings.estimator}-seed{settings.seed}"
 
     def heading(self, settings: RunSettings) -> str:
-        """Return the text above the lines of the epochs."""
         return f"{settings.entry.name}: {settings.label()}, seed {settings.seed}"
 
     def line(self, settings: RunSettings, row: Row) -> str:
-        """Return the line that is printed for one row of metrics."""
         return ", ".join(f"{name} {value:.6g}" for name, value in row.items() if not math.isnan(value))
 
     def result(self, settings: RunSettings, row: Row) -> str:
-        """Return the result of the run in a few words; `row` is its last row of metrics."""
+        """Return the result of the run in a few words.  The last metrics of the run are in `row`."""
         return self.line(settings, row)
 
 
@@ -48,7 +43,7 @@ class VAEWords(Words):
         return f"{settings.entry.name}-{settings.estimator}{family}-{size}-seed{settings.seed}"
 
     def _shown(self, settings: VAESettings) -> list[tuple[str, str, int]]:
-        """Return (title, column of the metrics, sign) for each printed column; the sign is a factor, 1 or -1."""
+        """Return the title, the metric and the sign (1 or -1) of each printed column."""
         family, parts = latent.get(settings.family), settings.exact_parts
         shown = [(f"{part} -ELBO", f"{part}_elbo", -1) for part in parts if family.normalised]
         shown += [("test -log p(x)", "test_log_likelihood", -1)] if parts else []
