@@ -3,8 +3,8 @@
 Read one_page.py first.  It contains the whole method, from noise to Adam, in 130 lines.  From this package, it imports
 only the folder `data`, which loads the images.
 
-The modules below contain the mathematics of the paper (Lorberbom, Gane, Jaakkola and Hazan, NeurIPS 2019; arXiv
-1806.02867) as pure functions:
+The modules below contain the mathematics of the paper (Lorberbom, Gane, Jaakkola and Hazan, NeurIPS 2019;
+arXiv 1806.02867) as pure functions:
 
     gumbel    the Gumbel-max trick                                        Theorem 2
     danskin   the proof of Theorem 1, step by step                        equations 2 to 4

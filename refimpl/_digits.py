@@ -4,8 +4,7 @@ If eps is tiny or one q(z) is almost 1, a difference of probabilities loses its 
 number as a sum of small terms, and divides the terms by eps before they can underflow.  You can skip this file if you
 are only interested in the theorem.
 
-The scores h and the function f have shape (..., k), where the last axis runs over the values of z.  eps has shape (...,
-1).
+h and f have shape (..., k), where the last axis runs over the values of z.  eps has shape (..., 1).
 """
 from __future__ import annotations
 
@@ -96,8 +95,8 @@ def tilt(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> Tilt:
 def mean_change(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> np.ndarray:
     """Return (q_eps - q) / eps.
 
-    Usually it is computed as q (u - E_q u) / Z, where u = (e^x - 1) / eps, so no probabilities are subtracted.  As u_b
-    = 0 for the likeliest value b, the small probabilities of the other values keep their digits.
+    Usually it is computed as q (u - E_q u) / Z, where u = (e^x - 1) / eps, so no probabilities are subtracted.  As
+    u_b = 0 for the likeliest value b, the small probabilities of the other values keep their digits.
     """
     change = tilt(h, f, eps)
     # The probability of b is at least 1/k.  Where b has lost over half of it, the plain difference loses no digits.

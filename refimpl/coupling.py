@@ -27,8 +27,8 @@ from refimpl._digits import as_one_sided, others, ratio, tilted
 def stay_probability(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
     """Return P(z* = z*(eps) = i), of shape (..., k), which is the diagonal of joint_law.
 
-    In the one-sided case, i must beat every other value j both with and without eps f, and so the probability is 1 /
-    sum_j exp(max(h_j - h_i, h_j - h_i + eps (f_j - f_i))).  The sum over all i is the probability that the sampled
+    In the one-sided case, i must beat every other value j both with and without eps f, and so the probability is
+    1 / sum_j exp(max(h_j - h_i, h_j - h_i + eps (f_j - f_i))).  The sum over all i is the probability that the sampled
     gradient is zero.  The computation takes O(k log k) time and makes no k x k array.
     """
     return Clocks.of(*as_one_sided(h, f, eps, two_sided)).stay()
@@ -37,8 +37,8 @@ def stay_probability(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool =
 def joint_law(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
     """Return the exact P(z* = i, z*(eps) = j), of shape (..., k, k), where i is the row and j the column.
 
-    If `two_sided` is True, z*(-eps) takes the place of z*.  Otherwise, let w = exp(h), a = exp(-eps f) and C(s) = sum_z
-    w_z max(1, s / a_z).  Off the diagonal, P(i, j) is 0 unless a_j < a_i, that is f_j > f_i.  Then
+    If `two_sided` is True, z*(-eps) takes the place of z*.  Otherwise, let w = exp(h), a = exp(-eps f) and
+    C(s) = sum_z w_z max(1, s / a_z).  Off the diagonal, P(i, j) is 0 unless a_j < a_i, that is f_j > f_i.  Then
 
         P(i, j) = (w_i w_j / a_j) (I(a_i) - I(a_j)),     I(t) = integral^t ds / C(s)^2
 
@@ -78,9 +78,9 @@ def variance(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) 
 def covariance(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
     """Return the exact covariance matrix of one sampled gradient, of shape (..., k, k).  Each row and column sums to 0.
 
-    Let D = onehot(z*(eps)) - onehot(z*), and let P be the joint law with 0 on its diagonal.  Entry i of E D is the sum
-    of column i of P minus the sum of row i of P.  Entry (i, i) of E D D^T is the sum of column i plus the sum of row
-    i.  Off the diagonal, E D D^T is -(P + P^T).
+    Let D = onehot(z*(eps)) - onehot(z*), and let P be the joint law with 0 on its diagonal.  Let c and r be the
+    sums of the columns and of the rows of P.  Then E D = c - r.  The diagonal of E D D^T is c + r, and off the
+    diagonal, E D D^T is -(P + P^T).
 
     If one outcome (i, j) is almost certain, a plain difference would lose digits.  So the code subtracts the D of the
     likeliest outcome, D*, from D, which changes no covariance.  Let `rest` be the probability of all other outcomes:
@@ -183,8 +183,8 @@ class Clocks(NamedTuple):
     def arrive_rate(self) -> np.ndarray:
         """Return P(z*(eps) = j, z* != j) / eps, of shape (..., k), without a k x k array.
 
-        The rate is the sum of column j of move_rates.  Entry i > j of the column is (w_i w_j / a_j) times the sum of
-        the pieces m = j ... i-1 (see _log_piece).  So piece m occurs in every entry i > m.
+        The rate is the sum of column j of move_rates.  In sorted order, entry i > j of the column is
+        (w_i w_j / a_j) times the sum of the pieces m = j ... i-1 (see _log_piece).  Piece m is in every entry i > m.
         """
         log_behind = np.logaddexp.accumulate(self.log_w[..., ::-1], axis=-1)[..., -2::-1]       # log(w_{m+1} + ...)
         log_terms = self._log_piece() + log_behind

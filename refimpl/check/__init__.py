@@ -52,8 +52,8 @@ def gradient(function: Callable, h: np.ndarray, f: np.ndarray | Callable, eps: f
                is given h and noise of shape (draws, n, k), and returns gradients of this shape.  All k^n joint values
                are enumerated, and there may be at most 4,096
     f          an array of shape (k,), or (k, ..., k) for n variables, whose entries are not all equal.  f can also be a
-               function.  It is given z, of shape (draws, k) or (draws, n, k), and returns f(z), of shape (draws,).  z may
-               lie between the one-hot vectors.  `function` is then given the function f
+               function.  It is given z, of shape (draws, k) or (draws, n, k), and returns f(z), of shape (draws,).
+               z may lie between the one-hot vectors.  `function` is then given the function f
     eps        a number above 0
     samples    the number of draws, at least 1,000.  The default is 100,000, or fewer if k^n is above 500
     rng        the generator of the noise, by default numpy.random.default_rng(0)
@@ -62,9 +62,9 @@ def gradient(function: Callable, h: np.ndarray, f: np.ndarray | Callable, eps: f
                None, the check finds the precision
     loss       True if the function returns the gradient of the loss -f
     convert    a function such as torch.from_numpy, which is applied to all arrays for `function` and for a callable f
-    generator  a function that makes the fourth argument of `function` from a seed, an int
     differentiate  a function that is needed if `function` returns an objective or a loss instead of gradients.  It must
                return the gradients as differentiate(objective, h), where objective(h) calls `function`
+    generator  a function that makes the fourth argument of `function` from a seed, an int
 
     Raises TypeError or ValueError if an argument is out of range, if the function cannot be called, or if the array
     that it returns has the wrong shape or is not finite.

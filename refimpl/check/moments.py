@@ -60,8 +60,8 @@ def none(origin: np.ndarray) -> Moments:
 def threshold(tests: int, chance: float = 1e-6) -> float:
     """Return a threshold, in standard errors, for the comparison of several means with their true values.
 
-    `tests` is the number of means.  If all of them are right, any of them exceeds the threshold with a probability of
-    at most `chance`.
+    `tests` is the number of means.  If all means are right, the probability that the difference of any mean exceeds
+    the threshold is at most `chance`.
     """
     return float(-ndtri(chance / (2 * tests)))
 

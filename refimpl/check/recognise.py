@@ -42,8 +42,7 @@ def run(hook: Hook, problem: Problem, samples: int, rng: np.random.Generator, al
         f_gradient: Callable) -> Finding:
     """Call the user's function in blocks of draws, and return all explanations of its results.
 
-    `samples` is the total number of draws.  `allowed` lists the precisions in which the function may compute, finest
-    first.
+    `samples` is the total number of draws.  `allowed` lists the possible precisions, from the finest to the coarsest.
     """
     n, k = problem.h.shape
     found = Finding(problem, moments.none(problem.gradient()))
