@@ -18,7 +18,7 @@ def expectation(h: np.ndarray, f: np.ndarray) -> np.ndarray:
 
 
 def gradient(h: np.ndarray, f: np.ndarray) -> np.ndarray:
-    """Return grad_h E_q f = q (f - E_q f), of shape (..., k), the gradient that Theorem 1 estimates.
+    """Return grad_h E_q f = q (f - E_q f), of shape (..., k).  This is the gradient that Theorem 1 estimates.
 
     The entries of the gradient sum to 0, because adding a constant to all scores does not change q.
     """
@@ -30,29 +30,27 @@ def gradient(h: np.ndarray, f: np.ndarray) -> np.ndarray:
 def from_likeliest(h: np.ndarray, f: np.ndarray) -> np.ndarray:
     """Return f - f_b, of shape (..., k), where b = argmax h is the likeliest value of z.
 
-    Adding a constant to f changes no gradient, but the constant -f_b reduces rounding errors.  If q is concentrated on
-    the value b, then f_b - E_q f is a difference of two nearly equal numbers and loses its digits.  If f_b = 0, this
-    difference is minus a sum over the other values of z.  Each term of this sum keeps its digits, however small it is.
+    Subtracting the constant f_b changes no gradient, but reduces rounding errors.  If q is concentrated on b, then
+    f_b - E_q f is a difference of two nearly equal numbers and loses its digits.  After the subtraction, f_b is 0, and
+    the difference is minus the sum of q(z) f(z) over the other values of z.  Each term of this sum keeps its digits.
     """
     return _digits.from_likeliest(*arguments.scores(h=h, f=f))
 
 
 def kl(h: np.ndarray) -> np.ndarray:
-    """Return KL(q || uniform) = sum_z q log q + log k, of shape (...), which is between 0 and log k."""
+    """Return KL(q || uniform) = sum_z q log q + log k, of shape (...).  All values are between 0 and log k."""
     (h,) = arguments.scores(h=h)
     log_q = log_softmax(h, axis=-1)
     return np.maximum((np.exp(log_q) * log_q).sum(axis=-1) + np.log(h.shape[-1]), 0)
 
 
 def elbo(h: np.ndarray, f: np.ndarray) -> np.ndarray:
-    """Return E_q f - KL(q || uniform), of shape (...), which is the ELBO under a uniform prior if f = log p(x given
-    z)."""
+    """Return the ELBO E_q f - KL(q || uniform), of shape (...), where f = log p(x given z) and the prior is uniform."""
     return expectation(h, f) - kl(h)
 
 
 def log_likelihood(f: np.ndarray) -> np.ndarray:
-    """Return log p(x) = logsumexp_z f(z) - log k, of shape (...), under a uniform prior.  It is never below the
-    ELBO."""
+    """Return log p(x) = logsumexp_z f(z) - log k, of shape (...), under a uniform prior."""
     (f,) = arguments.scores(f=f)
     return logsumexp(f, axis=-1) - np.log(f.shape[-1])
 
@@ -64,10 +62,7 @@ def posterior(f: np.ndarray) -> np.ndarray:
 
 
 def gap(h: np.ndarray, f: np.ndarray) -> np.ndarray:
-    """Return KL(q || p(z given x)) = log p(x) - ELBO, of shape (...), which is never below 0.
-
-    The gap is computed as a divergence, not as the difference of log p(x) and the ELBO.
-    """
+    """Return log p(x) - ELBO, of shape (...), computed as KL(q || p(z given x)) and therefore never below 0."""
     h, f = arguments.scores(h=h, f=f)
     log_q = log_softmax(h, axis=-1)
     return np.maximum((np.exp(log_q) * (log_q - log_softmax(f, axis=-1))).sum(axis=-1), 0)

@@ -1,1 +1,1 @@
-"""Test the claims of the paper and repeat its experiments, with the commands of `python -m refimpl`."""
+"""Check the paper's claims and repeat its experiments."""

@@ -1,8 +1,8 @@
-"""Train models of faces with one binary variable per attribute, as on slides 2 and 25, and run the switch test.
+"""Train models of faces, and run the switch test (slides 2 and 25).
 
-`direct` and three other estimators are trained with 0, 20, 50, 200 and 1,000 labels.  The table lists the accuracy of
-each attribute, the share of images in which all three attributes are right, and the bound.  The switch test changes one
-variable of a drawn or an encoded face (judge.py).
+A model has one binary variable for each attribute.  `direct` and three other estimators are trained with 0, 20, 50, 200
+and 1,000 labels.  The table lists the accuracy of each attribute, the share of images in which all three attributes are
+right, and the bound.  The switch test changes one variable of a drawn or an encoded face (judge.py).
 """
 from __future__ import annotations
 
@@ -35,11 +35,7 @@ Runs = dict[Cell, list[dict[str, float]]]
 
 
 def by_labels(dataset: str, seed: int) -> list[Cell]:
-    """Return the cells of one seed.
-
-    The Gaussian variable g has 10 components, one more than there are nuisances.  Labelled images are shifted by at
-    most one pixel.
-    """
+    """Return the runs with one seed.  Their Gaussian variable g has 10 components, and a face has nine nuisances."""
     if not data.get(dataset).attributes:
         raise InputError(f"experiment faces needs images with attributes, and {dataset} has none; there are "
                          + ", ".join(name for name, entry in data.REGISTRY.items() if entry.attributes))
@@ -50,7 +46,7 @@ def by_labels(dataset: str, seed: int) -> list[Cell]:
 
 
 def lines(runs: Runs, epoch: int) -> list[str]:
-    """Return one line per label: the means of the accuracies and of -ELBO, ± half the width of the 95 % interval."""
+    """Return the printed table of the mean accuracies and the mean -ELBO, with 95 % intervals."""
     made = [f"Test accuracy, %, and -ELBO, nats per image, after {epoch} epoch{'s' * (epoch != 1)} on all images",
             "(with 0 labels: under the best assignment of variables to attributes)",
             f"  {'':26s}" + "".join(f"{name:>16s}" for name in (*faces.ATTRIBUTES, "all three", "-ELBO"))]
@@ -69,7 +65,7 @@ def lines(runs: Runs, epoch: int) -> list[str]:
 
 
 def measure(runs: Runs, folder: Path, data_dir: str | None, report: Callable[[str], None]) -> None:
-    """Train the judge, run the switch test on every model, write the rows of the tests, and report a line per run."""
+    """Run the switch test on every model, write the results into `folder`, and report a line for each run."""
     if not runs:
         return
     whole = data.load("faces", data_dir)
@@ -87,8 +83,7 @@ def measure(runs: Runs, folder: Path, data_dir: str | None, report: Callable[[st
 
 
 def pictures(runs: Runs, folder: Path) -> dict[str, Figure]:
-    """Draw faces-samples.png and faces-switched.png for the model trained by `direct` with 50 labels, and
-    faces-unnamed.png for the model trained by `direct` without labels."""
+    """Draw the pictures of two models that `direct` trained with seed 0: with 50 labels, and without labels."""
     made, test = {}, data.load("faces").test
     for cell in runs:
         if cell.label in (SHOWN, "direct, 0 labels") and cell.settings.seed == 0:
@@ -101,11 +96,7 @@ def pictures(runs: Runs, folder: Path) -> dict[str, Figure]:
 
 
 def draw(records: Sequence[Record], title: str) -> Figure:
-    """Plot errors and the bound at the last epoch against the number of labels.
-
-    The first panel shows the share of images in which at least one of the three attributes is wrong.  The second panel
-    shows, for `direct` only, the share in which each single attribute is wrong.  The third panel shows the bound.
-    """
+    """Plot the shares of wrong attributes and the bound, after the last epoch, against the number of labels."""
     figure, axes = plots.new_figure(3, width=5.0, height=4.0)
     series = [(0, name, "accuracy", "-", name) for name in ESTIMATORS]
     series += [(1, "direct", column, dash, name)

@@ -1,9 +1,9 @@
-"""Train a judge of faces, and run the switch test: which attributes change if only one binary variable is changed?
+"""Test which attributes of a face change if one of the model's binary variables is changed.
 
-The judge is a network that is trained on the true attributes of all training images.  It classifies a model's pictures
-in the format of the data: each pixel is black if black is the likelier colour, and white otherwise.  The judge cannot
-tell whether a picture still shows the same face.  But the nuisances of each test image are known (data/faces.py), so
-the true picture with the attribute switched can be drawn, and the wrong pixels can be counted.
+The judge is a network that learns the attributes of all training images.  It classifies a model's pictures after each
+pixel is set to its likelier colour, black or white.  The judge cannot tell whether a picture still shows the same face.
+But the nuisances of each test image are known (data/faces.py), so the true picture with the attribute switched can be
+drawn, and the wrong pixels can be counted.
 """
 from __future__ import annotations
 
@@ -26,10 +26,9 @@ NEEDED = 0.99           # the judge's verdicts are used only if its accuracy is 
 
 
 class Judge:
-    """A network 784 -> 100 ReLU -> one logit per attribute, trained with the binary cross-entropy of each attribute."""
+    """A network 784 -> 100 ReLU -> one logit per attribute, trained with the binary cross-entropy."""
 
     def __init__(self, part: data.Part) -> None:
-        """Train the network on this part of the data."""
         rng, values = np.random.default_rng(SEED), attributes_of(part)
         self.network = MLP([part.images(slice(0, 1)).shape[1], HIDDEN, values.shape[1]])
         parameters = bind([self.network], np.float32)
@@ -46,7 +45,7 @@ class Judge:
                 adam.step()
 
     def predict(self, x: np.ndarray) -> np.ndarray:
-        """Return the attributes, of shape (B, n), of binary pictures x, of shape (B, pixels)."""
+        """Return the predicted attributes, of shape (B, n), for binary pictures x of shape (B, pixels)."""
         return (self.network.forward(x) > 0).astype(np.int64)
 
     def accuracy(self, part: data.Part) -> float:
@@ -56,7 +55,7 @@ class Judge:
 
 
 class Switched(NamedTuple):
-    """Holds the results of switching one attribute, that is of changing the variable that represents it."""
+    """Holds the results of changing the binary variable that represents one attribute."""
 
     attribute: str
     bit: int
@@ -67,7 +66,7 @@ class Switched(NamedTuple):
     generated: float
     """Share of the faces drawn from the prior in which the judge finds that this attribute changed, and no other."""
     encoded: float
-    """The same share as `generated`, but of test images, each encoded as its bits and the mean of its g."""
+    """Like `generated`, but for test images, which are encoded as their bits and the mean of g."""
     pixels_again: float
     """Number of wrong pixels in the reconstruction of an encoded face.  A face has 784 pixels."""
     pixels_switched: float
@@ -75,7 +74,7 @@ class Switched(NamedTuple):
     pixels_other: float
     """Like `pixels_switched`, but with the g of another test image: the number of wrong pixels if the face changes."""
     agrees: float
-    """Share of the test images whose bit, flipped if the naming requires it, equals the attribute."""
+    """Share of the test images in which the naming reads the attribute correctly from the bits."""
     nuisance: str
     """The nuisance with which the bit correlates most over the test images."""
     correlation: float
@@ -83,7 +82,7 @@ class Switched(NamedTuple):
 
 
 def attributes_of(part: data.Part) -> np.ndarray:
-    """Return the attributes, of shape (N, 3), of all images of a part of the data."""
+    """Return the attributes of all images of `part`, of shape (N, 3)."""
     return joint.values(len(faces.ATTRIBUTES), 2)[part.labels]
 
 
@@ -93,15 +92,13 @@ def binarise(model: MixtureVAE, values: np.ndarray, g: np.ndarray) -> np.ndarray
 
 
 def exactly(before: np.ndarray, after: np.ndarray, j: int) -> float:
-    """Return the share of the rows in which `before` and `after`, of shape (B, n), differ in attribute `j` and in no
-    other."""
+    """Return the share of the rows in which attribute `j`, and no other, differs between `before` and `after`."""
     changed = before != after
     return float((changed[:, j] & (changed.sum(axis=1) == 1)).mean())
 
 
 def wrong_pixels(pictures: np.ndarray, wanted: np.ndarray) -> float:
-    """Return the number of pixels in which `pictures` and `wanted`, of shape (B, pixels), differ, averaged over the B
-    rows."""
+    """Return the mean number of pixels in which a picture differs from the wanted picture."""
     return float((pictures != wanted).sum(axis=1).mean())
 
 
@@ -114,9 +111,9 @@ def flipped(values: np.ndarray, i: int) -> np.ndarray:
 
 def switch_test(model: MixtureVAE, naming: Naming, judge: Judge, test: data.Part, first: int, epochs: float,
                 rng: np.random.Generator, images: int = FACES) -> list[Switched]:
-    """Run the switch test of all attributes, on `images` drawn faces and on the first `images` test images.
+    """Run the switch test of all attributes on faces that are drawn from the prior, and on test images.
 
-    The bits and the g of the drawn faces come from the prior.  The first test image has the index `first` in
+    `images` is the number of drawn faces and of test images.  The first test image has the index `first` in
     faces.truth.
     """
     part = test.first(images)
@@ -140,7 +137,7 @@ def switch_test(model: MixtureVAE, naming: Naming, judge: Judge, test: data.Part
 
 
 def _closest(bit: np.ndarray, nuisances: np.ndarray) -> tuple[str, float]:
-    """Return the nuisance that correlates most with `bit`, and the absolute correlation (0 for a constant bit)."""
+    """Return the nuisance that correlates most with `bit`, and the absolute value of this correlation."""
     centred, spread = nuisances - nuisances.mean(axis=0), nuisances.std(axis=0) * max(float(bit.std()), 1e-12)
     found = np.abs((bit - bit.mean()) @ centred / len(bit)) / spread
     return list(faces.NUISANCES)[int(found.argmax())], float(found.max())

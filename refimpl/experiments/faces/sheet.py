@@ -1,4 +1,4 @@
-"""Draw examples of the faces.  Each column shows one combination of attributes, each row one draw of the nuisances.
+"""Draw examples of the faces.  A column has one combination of attributes, and a row has one set of nuisances.
 
     python -m refimpl make faces-sheet --save faces.png
 """
@@ -18,7 +18,6 @@ from refimpl.plots.runs import combination
 
 
 def draw(rows: int = 8) -> Figure:
-    """Draw the faces with all combinations of attributes.  Within a row nothing else changes."""
     attributes = joint.values(len(faces.ATTRIBUTES), 2)                                 # (8, 3): labels 0 ... 7
     nuisances = faces.truth(rows).nuisances
     names = [combination(faces.ATTRIBUTES, bits) for bits in attributes]
@@ -28,9 +27,9 @@ def draw(rows: int = 8) -> Figure:
 
 @plots.own_settings()
 def run(out: Path | str, rows: int = 8) -> None:
-    """Draw the examples into the file `out`, whose suffix determines the format.
+    """Write the picture to the file `out`, in the format that the suffix of `out` determines.
 
-    Raises InputError if `rows` is out of range, or if the format is not in plots.FORMATS.
+    Raises InputError if `rows` is out of range, or if `out` is a folder or has a suffix that is not in plots.FORMATS.
     """
     options.check("faces-sheet", faces=rows)
     if Path(out).is_dir():

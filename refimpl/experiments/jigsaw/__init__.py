@@ -1,4 +1,1 @@
-"""Train a network to solve jigsaws.
-
-The arg max is a matching, which can be computed fast.  The sum over all matchings cannot be computed fast.
-"""
+"""Train a network to solve jigsaws.  The arg max over all matchings is fast to compute, but a sum over them is not."""

@@ -1,10 +1,10 @@
-"""Define the runs of the jigsaws: every method with 2 x 2, 3 x 3 and 4 x 4 tiles, and runs without labels with 3 x 3
-tiles.
+"""Define the runs of the jigsaws.
 
-On MNIST, more runs answer two questions:
+Every method is run with 2 x 2, 3 x 3 and 4 x 4 tiles, except enumeration, which is only run with 2 x 2.  Three methods
+are also run without labels, with 3 x 3 tiles.  On MNIST, more runs answer two questions:
 
-    by place    does it matter whether f takes into account that two tiles are identical?
-    draws       is a method worse because its gradient is noisy, or because the mean of its gradient is worse?
+    by place    does it matter whether f accepts a tile at the place of an identical tile?
+    draws       is a method worse because its gradient is noisier, or because its mean gradient is worse?
 """
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def label(method: str, side: int, words: str = "") -> str:
 
 
 def make(dataset: str, seed: int) -> list[Cell]:
-    """Return the cells (runs) of this experiment for one data set and seed."""
+    """Return the runs of `jigsaw` for one data set and one seed."""
     def cell(method: str, side: int, words: str = "", **more) -> Cell:
         chosen = (CHOSEN_WITHOUT if words == NO_LABELS else CHOSEN)[method] | more
         return Cell(label(method, side, words), JigsawSettings(dataset, seed, side, method, **chosen))
@@ -63,7 +63,7 @@ def make(dataset: str, seed: int) -> list[Cell]:
 
 
 def grid(dataset: str, seed: int) -> list[Cell]:
-    """Return the runs of `jigsaw-tuning`, one for each setting.  They have 3 x 3 tiles, but 2 x 2 for enumeration."""
+    """Return the runs of `jigsaw-tuning`.  Enumeration has 2 x 2 tiles, and all other methods have 3 x 3."""
     made = [Cell(label("enumeration", 2, f"lr {lr:g}"), JigsawSettings(dataset, seed, 2, "enumeration", lr))
             for lr in RATES]
     for labels, methods, eps in ((True, LABELLED, EPS), (False, UNLABELLED, EPS_WITHOUT)):
@@ -78,7 +78,7 @@ def grid(dataset: str, seed: int) -> list[Cell]:
 
 
 def lines(runs: dict[Cell, list[dict[str, float]]], epoch: int) -> list[str]:
-    """Return one line per data set and run label, with the shares of tiles and of images that are right."""
+    """Return the printed table of the shares of right tiles and of right images."""
     made = [f"Test images after {epoch} epoch{'s' * (epoch != 1)} of {jigsaws.EPOCH:,} images: shares that are right, "
             "mean over the seeds ± 95 % interval", f"  {'':57s}{'tiles':>15s}{'whole images':>17s}"]
     for (dataset, words), group in cells.groups(runs, epoch, "test_tiles").items():
@@ -105,7 +105,7 @@ def draw(records: Sequence[Record], title: str) -> Figure:
 
 
 def solved(found: dict[Cell, list[dict[str, float]]], folder: Path) -> dict[str, Figure]:
-    """Draw jigsaw-solved-DATASET.png: test images of 4 x 4 tiles, put together by the runs with labels and seed 0."""
+    """Draw test images of 4 x 4 tiles, put together by the runs with labels and seed 0."""
     made = {}
     for dataset in dict.fromkeys(cell.settings.dataset for cell in found):
         here = {cell.label: cell for cell in found if (cell.settings.dataset, cell.settings.seed) == (dataset, 0)}
@@ -125,9 +125,6 @@ def solved(found: dict[Cell, list[dict[str, float]]], folder: Path) -> dict[str,
 
 
 def shown(tested: jigsaws.Tested, z: np.ndarray, side: int, mark: bool = True) -> np.ndarray:
-    """Return pictures, of shape (B, height, width), in which the tiles are at the places in the matchings z.
-
-    If `mark` is true, wrong tiles have a light grey background.
-    """
+    """Draw the tiles at their places in the matchings z.  If `mark` is true, wrong tiles have a grey background."""
     wrong = 1 - (tested.right * z).sum(axis=2) if mark else np.zeros(z.shape[:2])
     return tiles.assemble(np.maximum(tested.tiles, 0.3 * wrong[..., None]), z, side)

@@ -1,8 +1,8 @@
-"""Define the network that computes a score theta_ij of tile i at place j, with handwritten forward and backward passes.
+"""Define the network that computes a score theta_ij of tile i at place j.
 
     e_i = ReLU(tile_i W + b),   theta_i = MLP(e_i, mean_k e_k)           the same weights for all tiles
 
-theta_i depends only on the tile and on the mean over all tiles, so the scores do not depend on the order of the tiles
+theta_i depends only on the tile and on the mean over all tiles, so theta_i does not depend on the order of the tiles
 (Zaheer et al., Deep Sets, 2017).
 """
 from __future__ import annotations
@@ -15,7 +15,7 @@ from refimpl.nn.parameters import bind
 
 
 class Scorer:
-    """The network for tiles that have `pixels` pixels each, and for N = `places` places."""
+    """The network.  `pixels` is the number of pixels of a tile, and `places` is the number N of places."""
 
     def __init__(self, pixels: int, places: int, hidden: int, dtype: np.dtype = np.float32) -> None:
         self.tile = Network([Linear(pixels, hidden), ReLU()])
@@ -31,10 +31,7 @@ class Scorer:
 
 
 class Scores:
-    """A forward pass of the network on tiles, of shape (B, N, pixels), where B is the number of images.
-
-    It computes the scores theta, of shape (B, N, N).
-    """
+    """A forward pass that computes theta, of shape (B, N, N), from the tiles of B images, of shape (B, N, pixels)."""
 
     def __init__(self, scorer: Scorer, tiles: np.ndarray) -> None:
         (B, N, pixels), dtype = tiles.shape, scorer.parameters.values.dtype
@@ -45,8 +42,7 @@ class Scores:
         self.theta = self._head.y.reshape(B, N, N)
 
     def backward(self, dtheta: np.ndarray, weight: float = 1.0) -> None:
-        """Add `weight` times the gradients of a loss to parameters.grads; dtheta is d loss / d theta, of shape (B, N,
-        N)."""
+        """Add `weight` times the gradients of a loss to parameters.grads, for dtheta = d loss / d theta."""
         B, N, _ = self.theta.shape
         back = self._head.backward(dtheta.reshape(B * N, N).astype(self.theta.dtype, copy=False))
         back.accumulate(weight)

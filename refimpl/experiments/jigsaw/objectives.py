@@ -1,7 +1,7 @@
-"""Define two objectives of a matching: the number of right places, and the log-likelihood of the picture.
+"""Define two objectives f(z) of a matching z: the number of right tiles, and the log-likelihood of the picture.
 
-The log-likelihood is that of a mixture model.  For a matching z, of shape (B, N, N), which may be relaxed, value(z)
-returns f, of shape (B,), and tangent(z) returns the gradient of f with respect to z, of shape (B, N, N).
+The method value(z) returns f, of shape (B,), and the method tangent(z) returns the gradient of f with respect to z, of
+shape (B, N, N).  The matchings z have shape (B, N, N) and may be relaxed.
 """
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from refimpl.latent import sets
 
 
 class Places(NamedTuple):
-    """The objective f(z) = sum_ij c_ij z_ij, which is the number of right places if c is the result of tiles.right."""
+    """The objective f(z) = sum_ij c_ij z_ij.  If c is the result of tiles.right, f is the number of right tiles."""
 
     c: np.ndarray
 
@@ -31,8 +31,8 @@ class Likelihood(NamedTuple):
 
         f(z) = log sum_k pi_k exp(sum_ij c_ijk z_ij),   c_ijk = log p(tile i | place j of component k)
 
-    f is a log-sum-exp of linear functions, so it is convex, and its tangent at z* is nowhere above f.  Therefore, from
-    z* to any other z, f increases by at least as many nats as this tangent does.  With one component, f is linear.
+    f is a log-sum-exp of linear functions, so f is convex, and the tangent at z* is nowhere above f.  Therefore a step
+    from z* increases f by at least as much as it increases this tangent.  With one component, f is linear.
     """
 
     c: np.ndarray
@@ -69,8 +69,7 @@ class Mixture:
         return self.log_pi + x @ (on - off).T + off.sum(axis=1)
 
     def objective(self, tiles: np.ndarray, side: int) -> Likelihood:
-        """Return the objective for these tiles, of shape (B, N, pixels).  Pixels of the image that belong to no tile
-        are ignored."""
+        """Return the objective for `tiles`, of shape (B, N, pixels).  Pixels outside all tiles are ignored."""
         (B, N, pixels), K = tiles.shape, len(self.mean)
         on, off = (cut(each, side).reshape(K * N, pixels) for each in (np.log(self.mean), np.log1p(-self.mean)))
         c = tiles.reshape(B * N, pixels) @ (on - off).T + off.sum(axis=1)
@@ -78,10 +77,10 @@ class Mixture:
 
 
 def best(objective: Likelihood) -> np.ndarray:
-    """Return the best matching z, of shape (B, N, N), that a search finds.
+    """Search for the matching with the largest f.  Return the best z that is found, of shape (B, N, N).
 
-    For each component, a search starts from the component's best matching.  The search then moves a few times to the
-    arg max of the tangent of f.  No such move can decrease f.  The best result of these searches is returned.
+    For each component, a search starts from the component's best matching, and moves a few times to the arg max of the
+    tangent of f.  No such move can decrease f.
     """
     B, N, _, K = objective.c.shape
     family, found, worth = sets.matchings(N), np.zeros((B, N, N)), np.full(B, -np.inf)

@@ -1,9 +1,8 @@
 """Train the jigsaw networks.
 
-In each epoch, 10,000 of the first 40,000 training images are drawn and cut into tiles, and the tiles are shuffled.  A
-mixture model is fitted to the other training images, those after the first 40,000.  In the runs without labels, f is
-the log-likelihood under this model.  A run is continued from its file state.npz, which contains the weights, Adam's
-moments, the state of the random generator and the rows.
+In each epoch, 10,000 images are chosen from the first 40,000 training images, and their tiles are shuffled.  In the
+runs without labels, f is the log-likelihood under a mixture model.  This model is fitted to the training images after
+the first 40,000.  The file state.npz contains all that is needed to continue a run.
 """
 from __future__ import annotations
 
@@ -51,19 +50,18 @@ class JigsawSettings:
     eps: float | None = None
     tau: float | None = None
     by_place: bool = False
-    """Whether f counts a tile as right only at the place from which it was cut, even if another tile has the same
-    pixels."""
+    """Whether f counts a tile as right only at its own place, even if another tile has the same pixels."""
     labels: bool = True
     """Whether f counts the tiles at their right places.  If not, f is the log-likelihood of the picture."""
     draws: int = 1
-    """The gradient is averaged over `draws` times as many draws of the noise as usual."""
+    """The factor by which the usual number of draws of the noise is multiplied."""
 
     def as_dict(self) -> dict[str, object]:
         return dict(vars(self))
 
 
 class Tested(NamedTuple):
-    """Holds the jigsaws that are solved after each epoch.  They are the same for every run."""
+    """Holds the jigsaws that every run solves after each epoch."""
 
     tiles: np.ndarray
     y: np.ndarray
@@ -71,31 +69,30 @@ class Tested(NamedTuple):
 
     @classmethod
     def of(cls, part: data.Part, side: int) -> Tested:
-        """Cut and shuffle the first images of this part of the data."""
+        """Cut the first images of `part` into tiles, and shuffle the tiles."""
         whole = tiles.cut(part.images(slice(0, TESTED)), side)
         shuffled, y = tiles.shuffle(whole, np.random.default_rng(SHUFFLES))
         return cls(shuffled, y, tiles.right(shuffled, y))
 
     def shares(self, z: np.ndarray) -> tuple[float, float]:
-        """Return the share of the tiles that are at a right place, and the share of the images in which all tiles are
-        right."""
+        """Return the share of the tiles that are right, and the share of the images whose tiles are all right."""
         count = (self.right * z).sum(axis=(1, 2))
         return float(count.mean() / z.shape[1]), float((count == z.shape[1]).mean())
 
 
 @functools.lru_cache(maxsize=1)
 def mixture_of(dataset: str, data_dir: str | None) -> Mixture:
-    """Return the mixture model.  It is fitted to whole images: the training images after the first SHUFFLED."""
+    """Return a mixture model that is fitted to the training images after the first 40,000."""
     whole = data.load(dataset, data_dir).train.images(slice(SHUFFLED, None))
     return Mixture(whole, COMPONENTS, np.random.default_rng(FITTING))
 
 
 @functools.lru_cache(maxsize=1)
 def ceiling(dataset: str, data_dir: str | None, side: int) -> tuple[Likelihood, dict[str, float]]:
-    """Return f of the tested jigsaws, and four numbers that show how far a network can get by maximising f.
+    """Return f of the test images' jigsaws, and four numbers with which a network's results can be compared.
 
-    The four numbers are the mean of f for the right matchings, the mean of f for the best matchings found, and the
-    shares of right tiles and of right images in the best matchings found.
+    They are the mean f of the right matchings and of the best matchings found, and the shares of tiles and of images
+    that are right in the best matchings found.
     """
     tested = Tested.of(data.load(dataset, data_dir).test, side)
     f = mixture_of(dataset, data_dir).objective(tested.tiles, side)
@@ -122,7 +119,7 @@ class JigsawRun:
         self.keywords |= {"draws": settings.draws} if settings.draws > 1 else {}
 
     def puzzle(self, shuffled: np.ndarray, y: np.ndarray) -> Puzzle:
-        """Return the puzzle of these shuffled tiles.  In a run without labels, the y of the puzzle is None."""
+        """Return the puzzle of shuffled tiles, without y if the run has no labels."""
         settings = self.settings
         if not settings.labels:
             return Puzzle(mixture_of(settings.dataset, self.data_dir).objective(shuffled, settings.side), None)
@@ -156,7 +153,7 @@ class JigsawRun:
             self.made_by[name] += [now] * (now not in self.made_by[name][-1:])
 
     def solve(self, shuffled: np.ndarray) -> np.ndarray:
-        """Return the matching, of shape (B, N, N), with the largest score, computed by the network without noise."""
+        """Return the matchings with the largest scores, of shape (B, N, N).  No noise is added to the scores."""
         return gradients.matchings(shuffled.shape[1]).argmax(self.scorer.run(shuffled).theta)
 
     def save(self, path: Path) -> None:
@@ -168,10 +165,7 @@ class JigsawRun:
 
     @classmethod
     def load(cls, path: Path, settings: JigsawSettings, data_dir: str | None) -> JigsawRun:
-        """Return the run that the file contains.
-
-        Raises InputError if the file is damaged, or if its run has other settings.
-        """
+        """Return the run in this file.  Raises InputError if the file is damaged, or if the settings differ."""
         found, run = read_arrays(path, "is missing", FOREIGN), cls(settings, data_dir)
         try:
             if json.loads(str(found["settings"])) != settings.as_dict():
@@ -199,16 +193,16 @@ class JigsawRun:
 
 
 def opened(cell: Cell, out: Path, data_dir: str | None) -> JigsawRun:
-    """Return the run of this cell, from its file if there is one, and otherwise a new run."""
+    """Return the run from the file in its folder, or a new run if there is no file."""
     path = out / cell.folder / FILE
     return JigsawRun.load(path, cell.settings, data_dir) if path.exists() else JigsawRun(cell.settings, data_dir)
 
 
 def train(name: str, wanted: Sequence[Cell], every: Sequence[Cell], epochs: int, out: Path, jobs: int,
           data_dir: str | None, report: Callable[[str], None]) -> tuple[dict[Cell, list[Row]], list[Record]]:
-    """Train the `wanted` cells one after the other, each up to `epochs` epochs, and write the rows of each cell.
+    """Train the runs in `wanted` one after the other, and write their rows into `out`.
 
-    Returns the rows and the records of those cells in `every` that have a file of rows in `out`.
+    Returns the rows and the records of the runs in `every` that have a file of rows in `out`.
     """
     if jobs != 1:
         raise InputError(f"--jobs must be 1 for {name}, whose runs are trained one after the other, got {jobs}")

@@ -1,9 +1,9 @@
 """Relax a matching to a matrix whose rows and columns sum to one, by Gumbel-Sinkhorn (Mena et al., ICLR 2018).
 
-    P = S(scores / tau),   S: divide each row by its sum, then each column, and so on, `rounds` times
+    P = S(scores / tau),   S: take exp, then divide each row and then each column by its sum, `rounds` times
 
-As tau -> 0, S(scores / tau) tends to the matching with the largest score.  The code computes L = log P.  To divide P
-by a sum, it subtracts log sum exp L from L, so nothing overflows.
+As tau -> 0, S(scores / tau) tends to the matching with the largest score.  The code subtracts log sum exp L from
+L = log P instead of dividing P by a sum, so nothing overflows.
 """
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ ROWS, COLUMNS = 1, 0                                    # the axis of (N, N, B) 
 
 
 def forward(scores: np.ndarray, tau: float, rounds: int = ROUNDS) -> list[np.ndarray]:
-    """Return a list with P, of shape (N, N, B), after every division, for scores (B, N, N).
+    """Return P after each division, as a list of arrays of shape (N, N, B), for scores of shape (B, N, N).
 
-    P is divided in turn by the sums of its rows and by the sums of its columns.  The batch is on the last axis, because
-    sums over few rows or columns are then fast.
+    The batch is on the last axis, because sums over few rows or columns are then fast.
     """
     L, made = np.ascontiguousarray(scores.transpose(1, 2, 0)) / tau, []
     for _ in range(rounds):
@@ -36,7 +35,7 @@ def result(made: list[np.ndarray]) -> np.ndarray:
 
 
 def backward(made: list[np.ndarray], dP: np.ndarray, tau: float) -> np.ndarray:
-    """Return d loss / d scores, of shape (B, N, N), from dP = d loss / d result, of shape (B, N, N)."""
+    """Return d loss / d scores for dP = d loss / d result.  Both have shape (B, N, N)."""
     dL = made[-1] * dP.transpose(1, 2, 0)                                   # P = exp(L')
     for place in reversed(range(len(made))):
         axis = (ROWS, COLUMNS)[place % 2]

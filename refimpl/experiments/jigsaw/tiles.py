@@ -1,8 +1,7 @@
 """Cut images into side x side tiles, shuffle the tiles, and put them together according to a matching.
 
-A matching z, of shape (B, N, N), contains 0 and 1, with one 1 in each row and each column, where N = side^2.  If z_ij =
-1, tile i is at place j (latent/sets.py).  Since 28 pixels cannot be divided by 3, the last row and the last column of
-pixels are cut off for 3 x 3 tiles.
+A matching z has shape (B, N, N), where N = side^2.  z_ij is 1 if tile i is at place j, and 0 otherwise, so each row and
+each column has one 1 (latent/sets.py).  For 3 x 3 tiles, the last row and the last column of pixels are cut off.
 """
 from __future__ import annotations
 
@@ -12,16 +11,14 @@ from refimpl import data, gumbel
 
 
 def cut(x: np.ndarray, side: int) -> np.ndarray:
-    """Cut images, of shape (B, 784), into tiles, of shape (B, N, pixels), ordered by their places, which are counted
-    row by row."""
+    """Cut images of shape (B, 784) into tiles of shape (B, N, pixels), which are counted row by row."""
     high = data.SHAPE[0] // side
     x = x.reshape(-1, *data.SHAPE)[:, :side * high, :side * high]
     return x.reshape(-1, side, high, side, high).transpose(0, 1, 3, 2, 4).reshape(len(x), side * side, high * high)
 
 
 def assemble(tiles: np.ndarray, z: np.ndarray, side: int) -> np.ndarray:
-    """Return pictures, of shape (B, height, height), in which each tile of (B, N, pixels) is at its place in z, of
-    shape (B, N, N)."""
+    """Return pictures, of shape (B, height, height), that have the tiles at their places in the matchings z."""
     high = data.SHAPE[0] // side
     placed = np.take_along_axis(tiles, z.argmax(axis=1)[..., None], axis=1)             # the tile that is at place j
     return placed.reshape(-1, side, side, high, high).transpose(0, 1, 3, 2, 4).reshape(-1, side * high, side * high)
@@ -34,11 +31,10 @@ def shuffle(tiles: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np
 
 
 def right(tiles: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return R, of shape (B, N, N), where R_ij = 1 if tile i has the same pixels as the tile that belongs at place j,
-    and 0 if not.
+    """Return R, of shape (B, N, N), where R_ij is 1 if tile i equals the tile that belongs at place j, and else 0.
 
-    All pixels must be 0 or 1.  Identical tiles may be exchanged, so a row of R may have several ones, and every z with
-    sum R z = N is a solution.
+    All pixels must be 0 or 1.  If tiles are identical, a row of R has several ones.  Every z with sum R z = N is a
+    solution.
     """
     truth = np.take_along_axis(tiles, y.argmax(axis=1)[..., None], axis=1)
     ink, ink_there = tiles.sum(axis=2)[:, :, None], truth.sum(axis=2)[:, None, :]

@@ -2,8 +2,8 @@
 
     python -m refimpl measure benchmark
 
-Seconds depend on the machine and its load, so the ratio of two times measured in the same minute is more informative.
-After a warm-up, steps and products are timed in turn in several rounds, and the medians over the rounds are shown.
+After a warm-up, steps and products are timed in turn in several rounds.  The results are medians over the rounds.  They
+depend on the machine and on its load, so the ratio of two times is more informative than the seconds.
 """
 from __future__ import annotations
 
@@ -31,10 +31,7 @@ SINGLE = ("exact", "direct", "gumbel-softmax", "straight-through-gumbel-softmax"
 
 
 def cases(batch: int) -> list[RunSettings]:
-    """Return the settings that are timed, which are those of slides 23, 24 and 31 to 33.
-
-    With the settings of slide 31, all estimators are timed, except those that enumerate all joint values.
-    """
+    """Return the settings that are timed: those of slides 23, 24, 31, 32 and 33."""
     made: list[RunSettings] = [VAESettings(batch=batch, estimator=name, k=k) for k in (10, 50) for name in SINGLE]
     made += [VAESettings(batch=batch, estimator=name, n=15, k=2) for name, entry in estimators.REGISTRY.items()
              if not entry.enumerates]
@@ -45,10 +42,7 @@ def cases(batch: int) -> list[RunSettings]:
 
 
 class Row(NamedTuple):
-    """Holds the label of a case, and two times in seconds: of a whole step, and of its matrix products alone.
-
-    The times are medians over the rounds.
-    """
+    """Holds the label of a case, and the median seconds of a whole step and of its matrix products alone."""
 
     step_of: str
     step: float
@@ -56,10 +50,7 @@ class Row(NamedTuple):
 
 
 class Counted(np.ndarray):
-    """An array that records the shapes of the matrix products in which it is used.
-
-    An array that is computed from a Counted array is also a Counted array.
-    """
+    """An array that records the shapes of all products of two matrices that are computed from it."""
 
     noted: list[tuple[int, int, int]] = []
 
@@ -76,10 +67,7 @@ class Counted(np.ndarray):
 
 
 def product_shapes(settings: RunSettings) -> list[tuple[int, int, int]]:
-    """Return (rows, inner, columns) for every product of two matrices in a training step.
-
-    The products are found by making a step in which the parameters and the images are Counted arrays.
-    """
+    """Return the shapes (rows, inner, columns) of all products of two matrices in a training step."""
     dataset = data.load("mnist")
     run = started(settings, dataset)
     parameters = run.model.parameters
@@ -126,7 +114,7 @@ def products_function(settings: RunSettings) -> Callable[[], None]:
 
 
 def seconds(function: Callable[[], None], times: int) -> float:
-    """Return the mean time of `times` calls of `function`, in seconds."""
+    """Return the mean number of seconds that a call of `function` takes."""
     started = time.perf_counter()
     for _ in range(times):
         function()
@@ -135,7 +123,7 @@ def seconds(function: Callable[[], None], times: int) -> float:
 
 def run(batch: int = 100, steps: int = 30, rounds: int = 7,
         report: Callable[[Row], None] = lambda row: None, out: Path | str | None = None) -> list[Row]:
-    """Time all cases on MNIST.  If `out` is given, write the rows into this folder.
+    """Time all cases on MNIST, and write the results into the folder `out` if it is given.
 
     Raises InputError if a number is out of range.
     """
@@ -161,10 +149,7 @@ def run(batch: int = 100, steps: int = 30, rounds: int = 7,
 
 
 def epoch_seconds(k: int = 10, epochs: int = 3) -> list[float]:
-    """Return the seconds that each of the first epochs of `direct` takes on MNIST.
-
-    If training led to denormal numbers, later epochs would take longer.
-    """
+    """Time the first epochs of `direct` on MNIST, in seconds.  Denormal numbers would slow down later epochs."""
     dataset = data.load("mnist")
     run = VAERun.start(VAESettings(k=k).resolved())
     taken = []

@@ -2,9 +2,9 @@
 
     python -m refimpl measure codes DIR
 
-For each test image, one z is drawn by the model's perturbed arg max.  The results are the number of different z, and
-the share of the images in which each variable has each value.  A variable that never changes carries no information.
-If all images have the same z at the start of training, training starts slowly.
+One z is drawn for each test image.  The results are the number of different z, and the share of the images in which
+each variable has each value.  A variable that never changes carries no information.  If all images have the same z
+at the start of training, training starts slowly.
 """
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from refimpl.runs.vae import VAERun
 
 
 class Codes(NamedTuple):
-    """Holds what was counted on `images` test images."""
+    """Holds the results for a number of test images."""
 
     images: int
     different: int
@@ -36,7 +36,7 @@ class Codes(NamedTuple):
 
 
 def count(run: VAERun, images: data.Part, rng: np.random.Generator) -> Codes:
-    """Draw one z per image with the model of the run, and count the different z and the values of each variable."""
+    """Draw one z for each image, and count the different z and the values of each variable."""
     z = run.model.draw(images.images(dtype=run.model.dtype), rng)                       # (images, n, k), one-hot
     labels = _labels(z[:, 0], images.labels) if z.shape[1] == 1 else []
     return Codes(len(z), len(np.unique(z.argmax(axis=-1), axis=0)), z.mean(axis=0), labels)
@@ -52,7 +52,7 @@ def _labels(z: np.ndarray, labels: np.ndarray | None) -> list[tuple[int | None, 
 
 
 def run(folder: Path | str, images: int = 2_000, data_dir: str | None = None) -> tuple[Codes, Codes]:
-    """Return two results of `count` for the run in a folder: for the untrained model, and for the trained model.
+    """Return the results of `count` before and after the training of the run in `folder`.
 
     Raises InputError if there is no run in the folder.
     """

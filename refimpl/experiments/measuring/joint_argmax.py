@@ -3,8 +3,8 @@
     python -m refimpl measure joint-argmax --n 8
 
 A model with n binary variables is trained for one epoch.  Then both arg maxes are computed many times on a batch of
-training images, each time with the same noise for both.  The rows contain the shares of coordinates and of images in
-which the two arg maxes agree, and the distance of each mean gradient from the exact grad_h E_q f.
+training images, with the same noise for both.  The results are the shares of coordinates and of images in which the two
+arg maxes agree, and the distance between each mean gradient and the exact grad_h E_q f.
 """
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ EPSILONS = (0.02, 0.1, 0.5, 1.0)
 
 
 class Row(NamedTuple):
-    """Holds the results at one eps.  Biases and deviations are lengths, divided by the length of the exact gradient."""
+    """Holds the results at one eps.  Biases and deviations are relative to the length of the exact gradient."""
 
     eps: float
     moved: float
@@ -51,7 +51,7 @@ class Row(NamedTuple):
 
 def measure(model: VAE, x: np.ndarray, eps: float, samples: int, rng: np.random.Generator,
             after_sample: Callable[[], None] = lambda: None) -> Row:
-    """Compute the coordinate-wise, the joint and the linearised arg max on the batch x, each `samples` times."""
+    """Compare the coordinate-wise, the joint and the linearised arg max on the batch x, with the same noise."""
     h = model.encode(x).astype(np.float64)
     f = model.objective(x).joint_table().f.astype(np.float64)
     truth = joint.gradient(h, f)
@@ -82,8 +82,7 @@ def measure(model: VAE, x: np.ndarray, eps: float, samples: int, rng: np.random.
 
 
 def _table(f: np.ndarray, z: np.ndarray, n: int, k: int) -> np.ndarray:
-    """Return, as an array (B, n, k), the entries of `f`, of shape (B, k^n), after every change of one variable of z, of
-    shape (B, n)."""
+    """Return the value of f, of shape (B, n, k), after each change of one variable of z."""
     place = k ** np.arange(n - 1, -1, -1)
     index = (z * place).sum(axis=1)
     neighbours = index[:, None, None] + (np.arange(k) - z[:, :, None]) * place[:, None]
@@ -93,7 +92,7 @@ def _table(f: np.ndarray, z: np.ndarray, n: int, k: int) -> np.ndarray:
 def run(n: int = 8, dataset: str = "mnist", seed: int = 0, samples: int = 400, batch: int = 50,
         data_dir: str | None = None, report: Callable[[Row], None] = lambda row: None,
         out: Path | str | None = None) -> list[Row]:
-    """Train a model, call `measure` for each eps, and write the rows into `out` if it is given.
+    """Train a model, call `measure` for each eps, and write the results into the folder `out` if it is given.
 
     Raises InputError if a number is out of range.
     """

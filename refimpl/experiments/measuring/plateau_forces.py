@@ -1,4 +1,4 @@
-"""Measure the forces on the losing values in the first steps of `experiment plateau-exits`.
+"""Measure two forces on the less likely values of z in the first steps of `experiment plateau-exits`.
 
     python -m refimpl measure plateau-forces
 
@@ -9,8 +9,8 @@ score of a losing value i.  Both forces are divided by the probability q_i of th
               it is u_i - E u, where u_i is never below -1/eps (estimators/halves.py)
     pull      log q_w - log q_i, the force of the KL term, up to a term that is the same for all values
 
-None of the estimators that are compared here has noise.  Every few steps, these values are computed exactly on the
-first 1,000 test images:
+The estimators that are compared here have no noise.  Every few steps, some values are computed exactly on the first
+1,000 test images:
 
     elbo          the bound, nats per image
     values_used   exp of the entropy of the mean of q: 1 if all images use one value, 10 if all values are used equally
@@ -43,7 +43,7 @@ SMALLEST = 1e-290                       # values with a smaller q_i are left out
 
 
 def look(run: VAERun, x: np.ndarray, step: int) -> Point:
-    """Return the measurements of the run at this step, on the images x.  The run's own random generator is not used."""
+    """Measure the run at this step on the images x, without using the run's own random generator."""
     h, f = run.model.score_all(x)
     log_q = log_softmax(h[:, 0], axis=-1)
     q = np.exp(log_q)
@@ -63,12 +63,12 @@ def look(run: VAERun, x: np.ndarray, step: int) -> Point:
 
 def run(out: Path | str, seeds: int = 3, steps: int = 1_000, datasets: Sequence[str] = ("mnist",),
         report: Callable[[str, str, Point], None] = lambda dataset, label, row: None) -> list[Record]:
-    """Train and measure every run, and write the rows and plateau-forces.png into `out`; see plateau_steps.measure."""
+    """Train and measure every run, and write the rows and plateau-forces.png into `out`."""
     return measure("plateau-forces", comparisons.plateau_exits, LABELS, datasets, seeds, steps, look, draw, out, report)
 
 
 def draw(records: Sequence[Record], title: str = "Push and pull on the losing values, and the bound") -> Figure:
-    """Plot push, pull and bound for the exact gradient and for the capped gradient, on the first data set."""
+    """Plot the push, the pull and the bound for the exact and the capped gradient, on the first data set."""
     groups = by_label([record for record in records if record.dataset == records[0].dataset])
     figure, axes = plots.new_figure(3, width=5.0, height=3.8)
     named: list[list[tuple[str, float, float, str]]] = [[], [], []]

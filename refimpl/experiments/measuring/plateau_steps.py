@@ -2,16 +2,15 @@
 
     python -m refimpl measure plateau-steps
 
-Every few steps, these values are computed exactly on the first 1,000 test images:
+Every few steps, some values are computed exactly on the first 1,000 test images:
 
     elbo            the bound, nats per image
     entropy         mean over the images of the entropy of q(z given x), nats; it is log 10 = 2.3 if q is uniform
-    winner          largest share of the images that have the same likeliest value under q
+    winner          share of the images whose likeliest value under q is the most frequent one
     values_used     exp of the entropy of the mean of q: 1 if all images use one value, 10 if all are used equally
-    ahead           share of the images for which the largest f is more than 1/eps = 10 nats above the f of the value
-                    that is likeliest under q
+    ahead           share of the images in which f of the likeliest value is over 1/eps = 10 nats below the largest f
     length_exact    mean over the images of |grad_h E_q f|, nats
-    length_made     mean length of a single estimate of this gradient by the run's own estimator, including its noise
+    length_made     mean length of an estimate of this gradient by the run's estimator, nats; it includes the noise
 """
 from __future__ import annotations
 
@@ -45,7 +44,7 @@ Look = Callable[[VAERun, np.ndarray, int], Point]
 
 
 def look(run: VAERun, x: np.ndarray, step: int) -> Point:
-    """Return the measurements of the run at this step, on the images x.  The run's own random generator is not used."""
+    """Measure the run at this step on the images x, without using the run's own random generator."""
     h, f = run.model.score_all(x)
     log_q = log_softmax(h[:, 0], axis=-1)
     q = np.exp(log_q)
@@ -65,7 +64,7 @@ def look(run: VAERun, x: np.ndarray, step: int) -> Point:
 
 
 def follow(run: VAERun, images: data.Dataset, steps: int, look: Look = look) -> list[Point]:
-    """Train a run for `steps` steps.  Return the measurements at the start, every few steps, and at the end."""
+    """Train a run, and return the measurements at the start, every few steps, and at the end."""
     x = images.test.images(slice(0, IMAGES), run.model.dtype)
     points = [look(run, x, 0)]
     every_step = itertools.chain.from_iterable(run.epoch(epoch, images.train) for epoch in itertools.count(1))
@@ -78,10 +77,9 @@ def follow(run: VAERun, images: data.Dataset, steps: int, look: Look = look) -> 
 def measure(name: str, make: Callable[[str, int], list[Cell]], labels: Sequence[str], datasets: Sequence[str],
             seeds: int, steps: int, look: Look, draw: Callable[[Sequence[Record]], Figure], out: Path | str,
             report: Callable[[str, str, Point], None]) -> list[Record]:
-    """Train and measure the runs with these labels.  Write the rows of each run when it is done, and write NAME.png.
+    """Train and measure the runs with these labels, and write their rows and NAME.png into `out`.
 
-    For each data set and label, the mean over the seeds at the last step is reported.  Raises InputError if a number is
-    out of range.
+    After the last step, the mean results over the seeds are reported.  Raises InputError if a number is out of range.
     """
     options.check(name, seeds=seeds, steps=steps)
     folder, records = output_folder(out), []
@@ -106,16 +104,13 @@ def measure(name: str, make: Callable[[str, int], list[Cell]], labels: Sequence[
 
 def run(out: Path | str, seeds: int = 5, steps: int = 1_000, datasets: Sequence[str] = ("mnist", "fashion-mnist"),
         report: Callable[[str, str, Point], None] = lambda dataset, label, row: None) -> list[Record]:
-    """Train and measure every run, and write the rows and plateau-steps.png into `out`; see `measure`."""
+    """Train and measure every run, and write the rows and plateau-steps.png into `out`."""
     labels = [cell.label for cell in comparisons.plateau(datasets[0], 0)]
     return measure("plateau-steps", comparisons.plateau, labels, datasets, seeds, steps, look, draw, out, report)
 
 
 def draw(records: Sequence[Record], title: str = "The first steps, seen from inside") -> Figure:
-    """Plot the number of values in use and the length of the exact gradient, on the first data set.
-
-    Only runs whose learn_from is the estimator's default are shown.
-    """
+    """Plot the number of values in use and the length of the exact gradient, for runs with the default learn_from."""
     dataset = panels.datasets(records)[0]
     ours = [replace(record, label=name) for name in panels.GRADIENTS for record in records
             if (record.dataset, record.settings["estimator"]) == (dataset, name)

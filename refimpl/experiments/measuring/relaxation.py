@@ -1,13 +1,11 @@
-"""Compare the relaxed bound that Gumbel-softmax maximises at a fixed tau with the exact bound, epoch by epoch.
+"""Compare the exact bound with the bound of relaxed samples, which Gumbel-softmax maximises at a fixed tau.
 
     python -m refimpl measure relaxation
 
-Gumbel-softmax maximises the bound of relaxed samples, softmax((h + gamma) / tau), which are not one-hot.  The trained
-model, however, is used with one-hot samples.  After every epoch both bounds are measured on the first 2,000 test
-images:
+The relaxed samples softmax((h + gamma) / tau) are not one-hot, but the trained model is used with one-hot samples.
+After every epoch, the bounds are measured on the first 2,000 test images:
 
-    relaxed           the bound of ten relaxed samples per image, nats per image; NaN for straight-through, which
-                      decodes one-hot samples
+    relaxed           the bound from ten relaxed samples of each image, nats per image; NaN for straight-through
     elbo              the exact bound of the same model
     log_likelihood    the exact log p(x), which depends only on the decoder
 """
@@ -40,7 +38,7 @@ Point = dict[str, float]
 
 
 def look(run: VAERun, images: data.Part, epoch: int) -> Point:
-    """Return the measurements of the run after this epoch.  The run's own random generator is not used."""
+    """Measure the run after this epoch, without using the run's own random generator."""
     bounds = run.model.bounds(images)
     relaxed = float("nan") if run.settings.estimator == HARD else -sampled(
         run.model, images, SAMPLES, streams.measuring(run.settings.seed, epoch),
@@ -50,7 +48,7 @@ def look(run: VAERun, images: data.Part, epoch: int) -> Point:
 
 def run(out: Path | str, epochs: int = 60, seeds: int = 1, dataset: str = "mnist",
         report: Callable[[str, Point], None] = lambda label, row: None) -> list[Record]:
-    """Train every run and measure it after each epoch; write the rows and relaxation.png into `out`.
+    """Train every run, measure it after each epoch, and write the rows and relaxation.png into `out`.
 
     After each run, report(label, row) is called with the last row.  Raises InputError if a number is out of range.
     """
@@ -77,7 +75,7 @@ def run(out: Path | str, epochs: int = 60, seeds: int = 1, dataset: str = "mnist
 
 
 def draw(records: Sequence[Record], title: str = "The bound of relaxed samples and the exact bound") -> Figure:
-    """Plot the relaxed bound, the exact bound and log p(x) in one panel for each run with seed 0."""
+    """Plot the relaxed bound, the exact bound and log p(x).  Each run with seed 0 has its own panel."""
     first = [record for record in records if record.seed == 0]
     figure, axes = plots.new_figure(len(first), width=3.6, height=3.6)
     for ax, record in zip(axes, first):
@@ -98,6 +96,6 @@ def draw(records: Sequence[Record], title: str = "The bound of relaxed samples a
 
 
 def best(record: Record, column: str) -> tuple[int, float]:
-    """Return the epoch at which the column has its largest value, and the negative of this value."""
+    """Return the epoch with the largest value of the column, and minus this value."""
     row = max(record.rows, key=lambda row: np.nan_to_num(row[column], nan=-np.inf))
     return int(row["epoch"]), -row[column]

@@ -1,10 +1,9 @@
-"""Measure the seconds per step of a structured encoder against n, for all solvers and joint Gumbel-softmax (slide 32).
+"""Measure how long a training step of a structured encoder takes, for each solver and each n (slide 32).
 
     python -m refimpl measure structured-timing
 
-Gumbel-softmax over joint values takes time and memory proportional to 2^n, whereas a minimum cut takes polynomial time.
-Each time is the median of several steps on MNIST after a warm-up.  If a step takes more than a few seconds, only
-one step is timed.
+Joint Gumbel-softmax takes time and memory proportional to 2^n, whereas a minimum cut takes polynomial time.  Each time
+is the median of several steps on MNIST after a warm-up, or a single step if steps take more than a few seconds.
 """
 from __future__ import annotations
 
@@ -50,10 +49,9 @@ METHODS = {
 
 def run(out: Path | str, batch: int = 100, largest: int = 40,
         report: Callable[[Row], None] = lambda row: None) -> list[Row]:
-    """Time all methods at n from 5 to 15, and the methods with polynomial time also at larger n, up to `largest`.
+    """Time all methods at n from 5 to 15, and those of polynomial time also at larger n.  `largest` is the largest n.
 
-    Write structured-timing.csv and structured-timing.png into `out`.  Raises InputError if `batch` or `largest` is out
-    of range.
+    Writes structured-timing.csv and structured-timing.png into `out`.  Raises InputError if a number is out of range.
     """
     options.check("structured-timing", batch=batch, largest=largest)
     folder = output_folder(out)

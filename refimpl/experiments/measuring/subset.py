@@ -4,18 +4,17 @@
 
 One network chooses k of the 784 pixels of an image, and another network classifies the digit from these pixels.  The
 first network computes a score theta(x) for each pixel, and z is the set of the k pixels with the highest theta + gamma.
-The second network sees x z, and f(z) = log p(label given x z).  Both are trained to increase E f.  The methods differ
-in the gradient with respect to theta:
+The second network sees x z, and f(z) = log p(label given x z).  Both networks are trained to increase E f.  The methods
+differ in the gradient with respect to theta:
 
     `direct`, two-sided    the usual difference of two arg maxes, but with c = df/dz at z* instead of f; for subsets,
                            this method is I-MLE (latent/linear.py)
     straight-through       c itself, as if z were theta + gamma
     relaxed                straight-through with z = k softmax((theta + gamma) / tau) in the backward pass
-    random, most variable  the pixels are not learnt: they are random for each image, or are always the k pixels whose
-                           variance over the images is largest
+    random, most variable  nothing is learnt: the pixels are random, or have the largest variance over the images
 
-The setting of each method is the best of three on the validation images at seed 0.  On the test images there is no
-noise: z is the arg max of theta.
+Each method that learns theta has the best of three settings on the validation images at seed 0.  On the test images,
+the z of these methods is the arg max of theta, without noise.
 """
 from __future__ import annotations
 
@@ -44,7 +43,7 @@ HIDDEN, BATCH, LR, IMAGES = 32, 50, 3e-3, 3_000
 
 
 class Row(NamedTuple):
-    """Holds the results of one run: the shares of the images whose label is right, and the mean of f, in nats."""
+    """Holds the results of one run: the shares of images that are classified correctly, and the mean of f, in nats."""
 
     method: str
     setting: float
@@ -95,7 +94,7 @@ def train(part: data.Part, method: str, setting: float, k: int, steps: int, seed
 
 
 def _share(log_p: np.ndarray, labels: np.ndarray) -> float:
-    """Return the share of the images whose likeliest class under log_p, of shape (images, classes), is their label."""
+    """Return the share of the images whose likeliest class is their label."""
     return float((log_p.argmax(axis=1) == labels).mean())
 
 

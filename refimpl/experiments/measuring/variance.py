@@ -1,4 +1,4 @@
-"""Measure the noise of the encoder's gradient against eps of `direct` and tau of Gumbel-softmax (slide 21).
+"""Measure how the noise of the encoder's gradient depends on eps of `direct` and tau of Gumbel-softmax (slide 21).
 
     python -m refimpl measure variance [--run DIR]
 
@@ -6,9 +6,9 @@ The gradient of one trained model on one batch of training images is computed ma
 the noise is also computed exactly, from the joint distribution of the two arg maxes (coupling.py), so the sampled
 points should lie close to the line of the exact values.
 
-The noise is measured by a standard deviation: the variance of the batch's gradient is averaged over all weights of the
-encoder, and the square root is taken.  The slide does not state how its authors average over weights, so the mean of
-the weights' standard deviations is recorded, too.  This mean is smaller, because most weights rarely have a gradient.
+The noise is given as a standard deviation: the square root of the mean variance of all weights of the encoder.  The
+slide does not state how its authors average over weights, so the mean of the weights' standard deviations is also
+recorded.  This mean is smaller, because most weights rarely have a gradient.
 """
 from __future__ import annotations
 
@@ -36,8 +36,7 @@ TEMPERATURES = tuple(round(0.1 * step, 1) for step in range(1, 11))     # as on 
 class Row(NamedTuple):
     """Holds the standard deviations at one value of eps = tau.
 
-    Values with the suffix _error are standard errors of sampled values.  Values with the suffix _mean are means over
-    the weights instead of root mean squares.
+    The suffix _error marks standard errors of sampled values, and the suffix _mean marks means over the weights.
     """
 
     temperature: float
@@ -51,15 +50,15 @@ class Row(NamedTuple):
 
 
 def exact_deviation(model: VAE, x: np.ndarray, eps: float) -> float:
-    """Return the standard deviation of `direct`'s gradient, computed without sampling.
+    """Return the standard deviation of the gradient of `direct`, computed without sampling.
 
     Let g_b be the sampled gradient of image b with respect to h, and C_b its covariance.  The noise of different images
     is independent.  The gradients of the encoder h = W2^T relu(W1^T x + b1) + b2 are linear in g_b:
 
         dW2 = (1/B) sum_b u_b g_b^T,  where u_b is the hidden layer
-        dW1 = (1/B) sum_b x_b (on_b * W2 g_b)^T,  where on_b is 1 where u_b > 0, and 0 elsewhere
+        dW1 = (1/B) sum_b x_b (on_b * W2 g_b)^T,  where on_b is 1 if u_b > 0, and 0 otherwise
 
-    Their total variances are
+    The total variances are
 
         of dW2:  sum_b |u_b|^2 trace(C_b) / B^2
         of dW1:  sum_b |x_b|^2 sum_j on_bj (W2 C_b W2^T)_jj / B^2
@@ -80,8 +79,7 @@ def exact_deviation(model: VAE, x: np.ndarray, eps: float) -> float:
 def sampled_deviation(model: VAE, x: np.ndarray, name: str, temperature: float, samples: int,
                       rng: np.random.Generator, after_sample: Callable[[], None] = lambda: None
                       ) -> tuple[float, float, float]:
-    """Return the standard deviation of the encoder's gradient over `samples` draws of the noise, the standard error of
-    this standard deviation, and the mean of the standard deviations of the single weights."""
+    """Return the sampled standard deviation, its standard error, and the mean of the weights' deviations."""
     estimator = estimators.get(name)
     gradients = np.empty((samples, model.encoder.n_parameters), model.dtype)
     for sample in range(samples):
@@ -101,9 +99,9 @@ def sampled_deviation(model: VAE, x: np.ndarray, name: str, temperature: float, 
 
 def trained_model(run: Path | str | None, dataset: str, k: int, seed: int,
                   data_dir: str | None) -> tuple[VAE, data.Dataset, str]:
-    """Return a model, its data set, and words for the title of the picture.
+    """Return a model, the data set of the model, and a description for the title of the picture.
 
-    If `run` is a run's folder, the model is read from there.  Otherwise it is trained by `direct` for one epoch.
+    The model is read from the folder `run`, or is trained by `direct` for one epoch if `run` is None.
     """
     if run is not None:
         loaded, history = checkpoint.load(Path(run) / checkpoint.FILE, kind=VAERun)
@@ -123,8 +121,7 @@ def run(out: Path | str, run_folder: Path | str | None = None, dataset: str = "m
         samples: int = 100, batch: int = 100, data_dir: str | None = None) -> list[Row]:
     """Measure the noise at ten values of eps = tau, and write variance.csv and variance.png into `out`.
 
-    Raises InputError if a number is out of range, if the batch is larger than the training data, or if the run cannot
-    be used.
+    Raises InputError if a number is out of range, or if the run cannot be used.
     """
     options.check("variance", k=k, seed=seed, samples=samples, batch=batch)
     model, images, words = trained_model(run_folder, dataset, k, seed, data_dir)

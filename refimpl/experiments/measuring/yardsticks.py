@@ -2,10 +2,9 @@
 
     python -m refimpl measure yardsticks DIR ...
 
-The slides estimate the bound of `direct` from one sample per image, and that of Gumbel-softmax from 100 samples per
-image.  They compute the bound of enumeration exactly.  With one-hot samples the mean of the estimate is always the
-exact bound, so these measures differ only by noise.  The bound of relaxed samples, which Gumbel-softmax uses
-during training, is a different quantity.
+The slides estimate the bound of `direct` from one sample of each image, and the bound of Gumbel-softmax from 100.  They
+compute the bound of enumeration exactly.  The mean of an estimate from one-hot samples is the exact bound, so these
+measures differ only by noise.  Gumbel-softmax is trained with relaxed samples, whose bound is a different quantity.
 """
 from __future__ import annotations
 
@@ -29,7 +28,7 @@ HUNDRED = 100
 
 
 class Row(NamedTuple):
-    """Holds minus the test bound, in nats per image, measured in several ways.
+    """Holds minus the test bound of a model, measured in several ways, in nats per image.
 
     Each spread is the standard deviation over the repetitions.
     """
@@ -46,10 +45,7 @@ class Row(NamedTuple):
 
 
 def sampled(model: VAE, images: data.Part, samples: int, rng: np.random.Generator, tau: float | None = None) -> float:
-    """Return minus the bound, estimated from `samples` samples per image.
-
-    The samples are one-hot; if `tau` is given, they are relaxed at this tau.
-    """
+    """Return an estimate of minus the bound from one-hot samples, or from relaxed samples if `tau` is given."""
     total = 0.0
     for x in images.blocks(2_000, model.dtype):
         h = model.encode(x)
@@ -62,10 +58,7 @@ def sampled(model: VAE, images: data.Part, samples: int, rng: np.random.Generato
 
 
 def measure(run: VAERun, words: str, images: data.Part, repetitions: int, rng: np.random.Generator) -> Row:
-    """Measure the bound of one model in every way that Row lists.
-
-    The estimates from one-hot samples are repeated `repetitions` times.
-    """
+    """Measure the bound of a model in every way that Row lists.  Estimates from one-hot samples are repeated."""
     model = run.model
     one, hundred = ([sampled(model, images, samples, rng) for _ in range(repetitions)] for samples in (1, HUNDRED))
     tau = run.settings.temperature(run.adam.t).get("tau")
@@ -77,9 +70,9 @@ def measure(run: VAERun, words: str, images: data.Part, repetitions: int, rng: n
 
 def run(folders: Sequence[Path | str], repetitions: int = 10, images: int = 2_000, data_dir: str | None = None,
         out: Path | str | None = None, report: Callable[[Row], None] = lambda row: None) -> list[Row]:
-    """Measure the models of these runs.  If `out` is given, write the rows into this folder.
+    """Measure the models of these runs, and write the results into the folder `out` if it is given.
 
-    Raises InputError if a number is out of range, or if a folder does not contain a run of `train` that has a bound.
+    Raises InputError if a number is out of range, or if a folder does not contain a run that has a bound.
     """
     options.check("yardsticks", repetitions=repetitions, images=images)
     loaded = [checkpoint.load(Path(folder) / checkpoint.FILE, kind=VAERun) for folder in folders]
