@@ -62,7 +62,7 @@ OPTIONS: dict[str, dict[str, Setting]] = {
 
 
 def check(command: str, **values: float) -> None:
-    """Raise InputError if an option of `command` is out of range.  `values` maps names of options to values."""
+    """Raise InputError if the value of an option of `command` is out of range."""
     for name, value in values.items():
         declared = OPTIONS[command][name]
         in_range(f"--{name}", value, declared.least, declared.most)

@@ -1,7 +1,6 @@
-"""List all numbers of the paper that the tables, pictures and verdicts quote, each with its slide.
+"""List the numbers of the paper that the tables, pictures and verdicts quote, with the slides that show the numbers.
 
-The numbers were read from the slides; those read from curves are accurate to about 2 nats.  "Test loss" is minus the
-bound, in nats per image.
+The numbers that were read from curves are accurate to about 2 nats.  "Test loss" is minus the bound, in nats per image.
 
 Lorberbom, Gane, Jaakkola and Hazan, "Direct Optimization through arg max for Discrete Variational Auto-Encoder",
 NeurIPS 2019.

@@ -1,8 +1,8 @@
-"""Draw the pictures of the experiments from the rows of their runs.  Each picture answers one question.
+"""Draw the pictures of the experiments.  Each picture answers one question.
 
-A line is the median over the seeds, and its band reaches from the lowest to the highest value.  If the runs were
-measured at only one epoch, the picture shows a dot for each seed instead.  All dots with the same label are then at
-the same height, and the best label is at the top.
+A line shows the median over the seeds, and a band reaches from the lowest to the highest value.  If the runs were
+measured at only one epoch, each seed is a dot instead.  Each label then has its own row of dots, with the best label at
+the top.
 """
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CROSS = f"cross: paper, after {paper.EPOCHS} epochs"
 
 @dataclass(frozen=True)
 class Panel:
-    """Describes one pair of axes, on which `sign` times the column `merit` is plotted against the column `against`."""
+    """Describes a panel that shows the column `merit`, multiplied by `sign`, against the column `against`."""
 
     title: str
     records: Sequence[Record]
@@ -57,19 +57,16 @@ def by_label(records: Sequence[Record]) -> dict[str, list[Record]]:
 
 
 def in_common(runs: Sequence[Record], column: str, key: str) -> list[float]:
-    """Return the epochs at which all runs have a value in the column, or the training steps if `key` is "step".
-
-    Runs that never have a value in the column are ignored.
-    """
+    """Return the epochs or steps at which all runs have a value in `column`.  Runs without any value are ignored."""
     begun = [set(epochs) for record in runs if (epochs := record.epochs(column, key))]
     return sorted(set.intersection(*begun)) if begun else []
 
 
 def curve(runs: Sequence[Record], column: str, against: str = "epoch", sign: float = -1.0
           ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return four arrays: `against`, and the median, the lowest and the highest value of `column` over the seeds.
+    """Return the values of `against`, and the median, the lowest and the highest value of `column` over the seeds.
 
-    Each array has one entry for each epoch at which every run has a value.  Runs without any value are ignored.
+    Each array has one entry for each epoch or step at which all runs have a value.  Runs without any value are ignored.
     """
     key = "step" if against == "step" else "epoch"
     runs = [record for record in runs if record.epochs(column, key)]
@@ -144,7 +141,7 @@ def draw(panels: Sequence[Panel], ylabel: str, title: str, columns: int | None =
 
 
 def _panel(ax: Axes, panel: Panel) -> list[tuple[str, float, float, str]]:
-    """Draw the lines of a panel and the paper's values; return the ends of the lines for plots.name_lines."""
+    """Draw the lines of a panel and the paper's values, and return the ends of the lines for plots.name_lines."""
     ends, starts = [], []
     for label, runs in by_label(panel.records).items():
         x, middle, low, high = curve(runs, panel.merit, panel.against, panel.sign)
@@ -178,7 +175,7 @@ def _panel(ax: Axes, panel: Panel) -> list[tuple[str, float, float, str]]:
 
 
 def dots(ax: Axes, values: Sequence[float], place: float, colour: str, upright: bool = False) -> None:
-    """Draw one row of marks, or one column if `upright` is true: a dot for each seed, and a stroke at the median."""
+    """Draw a dot for each seed and a stroke at the median, in a row, or in a column if `upright` is true."""
     stroke = dict(marker="_" if upright else "|", markersize=15, markeredgewidth=2, alpha=1.0)
     for numbers, style in ((values, dict(marker="o", markersize=6, markeredgewidth=0, alpha=0.7)),
                            ([np.median(values)], stroke)):

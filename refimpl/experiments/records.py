@@ -1,4 +1,4 @@
-"""Read and write the measured rows, which are kept as small text files next to the pages that quote them.
+"""Read and write measurements, which are kept as small text files next to the pages that quote them.
 
 Each run, or table of measurements, has one file:
 
@@ -7,7 +7,7 @@ Each run, or table of measurements, has one file:
     epoch,test_elbo,test_log_likelihood,gap,seconds,evaluations
     1,-245.3102,...
 
-`experiment` and most commands of `measure` write these files below rows/ in their output folder.  `make report --write
+`experiment` and most commands of `measure` write these files into rows/ in their output folder.  `make report --write
 --add FOLDER` adds the files to tutorials/rows, and `make report --write` generates all tables and pictures of the
 pages from tutorials/rows.
 """
@@ -42,7 +42,7 @@ Value = float | str
 
 @dataclass(frozen=True)
 class Record:
-    """Holds the rows of one run, or one table of measurements."""
+    """Holds the measurements of one run, or another table of measurements."""
 
     experiment: str
     label: str
@@ -67,7 +67,7 @@ class Record:
 
     @property
     def file(self) -> str:
-        """Return the path of the record's file, relative to the folder of all rows."""
+        """Return the path of the record's file in the folder of all rows."""
         words = [self.dataset] * bool(self.dataset) + [self.label]
         words += [f"seed{self.seed}"] * ("seed" in self.settings)
         return f"{self.experiment}/{file_name('-'.join(words))}.csv"
@@ -78,28 +78,24 @@ class Record:
         return self.experiment, self.dataset, self.label, self.settings.get("seed")
 
     def at(self, epoch: float, name: str, key: str = "epoch") -> float:
-        """Return the value of the column `name` at this epoch, or NaN if there is none.
-
-        If `key` is "step", `epoch` is a training step.
-        """
+        """Return the value of the column `name` in the row whose column `key` is `epoch`, or NaN if there is none."""
         return next((float(row.get(name, math.nan)) for row in self.rows if row.get(key) == epoch),
                     math.nan)
 
     def epochs(self, name: str = "epoch", key: str = "epoch") -> list[int]:
-        """Return the epochs at which the column `name` has a value, or the training steps if `key` is "step"."""
+        """Return the values of the column `key` in all rows that have a value in the column `name`."""
         return [int(row[key]) for row in self.rows if key in row and not math.isnan(float(row.get(name, math.nan)))]
 
 
 def file_name(words: str) -> str:
-    """Replace spaces by "_" and dots by "p", and remove all characters except letters, digits, "_" and "-"."""
+    """Return `words` as a file name: "tau 0.5" becomes "tau_0p5", and other special characters are removed."""
     return re.sub(r"[^\w-]", "", words.replace(" ", "_").replace(".", "p"))
 
 
 def thinned(rows: Sequence[dict[str, float]]) -> list[dict[str, float]]:
-    """Return the rows of a run that are kept in its file.
+    """Return the rows that are kept: those of the first 20 epochs, of every fifth epoch, and of the last epoch.
 
-    These are the rows of the first 20 epochs, of every fifth epoch after them, and of the last epoch.  If only some
-    epochs have exact bounds, the rows of these epochs are kept, too.
+    If only some epochs have exact bounds, the rows of those epochs are kept, too.
     """
     exact = [row for row in rows if not math.isnan(row.get("test_log_likelihood", math.nan))]
     sparse = len(exact) < len(rows)
@@ -123,10 +119,7 @@ def _written(value: Value) -> str:
 
 
 def parsed(content: str) -> Record:
-    """Return the record that the content of a file describes.
-
-    Raises columns.Refused, ValueError, TypeError or KeyError if the content is not a record.
-    """
+    """Return the record that the text of a file contains, or raise one of the exceptions that `read` catches."""
     first, second, rest = content.split("\n", 2)
     if first not in (FIRST_LINE, EARLIER):
         raise ValueError("another format")
@@ -149,10 +142,7 @@ def parsed(content: str) -> Record:
 
 
 def _upgraded(settings: dict[str, object]) -> dict[str, object]:
-    """Convert the settings of a run from the first version of the format to the current one.
-
-    In the first version, eps, tau, batch_mean and the options of pairwise scores were settings of the run.
-    """
+    """Convert the settings of a run from the first version of the format to the current version."""
     if "estimator" not in settings:                 # the record is a table of measurements
         return settings
     moved = {"hyperparameters": ("eps", "tau", "batch_mean"),
@@ -203,11 +193,9 @@ def read(path: Path) -> Record:
 
 
 def write(folder: Path, record: Record) -> None:
-    """Write the record to its file in `folder`, the folder of all rows.
+    """Write the record into `folder`, the folder of all rows, and replace an earlier file of the same run or table.
 
-    An earlier file of the same run or table is replaced.
-
-    Raises InputError, and writes nothing, if the file already contains a record with another identity.
+    Raises InputError, and writes nothing, if the file contains another run or table.
     """
     path, before = folder / record.file, None
     with contextlib.suppress(InputError):           # a file that cannot be read is replaced
@@ -226,17 +214,16 @@ def _require_same(path: Path, before: Record, record: Record) -> None:
 
 def write_measurements(out: Path, experiment: str, label: str, settings: dict[str, object],
                        rows: Sequence[tuple]) -> None:
-    """Write a table of measurements below rows/ in `out`.  `rows` are named tuples of numbers and strings."""
+    """Write a table of measurements into rows/ in the folder `out`.  The rows are named tuples."""
     made = [{name: value if isinstance(value, str) else float(value) for name, value in row._asdict().items()}
             for row in rows]
     write(out / "rows", Record(experiment, label, settings, (commit(),), made, (threads(),)))
 
 
 def add(folder: Path, record: Record) -> bool:
-    """Write the record into the folder of rows that the pages quote; return whether it was written.
+    """Write the record into `folder` unless a longer run is already there.  Return whether the record was written.
 
-    The record is not written if the folder already has a longer run with the same settings.  Raises InputError, and
-    writes nothing, if the existing file is damaged, or holds another record or other settings.
+    Raises InputError, and writes nothing, if the earlier file is damaged or contains another record or other settings.
     """
     path = folder / record.file
     if path.exists():
@@ -258,18 +245,18 @@ def raise_it(problem: InputError) -> None:
 
 
 def read_all(folder: Path, refused: Callable[[InputError], None] = raise_it) -> list[Record]:
-    """Return every record below this folder, in the order of their file names.
+    """Return all records in this folder and its subfolders, sorted by path.
 
-    If a file cannot be read, or does not have the file name of its record, refused(problem) is called, and the other
-    files are still read.  Without `refused` the InputError is raised.
+    If a file is damaged or has the wrong name, refused(problem) is called, and the other files are still read.  The
+    default of `refused` raises the problem.
     """
     return _each(sorted(Path(folder).rglob("*.csv")), refused, Path(folder))
 
 
 def read_source(source: Path, refused: Callable[[InputError], None] = raise_it) -> list[Record]:
-    """Return every record in the file `source`, or below rows/ in the folder `source`.
+    """Return the record in the file `source`, or all records in rows/ in the folder `source`.
 
-    Problems are treated as in read_all.  Raises InputError if there are no files.
+    If a file is damaged, refused(problem) is called.  Raises InputError if there are no files.
     """
     source = Path(source)
     paths = sorted(path for path in source.rglob("*.csv") if "rows" in Path(os.path.abspath(path)).parts) \

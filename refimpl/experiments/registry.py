@@ -1,4 +1,4 @@
-"""List the experiments by name, with their runs and pictures, and run or continue an experiment."""
+"""List the experiments with their runs and pictures, and run or continue them."""
 from __future__ import annotations
 
 import functools
@@ -52,7 +52,6 @@ class Experiment:
     """Trains the cells.  Its arguments and its result are those of _train."""
 
     def table(self, runs: Runs, epoch: int) -> list[str]:
-        """Return the printed table of the runs' results at this epoch."""
         if self.lines is not None:
             return self.lines(runs, epoch)
         words = {"test_elbo": "Test -ELBO", "test_log_likelihood": "Test -log p(x)",
@@ -113,7 +112,7 @@ CELLS_OF = {"plateau-steps": "plateau", "plateau-forces": "plateau-exits", "face
 
 @functools.cache
 def settings_of(name: str, dataset: str, seed: int) -> dict[str, dict[str, object]]:
-    """Return a dictionary label -> settings, for the runs that the experiment or measurement `name` uses."""
+    """Return the settings of the runs of an experiment or a measurement, by label."""
     experiment = REGISTRY.get(CELLS_OF.get(name, name))
     made = experiment.make(dataset, seed) if experiment and dataset in data.REGISTRY else []
     return {cell.label: cell.settings.as_dict() for cell in made}
@@ -130,7 +129,7 @@ def require(name: str, dataset: str | None = None, label: str | None = None) -> 
 
 
 def check(record: Record) -> None:
-    """Raise InputError if the experiment of the record has no run with its label, or if this run has other settings."""
+    """Raise InputError if the label and the settings of the record are not those of a run of the experiment."""
     if record.experiment in columns.TABLES and record.experiment not in CELLS_OF:
         return
     known = settings_of(record.experiment, record.dataset, record.seed)
@@ -149,8 +148,8 @@ def run(name: str, epochs: int, seeds: int, out: Path, jobs: int = 1, datasets: 
         data_dir: str | None = None, report: Callable[[str], None] = print, only: Sequence[str] | None = None) -> Runs:
     """Run or continue an experiment, and write NAME.csv, NAME.png and rows/ into `out`.
 
-    If `only` is given, only the cells (runs) with these labels are run.  Cells that already have at least `epochs`
-    epochs are not run again.  The pictures show all cells in the folder.  Raises InputError for a bad argument.
+    If `only` is given, only runs with these labels are trained.  Runs that already have `epochs` epochs are skipped.
+    The pictures show all runs in the folder.  Raises InputError for a bad argument.
     """
     experiment = REGISTRY[name]
     options.check("experiment", epochs=epochs, seeds=seeds, jobs=jobs)

@@ -6,7 +6,7 @@ All gradients point uphill.  Each function has some of these arguments:
     puzzle      the objective f, and the matching y that undoes the shuffling (None without labels)
     rng         generator of the noise: one Gumbel variable is added to each theta_ij
     eps, tau    the settings eps of `direct` and tau of gumbel_sinkhorn
-    draws       half the number of arg maxes per image, over which the result is averaged; 1 by default
+    draws       half the number of arg maxes over which the result is averaged; 1 by default
 
 The distribution of z* = argmax_z (theta + gamma) . z is not a Gibbs distribution and has no closed form, because the
 noise of a matching is a sum of N Gumbel variables.
@@ -49,8 +49,8 @@ def direct(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator, eps: flo
 def fenchel_young(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator, draws: int = 1) -> np.ndarray:
     """Return y minus an average of samples z*.
 
-    The mean of the result is minus the gradient of the perturbed Fenchel-Young loss E max_z (theta + gamma) . z -
-    theta . y (Berthet et al., NeurIPS 2020).
+    The mean of the result is minus the gradient of E max_z (theta + gamma) . z - theta . y, the perturbed Fenchel-Young
+    loss (Berthet et al., NeurIPS 2020).
     """
     family = matchings(theta.shape[-1])
     return puzzle.y - np.mean([family.sample(theta, rng) for _ in range(2 * draws)], axis=0)

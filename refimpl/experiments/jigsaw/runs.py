@@ -91,8 +91,8 @@ def mixture_of(dataset: str, data_dir: str | None) -> Mixture:
 def ceiling(dataset: str, data_dir: str | None, side: int) -> tuple[Likelihood, dict[str, float]]:
     """Return f of the test images' jigsaws, and four numbers with which a network's results can be compared.
 
-    They are the mean f of the right matchings and of the best matchings found, and the shares of tiles and of images
-    that are right in the best matchings found.
+    The numbers are the mean f of the right matchings and of the best matchings found, and the shares of right tiles
+    and of right images in the best matchings found.
     """
     tested = Tested.of(data.load(dataset, data_dir).test, side)
     f = mixture_of(dataset, data_dir).objective(tested.tiles, side)
@@ -119,14 +119,12 @@ class JigsawRun:
         self.keywords |= {"draws": settings.draws} if settings.draws > 1 else {}
 
     def puzzle(self, shuffled: np.ndarray, y: np.ndarray) -> Puzzle:
-        """Return the puzzle of shuffled tiles, without y if the run has no labels."""
         settings = self.settings
         if not settings.labels:
             return Puzzle(mixture_of(settings.dataset, self.data_dir).objective(shuffled, settings.side), None)
         return Puzzle(Places(y if settings.by_place else tiles.right(shuffled, y)), y)
 
     def step(self, x: np.ndarray) -> None:
-        """Make one training step on images x, of shape (B, 784)."""
         shuffled, y = tiles.shuffle(tiles.cut(x, self.settings.side), self.rng)
         scores = self.scorer.run(shuffled)
         up = gradients.METHODS[self.settings.method](scores.theta, self.puzzle(shuffled, y), self.rng, **self.keywords)

@@ -2,8 +2,8 @@
 
     python -m refimpl measure benchmark
 
-After a warm-up, steps and products are timed in turn in several rounds.  The results are medians over the rounds.  They
-depend on the machine and on its load, so the ratio of two times is more informative than the seconds.
+After a warm-up, steps and products are timed in turn in several rounds, and the results are medians over the rounds.
+Times depend on the machine and on its load, so the ratio of two times is more informative than the seconds.
 """
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Row(NamedTuple):
 
 
 class Counted(np.ndarray):
-    """An array that records the shapes of all products of two matrices that are computed from it."""
+    """An array that records the shapes of all matrix products of itself and of arrays that are computed from it."""
 
     noted: list[tuple[int, int, int]] = []
 
@@ -101,7 +101,6 @@ def step_function(settings: RunSettings, dataset: data.Dataset) -> Callable[[], 
 
 
 def products_function(settings: RunSettings) -> Callable[[], None]:
-    """Return a function that computes only the matrix products of a step."""
     rng = np.random.default_rng(0)
     random = lambda *shape: rng.random(shape, dtype=np.float32)
     triples = [(random(m, n), random(n, p), np.empty((m, p), np.float32)) for m, n, p in product_shapes(settings)]

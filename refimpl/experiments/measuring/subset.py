@@ -11,7 +11,7 @@ differ in the gradient with respect to theta:
                            this method is I-MLE (latent/linear.py)
     straight-through       c itself, as if z were theta + gamma
     relaxed                straight-through with z = k softmax((theta + gamma) / tau) in the backward pass
-    random, most variable  nothing is learnt: the pixels are random, or have the largest variance over the images
+    random, most variable  the pixels are not learnt: they are random, or have the largest variance over the images
 
 Each method that learns theta has the best of three settings on the validation images at seed 0.  On the test images,
 the z of these methods is the arg max of theta, without noise.
@@ -94,7 +94,6 @@ def train(part: data.Part, method: str, setting: float, k: int, steps: int, seed
 
 
 def _share(log_p: np.ndarray, labels: np.ndarray) -> float:
-    """Return the share of the images whose likeliest class is their label."""
     return float((log_p.argmax(axis=1) == labels).mean())
 
 

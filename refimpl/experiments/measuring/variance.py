@@ -6,9 +6,9 @@ The gradient of one trained model on one batch of training images is computed ma
 the noise is also computed exactly, from the joint distribution of the two arg maxes (coupling.py), so the sampled
 points should lie close to the line of the exact values.
 
-The noise is given as a standard deviation: the square root of the mean variance of all weights of the encoder.  The
-slide does not state how its authors average over weights, so the mean of the weights' standard deviations is also
-recorded.  This mean is smaller, because most weights rarely have a gradient.
+The variance of the gradient is averaged over all weights of the encoder, and the noise is the square root of this mean.
+The slide does not state how its authors average over weights, so the mean of the weights' standard deviations is also
+recorded.  This second mean is smaller, because most weights rarely have a gradient.
 """
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Check the theory in numbers: the paper's claims, the estimators compared with enumeration, and a rule for eps."""
+"""Check the paper's claims in numbers, compare the estimators with enumeration, and choose eps by a rule."""

@@ -1,20 +1,20 @@
-"""Choose eps without the exact gradient, from what is known in practice: draws of the noise, and the range of f.
+"""Choose eps from draws of the noise and the range of f, without the exact gradient.
 
     python -m refimpl measure choose-eps --average 1000     compares the rule with the best eps on random problems
 
-The mean of M estimates has the mean squared error |bias|^2 + variance / M.  Let R = max f - min f, x = eps R and phi(x)
-= (e^x - 1) / x - 1.  Let grad = grad_h E_q f, let |.|_1 be the sum of absolute values, and let P(eps) be the
-probability that the winner changes.  Then for all h and f
+The mean of M estimates has the mean squared error |bias|^2 + variance / M.  Let R = max f - min f, x = eps R, and
+phi(x) = (e^x - 1) / x - 1.  Let grad = grad_h E_q f, and let |.|_1 be the sum of absolute values.  Let P(eps) be the
+probability that the winner changes, that is, that the two arg maxes differ.  Then for all h and f
 
     |bias|_1   <= phi(x) |grad|_1                                       (1)
     P(eps)     <= (1 + phi(x)) eps |grad|_1                             (2)
     variance   <= 2 P(eps) / eps^2                                      (3)
 
-Proof of (1): let y = eps (f - E_q f) and Z = E_q e^y >= 1.  Then bias = q (e^y / Z - 1 - y) / eps.  Because e^y / Z - 1
-- y = (e^y - 1 - y) - (1 - 1/Z) e^y, |bias|_1 is at most 2 (Z - 1) / eps.  Next, Z - 1 = E_q phi(y) y.  Let a be
-the largest y and -b the smallest, so that a + b = x.  Half of E_q |y| comes from the y above 0, and half from those
-below 0.  So 2 (Z - 1) <= (phi(a) - phi(-b)) E_q |y| <= phi(x) E_q |y|, because phi is convex, phi(0) = 0 and phi'(0) =
-1/2.
+Proof of (1): let y = eps (f - E_q f) and Z = E_q e^y >= 1.  Then bias = q (e^y / Z - 1 - y) / eps.  The last bracket is
+(e^y - 1 - y) - (1 - 1/Z) e^y, so |bias|_1 is at most 2 (Z - 1) / eps.  Next, Z - 1 = E_q phi(y) y.  Let a be the
+largest y and -b the smallest, so that a + b = x.  Because E_q y = 0, half of E_q |y| comes from the y above 0, and half
+from those below 0.  So 2 (Z - 1) <= (phi(a) - phi(-b)) E_q |y| <= phi(x) E_q |y|.  The last step holds because phi is
+convex, phi(0) = 0 and phi'(0) = 1/2.
 
 Proof of (2): by direct.stay_probability, q_i - P(i, i) <= q_i sum_j q_j (e^(eps (f_j - f_i)) - 1), where the sum is
 over the j with f_j > f_i.  Here e^y - 1 <= (1 + phi(x)) y for y = eps (f_j - f_i), because 0 <= y <= x.  Summed over
@@ -30,17 +30,17 @@ number of draws whose winner changes at eps = 1 / R:
     otherwise:      eps = min(1, (AIM / N)^(1/3)) / R; this is proportional to M^(-1/3), as is the best eps if
                     the bias is small
 
-The rule has a guarantee for all h, f and M.  M draws determine eps, the estimates of M further draws are averaged, and
-E is the mean over all these draws:
+The rule has a guarantee for all h, f and M.  M draws determine eps, and the result is the mean of the estimates from M
+further draws.  If E is the mean over all these draws,
 
     E |result - grad|^2 <= 1.7 |grad|_1^2 <= 1.7 k |grad|^2
 
 So the error is at most 1.7 k times the error of returning 0.
 
 Proof: if N < ENOUGH, the error is |grad|^2 <= |grad|_1^2 / 2, since grad sums to 0.  If N >= ENOUGH, the squared bias
-is at most |bias|_1^2 / 2, which is at most 0.26 |grad|_1^2, and variance / M is at most 2 (e - 1) |grad|_1 / (eps
-M).  As 1 / (eps R) <= N / ENOUGH and E N = M P(1 / R), the mean of variance / M over all N is at most 2 (e - 1)^2
-|grad|_1^2 / ENOUGH < 1.19 |grad|_1^2.
+is at most |bias|_1^2 / 2, which is at most 0.26 |grad|_1^2, and variance / M is at most 2 (e - 1) |grad|_1 / (eps M).
+As 1 / (eps R) <= N / ENOUGH and E N = M P(1 / R), the mean of variance / M over all N is at most
+2 (e - 1)^2 |grad|_1^2 / ENOUGH < 1.19 |grad|_1^2.
 """
 from __future__ import annotations
 
@@ -74,12 +74,11 @@ class Choice(NamedTuple):
 
 
 def choose(h: np.ndarray, f: np.ndarray, noise: np.ndarray) -> Choice:
-    """Choose eps for the mean of M one-sided estimates, from scores h and f of shape (k,), and M >= 2 draws of the
-    noise, of shape (M, k).
+    """Choose eps for the mean of M one-sided estimates.
 
-    The rule uses only the two arg maxes of each draw, and R = max f - min f.  For M up to AIM, eps is 1 / R, and for
-    larger M it is at least (AIM / M)^(1/3) / R.  Raises ValueError if the arrays have other shapes, or if f is the same
-    for all values, because then every estimate is 0.
+    The scores h and f have shape (k,).  `noise` contains M >= 2 draws and has shape (M, k).  The rule uses only the two
+    arg maxes of each draw, and R = max f - min f.  For M up to AIM, eps is 1 / R, and for larger M it is at least
+    (AIM / M)^(1/3) / R.  Raises ValueError if the arrays have other shapes, or if f is the same for all values.
     """
     h, f, noise = arguments.scores(h=h, f=f, noise=noise)
     if h.ndim != 1 or f.shape != h.shape or noise.ndim != 2 or noise.shape[1] != len(h) or len(noise) < 2:
@@ -103,10 +102,7 @@ def _unit_range(f: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def _eps(changed: np.ndarray | int, R: float) -> np.ndarray:
-    """Return the eps that the rule chooses for each number of changed winners.
-
-    No eps is above arguments.LARGEST_EPS.
-    """
+    """Return the eps that the rule chooses for each number of changed winners."""
     return np.minimum(1, (AIM / np.maximum(changed, 1)) ** (1 / 3)) * min(1 / max(R, 1e-307), arguments.LARGEST_EPS)
 
 
@@ -121,10 +117,9 @@ class Expected(NamedTuple):
 
 
 def expected(h: np.ndarray, f: np.ndarray, M: int) -> Expected:
-    """Return the error of the rule, and the probability that it cannot choose eps, for a problem h and f, of shape (k,)
-    each.
+    """Return the exact error of the rule, and the exact probability that the rule cannot choose eps.
 
-    Both results are exact, because the number of changed winners has a binomial distribution.
+    The scores h and f have shape (k,).  The number of changed winners has a binomial distribution.
     """
     M = arguments.integer("M", M, 1)
     f_of_unit_range, R = _unit_range(np.asarray(f))
@@ -142,7 +137,7 @@ def expected(h: np.ndarray, f: np.ndarray, M: int) -> Expected:
 
 
 def at_zero(h: np.ndarray, f: np.ndarray) -> np.ndarray:
-    """Return |grad_h E_q f|^2, of shape (...), the squared error of the estimate 0, for h and f, of shape (..., k)."""
+    """Return |grad_h E_q f|^2, of shape (...), the squared error of the estimate 0, for scores of shape (..., k)."""
     return (exact.gradient(h, f) ** 2).sum(axis=-1)
 
 
@@ -150,8 +145,8 @@ def problems(count: int, least: int, most: int, seed: int,
              concentrated: bool = False) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return random problems (h, f), whose number of values k is between `least` and `most`.
 
-    The problems differ in the size of f, by a factor of up to about 150.  If `concentrated` is true, one score of each
-    problem is increased by 2 to 12, so that one value has almost all of q.
+    The sizes of f differ by a factor of up to about 150.  If `concentrated` is true, one score of each problem is
+    increased by 2 to 12, so that q is concentrated on one value.
     """
     rng, made = np.random.default_rng(seed), []
     for _ in range(count):
@@ -164,10 +159,7 @@ def problems(count: int, least: int, most: int, seed: int,
 
 
 def least_errors(given: list[tuple[np.ndarray, np.ndarray]], M: int) -> np.ndarray:
-    """Return the smallest mean squared error of each problem, computed exactly, of shape (problems,).
-
-    This is the error at the problem's best eps, or the error of the estimate 0 if there is no best eps.
-    """
+    """Return each problem's smallest exact error: at the best eps, or of the estimate 0 if there is no best eps."""
     least = np.empty(len(given))
     for k in {len(h) for h, _ in given}:                                # problems of the same size together, for speed
         rows = [row for row, (h, _) in enumerate(given) if len(h) == k]
@@ -179,8 +171,7 @@ def least_errors(given: list[tuple[np.ndarray, np.ndarray]], M: int) -> np.ndarr
 
 
 def least_up_to_bound(h: np.ndarray, f: np.ndarray, M: int) -> float:
-    """Return the smallest of these exact mean squared errors: the error at each of 200 values of eps between 0.01 / R
-    and 1 / R, and the error of the estimate 0."""
+    """Return the smallest exact error at 200 values of eps up to 1 / R, and at the estimate 0."""
     return min(float(direct.mse(h, f, np.geomspace(0.01, 1, 200) / np.ptp(f), M).min()), float(at_zero(h, f)))
 
 
@@ -191,11 +182,10 @@ CANNOT_TELL = "chance that it cannot tell"
 def table(M: int, seed: int = 0, count: int = PROBLEMS) -> dict[str, dict[str, np.ndarray]]:
     """Return the table as a dictionary: kind of problems -> row -> one value for each problem, of shape (count,).
 
-    There are `count` random problems of each kind in KINDS.  Every error is the error of a mean of M estimates.  The
-    first four rows are mean squared errors divided by the smallest possible one: the errors of the rule, of eps = 1/R,
-    of eps = 0.1, and of the estimate 0.  In the next two rows, the error of the rule is divided by the smallest error
-    with eps up to 1 / R, and by the error of the estimate 0.  The last row is the probability that the draws cannot
-    determine eps.
+    `count` is the number of random problems of each kind.  The first four rows are mean squared errors of a mean of M
+    estimates, divided by the smallest possible error: for the rule, eps = 1 / R, eps = 0.1, and the estimate 0.  In the
+    next two rows, the error of the rule is divided by the smallest error with eps up to 1 / R, and by the error of the
+    estimate 0.  The last row is the probability that the draws cannot determine eps.
     """
     made = {}
     for words, (least_k, most_k, concentrated) in KINDS.items():
