@@ -1,11 +1,11 @@
-"""Measure bias, variance and cost of every estimator on a nonlinear toy problem, compared with enumeration.
+"""Measure the bias, the variance and the cost of every estimator on a nonlinear toy problem.
 
     python -m refimpl measure estimators --n 4 --k 2        or --n 1 --k 8
 
-The toy (models/toy.py) has n variables of k values and a nonlinear score f that couples all of them.  Enumeration
-computes grad_h E_q f exactly.  If an estimator is declared unbiased, the mean of every coordinate must be within four
-standard errors of the exact value.  With more coordinates the limit is larger, so the probability of a false alarm does
-not grow.
+The toy (models/toy.py) has n variables of k values and a nonlinear score f that couples all of them.  The gradient
+grad_h E_q f is computed exactly, by enumeration.  If an estimator is declared unbiased, the mean of its estimates must
+agree with this gradient to within four standard errors in every coordinate.  With more coordinates the limit is larger,
+so the probability of a false alarm stays the same.
 """
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Row(NamedTuple):
 
     @property
     def silent(self) -> bool:
-        """Return whether the estimator has no noise.  If it has none, its mean must be right to ten digits."""
+        """Return whether all estimates are equal, up to rounding."""
         return self.variance == 0
 
     @property
@@ -60,20 +60,19 @@ class Row(NamedTuple):
 
     @property
     def at_equal_cost(self) -> float:
-        """Return the variance times the number of decoder evaluations per sample."""
         return self.variance * self.evaluations
 
 
 def measure(estimator: Estimator, h: np.ndarray, toy: Toy, truth: np.ndarray, samples: int, rng: np.random.Generator,
             after_chunk: Callable[[int], None] = lambda rows: None) -> Row:
-    """Measure the mean and the variance of `samples` estimates for one image; h and truth have shape (n, k).
+    """Measure an estimator's bias and variance for one image.  h and truth have shape (n, k).
 
-    Some estimators learn a baseline, a scale or a control variate.  Before the measurement, they learn it from WARM_UP
-    small batches of other draws.  Then each chunk of the measurement starts from a copy of the learnt arrays.
+    `samples` is the number of estimates.  Some estimators learn a baseline, a scale or a control variate.  They learn
+    it before the measurement, from WARM_UP small batches.  Each chunk of the measurement then starts from a copy of the
+    learnt arrays.
 
-    If a coordinate's value is rare, or if its draws hardly ever differ, its mean is not normally distributed, and its
-    standard error cannot be estimated from the draws.  Therefore a coordinate is tested only if at least EVENTS events
-    are expected for it, both according to q and according to the kurtosis of the draws (evidence.py).
+    A coordinate is tested only if its mean is approximately normal.  Therefore its value must be expected at least
+    EVENTS times under q, and `samples` divided by the kurtosis of its estimates must be at least EVENTS (evidence.py).
     """
     n, k = h.shape
     keywords = dict(estimator.defaults)
@@ -112,9 +111,10 @@ def measure(estimator: Estimator, h: np.ndarray, toy: Toy, truth: np.ndarray, sa
 
 def run(n: int = 4, k: int = 2, samples: int = 400_000, seed: int = 0, out: Path | str | None = None,
         report: Callable[[Row], None] = lambda row: None) -> list[Row]:
-    """Measure all estimators that work for n variables of k values, and write rows and estimators.png into `out`.
+    """Measure all estimators that work for n variables of k values.
 
-    Raises InputError if a number is out of range, or if k^n is too large to enumerate.
+    If `out` is given, the measurements and estimators.png are written into this folder.  Raises InputError if a number
+    is out of range, or if k^n is too large to enumerate.
     """
     options.check("estimators", n=n, k=k, samples=samples, seed=seed)
     joint.require(n, k, joint.TRAINABLE, "the truth", "use a smaller --n or --k")
@@ -145,7 +145,6 @@ def draw(record: Record) -> Figure:
 
 
 def _figure(rows: list[Row], title: str, samples: int) -> Figure:
-    """Plot the distance of the mean from the truth with its standard error, and the variance at equal cost."""
     rows = sorted(rows, key=lambda row: (not row.found, row.at_equal_cost))
     figure, (bias, variance) = plots.new_figure(2, width=6.0, height=0.36 * len(rows) + 1.6)
     place = np.arange(len(rows))[::-1]
@@ -168,7 +167,6 @@ def _figure(rows: list[Row], title: str, samples: int) -> Figure:
 
 
 def verdict(row: Row) -> str:
-    """Return a phrase that states whether a bias was found, and whether the estimator is declared to have one."""
     if not row.tested:
         return "cannot be tested: too few draws"
     if row.claims:

@@ -1,12 +1,12 @@
 """Test claims: two exact computations must agree, or a sampled mean must be close to the exact value.
 
-A mean of n draws is approximately normal only if many draws make it vary.  The number of such draws can be computed,
-because the law of every sampled statistic is known.  Let s^2 be the variance and m4 the fourth central moment of the
-statistic.  The mean is then about as close to normal as the frequency of a rare event that is expected n s^4 / m4 times
-in n draws.  If the statistic is itself an event of small probability p, this number is n p.  There are three cases:
+The mean of n draws of a statistic is approximately normal only if n is large enough.  How large n must be can be
+computed, because the law of every statistic here is known.  Let s^2 be its variance and m4 its fourth central moment.
+The mean is then about as close to normal as the frequency of a rare event that is expected n s^4 / m4 times in n draws.
+There are three cases:
 
     n s^4 / m4 is at least 25           the mean must be within five standard errors of the exact value
-    all draws are almost surely equal   every draw must be equal to the usual value
+    all draws are almost surely equal   every draw must be equal to the likeliest value
     otherwise                           the claim cannot be tested, and the report states this
 """
 from __future__ import annotations
@@ -25,7 +25,7 @@ SMALLEST = 1e-280           # smaller numbers lose digits in float64, and so do 
 
 
 class Claim(NamedTuple):
-    """Describes one line of the report: a claim, the strings `exact` and `found`, and the verdict `holds`."""
+    """Holds one line of the report: a claim, its exact value, the value that was found, and the verdict."""
 
     text: str
     exact: str
@@ -37,10 +37,10 @@ class Claim(NamedTuple):
 
 
 class Sampled:
-    """Computes the mean of a statistic of the noise while draws are added; statistic(noise) has shape (draws, ...).
+    """Computes the mean of a statistic of the noise while draws are added.
 
-    If `cells` is given, the statistic has integer values from 0 to cells - 1, and `mean` is the share of the draws that
-    have each value, of shape (cells,).
+    statistic(noise) has shape (draws, ...).  If `cells` is given, the statistic is an integer from 0 to cells - 1 in
+    each draw, and `mean` is the frequency of each integer, of shape (cells,).
     """
 
     def __init__(self, statistic: Callable[[np.ndarray], np.ndarray], cells: int = 0) -> None:
@@ -58,7 +58,7 @@ class Sampled:
 
 
 class Law(NamedTuple):
-    """Describes the exact probability law of one draw of a statistic.  All arrays have shape (entries,)."""
+    """Describes the exact law of a statistic with one or more entries.  All arrays have shape (entries,)."""
 
     deviation: np.ndarray
     """The standard deviation."""
@@ -75,12 +75,12 @@ class Law(NamedTuple):
 
 
 def normal(variance: float, kurtosis: float) -> Law:
-    """Return the law of a statistic that has this variance and kurtosis, and whose draws are never equal."""
+    """Return the law of a continuous statistic with this variance and kurtosis."""
     return Law(*np.atleast_1d(np.sqrt(variance), kurtosis, 0.0, 1.0, np.inf, 0.0))
 
 
 def of_events(p: np.ndarray) -> Law:
-    """Return the law of the indicators of events that have the probabilities `p`."""
+    """Return the law of the indicators of events with the probabilities `p`."""
     p = np.clip(np.ravel(p), 0, 1)
     others = np.minimum(p, 1 - p)
     variance = p * (1 - p)
@@ -89,8 +89,10 @@ def of_events(p: np.ndarray) -> Law:
 
 
 def of_values(probability: np.ndarray, values: np.ndarray) -> Law:
-    """Return the law of a statistic whose outcomes have these probabilities, of shape (outcomes,), and values,
-    (outcomes, entries)."""
+    """Return the law of a statistic with finitely many outcomes, from their probabilities and values.
+
+    `probability` has shape (outcomes,), and `values` has shape (outcomes, entries).
+    """
     probability, values = np.ravel(probability), np.reshape(values, (np.size(probability), -1))
     usual = values[probability.argmax()]
     off = values - usual
@@ -104,10 +106,10 @@ def of_values(probability: np.ndarray, values: np.ndarray) -> Law:
 
 
 def allowed(values: int, errors: float = STANDARD_ERRORS) -> float:
-    """Return the largest deviation, in standard errors, that is allowed for the worst of `values` sampled values.
+    """Return the limit, in standard errors, for the largest deviation of several sampled values.
 
-    The probability of a false alarm is then the same as for one value with the limit `errors`; it is 6e-7 for five
-    standard errors.
+    `values` is the number of sampled values.  The probability of a false alarm is then at most that of a single value
+    with the limit `errors`, which is 6e-7 for five standard errors.
     """
     return float(-ndtri(ndtr(-errors) / values))
 
@@ -115,8 +117,8 @@ def allowed(values: int, errors: float = STANDARD_ERRORS) -> float:
 def identity(text: str, one: np.ndarray, other: np.ndarray, tolerance: float = RELATIVE, scale: float = 0.0) -> Claim:
     """Return the claim that two exact computations agree.
 
-    The claim contains the largest entry of `one`, and the largest difference.  The difference is divided by the size of
-    this entry, or by `scale` if `scale` is larger.
+    Their difference is divided by the largest absolute value in `one`, or by `scale` if `scale` is larger.  The claim
+    holds if no quotient is above `tolerance`.
     """
     one, other = np.atleast_1d(one), np.atleast_1d(other)
     shown = f"{one.flat[np.abs(one).argmax()]:.6g}"
@@ -131,8 +133,8 @@ def identity(text: str, one: np.ndarray, other: np.ndarray, tolerance: float = R
 def estimated(text: str, truth: np.ndarray, sampled: Sampled, law: Law) -> Claim:
     """Return the claim that a sampled quantity has the exact value `truth`.
 
-    The claim contains the entry with the largest deviation in exact standard errors.  If fewer than EVENTS events are
-    expected for an entry, this entry is tested only if all its draws must be equal.
+    The claim shows the entry with the largest deviation in standard errors.  An entry with fewer than EVENTS expected
+    events is tested only if all its draws must be equal.
     """
     truth, mean, n = np.ravel(truth), np.ravel(sampled.mean), sampled.n
     events = n / law.kurtosis

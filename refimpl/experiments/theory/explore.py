@@ -5,8 +5,8 @@
 
 The explorer has four panels:
 
-    the draws as points, and the walls between the regions of the three winners
-    the exact joint law of the two winners
+    the draws as points, and the walls between the regions with different arg maxes
+    the exact joint law of z* and z*(eps)
     the exact errors of the mean of these draws, against eps
     the draw under the mouse, with its two arg maxes
 """
@@ -29,9 +29,9 @@ SIZE = (13.6, 8.2)                                      # inches, at 100 dots ea
 
 
 def problem(h: np.ndarray | None, f: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, Sequence[str]]:
-    """Return h, f and the names of the values.  If neither h nor f is given, use those of the chapters.
+    """Return h, f and the names of the values.  If h and f are None, return those of the tutorials.
 
-    Raises InputError if h and f are not three numbers each, or if a number is outside the range of its slider.
+    Raises InputError if h and f are not three numbers each, or if a number is out of range.
     """
     if h is None and f is None:
         return walls.H, walls.F, walls.NAMES
@@ -46,7 +46,7 @@ def problem(h: np.ndarray | None, f: np.ndarray | None) -> tuple[np.ndarray, np.
 @plots.own_settings()
 def run(h: np.ndarray | None = None, f: np.ndarray | None = None, eps: float = 0.3, seed: int = 0,
         samples: int = 2_000, save: Path | None = None) -> None:
-    """Draw the explorer into the file `save`.  If there is no file, open a window and wait until it is closed.
+    """Draw the explorer into the file `save`.  If `save` is None, open a window and wait until it is closed.
 
     Raises InputError if an option is out of range, if the file's suffix is not a known format, or if there is neither a
     display nor a file.
@@ -63,7 +63,6 @@ def run(h: np.ndarray | None = None, f: np.ndarray | None = None, eps: float = 0
 
 
 def _window() -> Figure:
-    """Return a figure in a new window; raise InputError if there is no display."""
     try:
         import matplotlib.pyplot as plt                 # needs a window system, but drawing a file does not
 

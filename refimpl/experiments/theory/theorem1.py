@@ -1,7 +1,4 @@
-"""Draw the pictures of `verify`: theorem1.png and component.png.
-
-theorem1.png shows the errors at finite eps, and component.png shows one component of the gradient, with large labels.
-"""
+"""Draw theorem1.png, the errors at finite eps, and component.png, one component of the gradient."""
 from __future__ import annotations
 
 import numpy as np
@@ -14,8 +11,7 @@ AVERAGED = 100              # number of samples in each mean whose mean squared 
 
 
 def errors(h: np.ndarray, f: np.ndarray, samples: int, rng: np.random.Generator, seed: int) -> Figure:
-    """Plot bias, standard deviation and root mean squared error against eps: exact values as lines, sampled values as
-    points."""
+    """Plot the bias, the standard deviation and the root mean squared error, exact and sampled, against eps."""
     figure, axes = plots.new_figure(3, width=4.4, height=4.0)
     unit = 1 / (f.max() - f.min())
     fine, coarse = np.geomspace(0.02, 30, 120) * unit, np.geomspace(0.03, 20, 9) * unit
@@ -60,7 +56,7 @@ def errors(h: np.ndarray, f: np.ndarray, samples: int, rng: np.random.Generator,
 
 
 def component(h: np.ndarray, f: np.ndarray, samples: int, rng: np.random.Generator) -> Figure:
-    """Plot the largest component of the gradient against eps: its limit, its exact mean, and its sampled means."""
+    """Plot the largest component of the gradient, and the exact and the sampled means of its estimates."""
     figure, (ax,) = plots.new_figure(1, width=9.0, height=5.5)
     truth = exact.gradient(h, f)
     i = int(np.abs(truth).argmax())
@@ -83,10 +79,7 @@ def component(h: np.ndarray, f: np.ndarray, samples: int, rng: np.random.Generat
 
 
 def _sampled_errors(h, f, eps, noise, truth, two_sided) -> tuple[float, float, float]:
-    """Return |mean - truth|, the standard deviation of a sample, and the root mean squared error of a mean of samples.
-
-    Each mean is over AVERAGED samples.
-    """
+    """Return the bias, the standard deviation, and the root mean squared error of averages."""
     g = (direct.two_sided_gradient if two_sided else direct.gradient)(h, f, eps, noise)
     means = g[: len(g) // AVERAGED * AVERAGED].reshape(-1, AVERAGED, len(h)).mean(axis=1)
     return (float(np.linalg.norm(g.mean(axis=0) - truth)), float(np.sqrt(g.var(axis=0).sum())),

@@ -3,10 +3,10 @@
     python -m refimpl verify --k 6
     python -m refimpl verify --h 0.5,-1,0.2 --f 1,2,0 --eps 0.3
 
-The problem has k values, encoder scores h, and decoder scores f of a few nats.  It is random unless h and f are
-given.  Two exact computations must agree to within 1e-10.  A sampled value must be within five standard errors of the
-exact value, so in about one run in 10^5 some true claim fails.  If the scores do not allow a claim to be tested, for
-example because no draw changes its winner, the claim neither holds nor fails, and the report states why (evidence.py).
+The problem has k values, encoder scores h, and decoder scores f of a few nats.  It is random unless h and f are given.
+Two exact computations must agree to within 1e-10.  A sampled value must be within five standard errors of the exact
+value, so in about one run in 10^5 some true claim fails.  Some scores do not allow a claim to be tested, for example if
+z* and z*(eps) are equal in every draw.  The report then states why the claim cannot be tested (evidence.py).
 """
 from __future__ import annotations
 
@@ -32,14 +32,13 @@ SLOPE = 0.05                # largest allowed difference between the slope of a 
 
 
 def _short(claim: Claim) -> Claim:
-    """Mark a claim that is also shown in a lecture."""
     return claim._replace(short=True)
 
 
 def problem(k: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Return random scores h and f, of shape (k,) each.
+    """Return random scores h of the encoder and f of the decoder, of shape (k,) each.
 
-    The scores h of the encoder are normalised, so h = log q.  The scores f of the decoder are a few nats in size.
+    h is normalised, so h = log q.  The scores f are a few nats in size.
     """
     h = rng.normal(size=k)
     return h - danskin.G(h, np.zeros(k), 0.0), 2 * rng.normal(size=k)
@@ -47,9 +46,10 @@ def problem(k: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
 
 def scores(k: int = 6, seed: int = 0, h: np.ndarray | None = None, f: np.ndarray | None = None
            ) -> tuple[np.ndarray, np.ndarray]:
-    """Return h, normalised to log q, and f.  If they are not given, both are random scores of k values.
+    """Return h and f, where h is normalised to log q.  If they are None, return random scores of k values.
 
-    Raises InputError if only one of `h` and `f` is given, or if they are not 2 to 50 numbers from -1,000 to 1,000.
+    Raises InputError if only one of `h` and `f` is given, if they are not equally many numbers, 2 to 50, from -1,000 to
+    1,000, or if all f are equal.
     """
     if (h is None) != (f is None):
         raise InputError("--h and --f go together: as many scores of the decoder as of the encoder")
@@ -69,10 +69,10 @@ def run(k: int = 6, seed: int = 0, samples: int = 200_000, out: Path | str | Non
         report: Callable[[Claim], None] = lambda claim: None, h: np.ndarray | None = None,
         f: np.ndarray | None = None, eps: float = EPS,
         started: Callable[[np.ndarray, np.ndarray], None] = lambda h, f: None) -> list[Claim]:
-    """Check all claims on a random problem with k values, or on h and f if they are given.
+    """Check all claims for h and f, or for random scores of k values if h and f are not given.
 
-    If `out` is given, write theorem1.png and component.png into this folder.  When all arguments have been checked,
-    started(h, f) is called; report(claim) is called after each claim.  Raises InputError if a number is out of range,
+    The function calls started(h, f) when all arguments have been checked, and report(claim) after each claim.  If `out`
+    is given, it writes theorem1.png and component.png into this folder.  Raises InputError if a number is out of range,
     or if h and f are not allowed.
     """
     options.check("verify", k=k, eps=eps, seed=seed, samples=samples)
@@ -205,11 +205,11 @@ def _claims(h: np.ndarray, f: np.ndarray, eps: float, samples: int, rng: np.rand
 
 
 def preferred_probability(k: int, eps: float) -> float:
-    """Return the probability q_b of the best value b if q maximises the tilted objective T minus KL(q || uniform).
+    """Return the probability p of the best value b if q maximises T - KL(q || uniform).
 
-    If all other values are worse by much more than 1/eps nats, T = f_b + (1/eps) log q_b.  The maximum over q_b = p,
-    with equal q for the other values, solves 1 / (eps p) = log((k - 1) p / (1 - p)).  At eps = 1 and k = 10 this is
-    0.476, so more than half of all samples are wrong.  Maximising the ELBO (eps -> 0) would put all probability on b.
+    T is the tilted objective.  If all other values are worse by much more than 1/eps nats, T = f_b + (1/eps) log p.  At
+    the maximum all other values are equally probable, and 1 / (eps p) = log((k - 1) p / (1 - p)).  At eps = 1 and k =
+    10, p is 0.476, so more than half of all samples are wrong.  The maximum of the ELBO (eps -> 0) would have p = 1.
     """
     # Solve eps p t = 1 for t = log((k - 1) p / (1 - p)), which keeps its digits when p rounds to 1.
     probability = lambda t: 1 / (1 + (k - 1) * np.exp(-t))
@@ -217,7 +217,7 @@ def preferred_probability(k: int, eps: float) -> float:
 
 
 def _maximised_probability(k: int, eps: float) -> float:
-    """Compute preferred_probability by a general optimiser.  One value has f = 0, and all others have f = -1,000."""
+    """Compute preferred_probability by a general optimiser."""
     f = np.full(k, -1e3)
     f[0] = 0
     found = minimize(lambda h: -(direct.tilted_objective(h, f, eps) - exact.kl(h)), np.zeros(k), method="BFGS",
@@ -227,7 +227,7 @@ def _maximised_probability(k: int, eps: float) -> float:
 
 def _gradient_by_differences(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray,
                              unit: float = 1.0) -> np.ndarray:
-    """Return the gradient of `function` at x by six-point differences with steps of 0.01 times `unit`."""
+    """Return the gradient of `function` at x by six-point differences, 0.01 `unit` apart."""
     moves = 0.01 * unit * np.eye(len(x))
     weights = (3 / 4, -3 / 20, 1 / 60)                  # for function(x + m step) - function(x - m step)
     return sum(weight * (function(x + m * moves) - function(x - m * moves))
@@ -235,7 +235,7 @@ def _gradient_by_differences(function: Callable[[np.ndarray], np.ndarray], x: np
 
 
 def _tilted_gradient(text: str, mean_g: np.ndarray, h: np.ndarray, f: np.ndarray, eps: float) -> Claim:
-    """Compare E g with differences of T.  If the rounding of T hides the differences, the claim cannot be tested."""
+    """Compare the mean of g with differences of T, unless the rounding of T hides the differences."""
     objective = lambda x: direct.tilted_objective(x, f, eps)
     claim = identity(text, mean_g, _gradient_by_differences(objective, h), 1e-7)
     rounding = 1e-15 * abs(float(objective(h))) / 0.01
@@ -245,10 +245,10 @@ def _tilted_gradient(text: str, mean_g: np.ndarray, h: np.ndarray, f: np.ndarray
 
 
 def _best_eps(text: str, h: np.ndarray, f: np.ndarray, best: float) -> Claim:
-    """Compare `best` with the eps at which Brent's search finds the smallest mean squared error of one sample.
+    """Compare `best` with the eps that Brent's search finds between best / 1.5 and 1.5 best.
 
-    The search covers a factor of 1.5 in both directions.  If the error hardly depends on eps, the search may find
-    another eps.  The claim still holds if the error at this other eps is not smaller, up to rounding.
+    If the mean squared error hardly depends on eps, the search may find another eps.  The claim then holds if the error
+    at this other eps is not smaller, up to rounding.
     """
     error = lambda t: float(direct.mse(h, f, best * np.exp(t)))
     found = minimize_scalar(error, bounds=(-0.4, 0.4), method="bounded", options={"xatol": 1e-9})
@@ -259,9 +259,9 @@ def _best_eps(text: str, h: np.ndarray, f: np.ndarray, best: float) -> Claim:
 def _slope(text: str, h: np.ndarray, f: np.ndarray, two_sided: bool, order: int) -> Claim:
     """Check the order of the exact bias: if eps is halved, the bias must fall by a factor close to 2^order.
 
-    This is tested for eps = 0.01, in units of 1 / (max f - min f).  If the order is not found there, eps is divided by
-    ten, up to six times.  If the first term of the bias vanishes, the order is higher at every eps, and the claim also
-    holds.
+    The test begins at eps = 0.01 / (max f - min f).  If it does not find the order there, it divides eps by ten, up to
+    six times.  The claim also holds if the first term of the bias vanishes, because the order is then higher at every
+    eps.
     """
     f = (f - f.max()) / np.ptp(f)
     eps = np.multiply.outer(0.01 / 10.0 ** np.arange(7), [1.0, 0.5])
@@ -279,11 +279,11 @@ def _slope(text: str, h: np.ndarray, f: np.ndarray, two_sided: bool, order: int)
 
 
 def _control_variate(h: np.ndarray, f: np.ndarray) -> Claim:
-    """Compare the total variance of g with that of onehot(z*(eps)) / eps, from which the control variate is missing.
+    """Compare the total variance of g with that of onehot(z*(eps)) / eps, which has no control variate.
 
-    The variance of g is of order 1/eps, and the variance without the control variate is of order 1/eps^2.  Both are
-    shown at eps = 0.01, or at 0.1 / (max f - min f) if that is smaller.  At large eps, g has the larger variance:
-    z*(eps) is then almost always the value with the largest f, but onehot(z*) still varies.
+    The variance of g is of order 1/eps, and the variance without the control variate is of order 1/eps^2.  The claim
+    compares them at eps = 0.01, or at 0.1 / (max f - min f) if that is smaller.  At large eps, g has the larger
+    variance: z*(eps) is then almost always the value with the largest f, but onehot(z*) still varies.
     """
     small = min(0.01, 0.1 / float(np.ptp(f)))
     eps = np.geomspace(small, 1e4 * small, 2_000)

@@ -1,1 +1,1 @@
-"""Define and train the runs of the comparisons in the paper, and draw their pictures."""
+"""Define and train the runs of the paper's comparisons, and draw their pictures."""

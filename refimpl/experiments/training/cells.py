@@ -1,6 +1,6 @@
-"""Train the runs of an experiment, which are called cells.
+"""Train the runs of an experiment, one or more at a time.
 
-A cell that was interrupted is continued, and a cell that is done is skipped.  One or more cells run at a time.
+A run that was interrupted is continued, and a run that is done is skipped.
 """
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ class Cell:
 
 
 def epochs_done(cell: Cell, out: Path) -> int:
-    """Return the number of epochs for which this cell has been trained; 0 if there is no such run in `out`.
+    """Return the number of epochs for which the run has been trained, or 0 if `out` does not contain it.
 
-    Raises InputError if the folder holds another run.  Two labels may have the same folder name, because some
+    Raises InputError if the run's folder holds another run.  Two labels may have the same folder name, because some
     characters are removed from it.
     """
     path = out / cell.folder / checkpoint.FILE
@@ -58,9 +58,10 @@ def epochs_done(cell: Cell, out: Path) -> int:
 
 def run_cells(cells: Sequence[Cell], epochs: int, out: Path, jobs: int, data_dir: str | None,
               report: Callable[[str], None]) -> None:
-    """Train every cell up to `epochs` epochs.  When a cell ends, report a line with its results and the time left.
+    """Train every run to the given number of epochs, and call report(line) when a run ends.
 
-    If jobs > 1, each cell has its own process, which uses one thread for its matrix products.
+    The line contains the results of the run and the time left for the others.  If jobs > 1, each run has its own
+    process, which uses one thread for its matrix products.
     """
     done = {cell: epochs_done(cell, out) for cell in cells}
     waiting = [cell for cell in cells if done[cell] < epochs]
@@ -118,7 +119,6 @@ def _start(cell: Cell, epochs: int, folder: Path, data_dir: str | None, stdin: i
 
 
 def read_rows(folder: Path) -> list[Row]:
-    """Return the rows of a run from its checkpoint."""
     run, history = checkpoint.load(folder / checkpoint.FILE)
     return [dict(zip(run.columns, row)) for row in history.tolist()]
 
@@ -134,17 +134,15 @@ def _line(cell: Cell, row: Row) -> str:
 
 
 def collect(cells: Sequence[Cell], out: Path) -> dict[Cell, list[Row]]:
-    """Return the rows of every cell that has been trained for at least one epoch."""
     return {cell: read_rows(out / cell.folder) for cell in cells if epochs_done(cell, out)}
 
 
 def at_epoch(rows: list[Row], epoch: int, name: str) -> float:
-    """Return the value of the column `name` at an epoch, or NaN if the run has no value there."""
     return next((row[name] for row in rows if row["epoch"] == epoch), math.nan)
 
 
 def groups(runs: dict[Cell, list[Row]], epoch: int, name: str) -> dict[tuple[str, str], list[Cell]]:
-    """Return a dictionary (data set, label) -> the cells that have a value in the column `name` at this epoch."""
+    """Group the runs that have a value in the column `name` at this epoch by data set and label."""
     found: dict[tuple[str, str], list[Cell]] = {}
     for cell, rows in runs.items():
         if not math.isnan(at_epoch(rows, epoch, name)):
@@ -153,7 +151,7 @@ def groups(runs: dict[Cell, list[Row]], epoch: int, name: str) -> dict[tuple[str
 
 
 def interval(values: Sequence[float]) -> tuple[float, float]:
-    """Return the mean and half the width of Student's 95 % interval.  The half width is NaN for a single value."""
+    """Return the mean and half the width of its 95 % confidence interval, or NaN for a single value."""
     values = np.asarray([value for value in values if not math.isnan(value)])
     if len(values) < 2:
         return (float(values.mean()) if len(values) else math.nan), math.nan
@@ -162,19 +160,13 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
 
 def mean_and_half(runs: dict[Cell, list[Row]], group: Sequence[Cell], epoch: int, name: str, factor: int,
                   unit: str = "") -> str:
-    """Return the interval of `factor` times the column `name` at an epoch, as "mean ± half width".
-
-    If there is only one value, the half width is left out.
-    """
+    """Return "mean ± half width" for a group of runs, or only the mean of a single run."""
     mean, half = interval([factor * at_epoch(runs[cell], epoch, name) for cell in group])
     return f"{mean:.2f}{unit}" + ("" if math.isnan(half) else f" ± {half:.2f}")
 
 
 def write_results(runs: dict[Cell, list[Row]], out: Path, name: str) -> list[Record]:
-    """Write NAME.csv, which has one line for the last epoch of each cell, and one file for each cell below rows/.
-
-    Returns the records of the cells.
-    """
+    """Write the last metrics of all runs into NAME.csv, and the record of each run into the folder rows."""
     measured = [key for key in MEASURED if any(key in rows[-1] for rows in runs.values())]
     lines = [["dataset", "label", "seed", "epochs", *measured]]
     for cell, rows in runs.items():
@@ -191,9 +183,9 @@ def write_results(runs: dict[Cell, list[Row]], out: Path, name: str) -> list[Rec
 
 
 def table(runs: dict[Cell, list[Row]], epoch: int, name: str) -> list[tuple[str, str, int, float, float]]:
-    """Return lines (data set, label, number of seeds, mean, half width of the interval), best first in each data set.
+    """Return lines (data set, label, number of seeds, mean, half width), sorted by data set and mean.
 
-    The values are those of the column `name` at an epoch, multiplied by -1.  Cells without such a value are left out.
+    The mean and the half width are those of the column `name` at this epoch, multiplied by -1.
     """
     lines = [(*key, len(group), *interval([-at_epoch(runs[cell], epoch, name) for cell in group]))
              for key, group in groups(runs, epoch, name).items()]

@@ -16,9 +16,9 @@ from refimpl.system.files import read_whole
 
 
 def read_run(folder: Path | str) -> tuple[RunSettings, list[Row]]:
-    """Return the settings of the run in a folder, and the rows of its metrics.csv that have a test bound.
+    """Return the settings of a run of any kind, and the rows of its metrics.csv that contain a test bound.
 
-    The run may be of any kind.  Raises InputError if the folder does not contain a run.
+    Raises InputError if the folder does not contain a run, or if no row contains a test bound.
     """
     folder = Path(folder)
     texts = [read_whole(folder / name, missing=f"is missing: {folder} is not a run")
@@ -49,10 +49,10 @@ def read_run(folder: Path | str) -> tuple[RunSettings, list[Row]]:
 
 @plots.own_settings()
 def run(folders: list[Path | str], out: Path | str) -> list[tuple[RunSettings, list[Row]]]:
-    """Draw all runs into the file `out`, and return the result of read_run for each run.
+    """Plot the runs in these folders into the file `out`, and return their settings and rows.
 
-    Raises InputError if a folder is not a run, if the data sets differ, or if the suffix of `out` is not in
-    plots.FORMATS.
+    Raises InputError if a folder does not contain a run, if the runs have different data sets, or if the suffix of
+    `out` is not in plots.FORMATS.
     """
     out = Path(out)
     if out.is_dir():

@@ -1,4 +1,4 @@
-"""Define the runs, with their labels and settings, for the paper's comparisons and for further ones.
+"""Define the labels and the settings of the runs for the paper's comparisons and for further comparisons.
 
     binary        slide 31: 15 binary variables; `direct`, the other estimators on the slide, and newer ones
     joint         slides 29 and 30: the coordinate-wise arg max, the joint arg max, and the exact gradient, n = 8 and 12
@@ -6,7 +6,7 @@
     latent_sizes  supplement, figure 1: k = 20, 30, 40, 50
     convergence   slides 23 and 24: the bound against epochs and against wall-clock time, k = 10 and 50
     plateau       why `direct` leaves the plateau: four encoder gradients, and two ways in which the decoder learns
-    plateau_exits which half of the bias makes training leave the plateau, with and without the KL gradient, at two eps
+    plateau_exits which half of the bias makes training leave the plateau, with and without the KL gradient
     plateau_tests whether plateau_exits has the same result with other learning rates, sizes and weights of the KL term
     tuning        `direct`, `exact` and Gumbel-softmax, each with several settings, from which the best can be chosen
 
@@ -20,7 +20,7 @@ from refimpl.runs.vae import VAESettings
 
 
 def _cell(label: str, dataset: str, seed: int, **settings) -> Cell:
-    """Return a cell.  `settings` contains fields of VAESettings and, by name, hyperparameters of the estimator."""
+    """Return a run; `settings` may contain fields of VAESettings and hyperparameters of the estimator."""
     fields = VAESettings.__dataclass_fields__
     own = Options({name: value for name, value in settings.items() if name not in fields})
     settings = {name: value for name, value in settings.items() if name in fields}
@@ -48,7 +48,7 @@ def joint(dataset: str, seed: int) -> list[Cell]:
 
 
 def structured(dataset: str, seed: int) -> list[Cell]:
-    """Return the runs of slide 32, and further runs in which the pair scores differ in one respect at a time."""
+    """Return the runs of slide 32, and runs with other kinds or start values of the pair scores."""
     def pairwise(label: str, **chosen) -> Cell:
         return _cell(label, dataset, seed, n=15, k=2, family="pairwise", family_options=Options(chosen))
 
@@ -87,8 +87,7 @@ def convergence(dataset: str, seed: int) -> list[Cell]:
 def plateau(dataset: str, seed: int) -> list[Cell]:
     """Return runs whose encoder gradient has neither bias nor noise, only bias, only noise, or both.
 
-    For each of these gradients, the decoder learns from q in one run and from z* in another.  If the estimator
-    does this by default, learn_from is None.
+    With each gradient there is a run in which the decoder learns from q, and a run in which it learns from z*.
     """
     own = {"exact": "q", "tilted": "q", "direct": "z_star", "noisy-exact": "z_star"}
     return [_cell(f"{name}, decoder {words}", dataset, seed, estimator=name, k=10,
@@ -100,7 +99,7 @@ TILTS = ("tilted", "capped", "amplified", "noisy-exact", "direct")
 
 
 def plateau_exits(dataset: str, seed: int) -> list[Cell]:
-    """Return runs of `exact` and `direct`, and runs with both halves of the bias, one half, or only the noise.
+    """Return runs with the gradients `exact` and `direct`, with half or all of the bias, or with noise alone.
 
     The decoder always learns from q, so the runs differ only in the encoder's gradient.
     """
@@ -121,10 +120,7 @@ CHANGES = {"lr 0.0003": {"lr": 3e-4}, "lr 0.003": {"lr": 3e-3}, "k 50": {"k": 50
 
 
 def plateau_tests(dataset: str, seed: int) -> list[Cell]:
-    """Return runs of `exact`, `capped` and `amplified` at eps = 0.1, each with one change from CHANGES.
-
-    In further runs of `capped`, the KL term has a weight between 0 and 1; plateau_exits contains the weights 0 and 1.
-    """
+    """Return runs with three gradients and one change from CHANGES, and runs with other weights of the KL term."""
     cells = [_cell(f"{name}, {words}", dataset, seed, estimator=name, **{"k": 10} | changed,
                    **{} if name == "exact" else {"eps": 0.1})
              for words, changed in CHANGES.items() for name in ("exact", "capped", "amplified")]

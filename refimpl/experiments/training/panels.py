@@ -21,17 +21,14 @@ GRADIENTS = ("exact", "tilted", "noisy-exact", "direct")            # no bias or
 
 
 def datasets(records: Records) -> list[str]:
-    """Return the names of the records' data sets: those of the paper in the paper's order, then all others, sorted."""
+    """Return the names of the data sets of all records, those of the paper first."""
     known = ("mnist", "fashion-mnist", "omniglot")
     found = {record.dataset for record in records}
     return [name for name in known if name in found] + sorted(found - {*known})
 
 
 def chosen(records: Records, labels: Sequence[str], dataset: str, short: bool = False) -> list[Record]:
-    """Return the runs on this data set that have these labels, in the order of the labels.
-
-    If `short` is true, only the part of a label before the comma is kept.
-    """
+    """Return the runs with these labels on one data set.  If `short` is true, labels end at their first comma."""
     return [replace(record, label=label.split(",")[0] if short else label) for label in labels for record in records
             if (record.label, record.dataset) == (label, dataset)]
 
@@ -47,7 +44,7 @@ def binary(records: Records, title: str) -> Figure:
 
 
 def released(records: Records, title: str) -> Figure:
-    """Plot estimators of slide 31 with our settings, with one released setting, and with all released settings."""
+    """Plot runs with our settings, with one setting of the authors' code, and with all of its settings."""
     panels = []
     for dataset in datasets(records):
         for name, between in (("direct", "direct, no KL"), ("rebar", "rebar, batch mean"),
@@ -99,7 +96,7 @@ def plateau_exits(records: Records, title: str) -> Figure:
 
 
 def plateau_tests(records: Records, title: str) -> Figure:
-    """Plot a panel for each changed setting.  Runs with changed weights of the KL term are not drawn."""
+    """Plot a panel for each changed setting, except for the weight of the KL term."""
     titles = ("learning rate 0.0003", "learning rate 0.003", "k = 50", "decoder learns from z*")
     panels = [Panel(words, chosen(records, [f"{name}, {changed}" for name in EXITS], "mnist", True), above=72)
               for words, changed in zip(titles, comparisons.CHANGES)]
@@ -107,9 +104,9 @@ def plateau_tests(records: Records, title: str) -> Figure:
 
 
 def latent_sizes(records: Records, title: str) -> Figure:
-    """Plot the values of all seeds and their median against k, at the last common epoch of the runs of a data set.
+    """Plot the bound of each seed, and the median over the seeds, against k.
 
-    The median is shown because some seeds may stay on a plateau, and would then dominate a mean.
+    A mean would depend mainly on the few seeds that may stay on a plateau.
     """
     figure, axes = plots.new_figure(len(datasets(records)), width=7.0, height=4.0)
     for ax, dataset in zip(axes, datasets(records)):
@@ -133,10 +130,7 @@ def latent_sizes(records: Records, title: str) -> Figure:
 
 
 def ranked(records: Records, title: str, merit: str = "test_elbo", words: str = NATS, sign: float = -1.0) -> Figure:
-    """Plot the values at the last common epoch of the runs of a data set.
-
-    Each label has a row of dots, and the best label is at the top.
-    """
+    """Plot a row of dots for each label, with the best label at the top."""
     panels = [Panel(dataset, [record for record in records if record.dataset == dataset], merit, sign=sign, last=True)
               for dataset in datasets(records)]
     rows = len({record.label for record in records})
