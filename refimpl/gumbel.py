@@ -1,14 +1,13 @@
 """Sample by an arg max: Gumbel noise and the Gumbel-max trick (Theorem 2; Gumbel 1954, Luce 1959, McFadden 1973).
 
 Add independent zero-mean Gumbel noise gamma(z) to every score h(z) and take the arg max z*.  Then z* has the law
-softmax(h).  Scores have shape (..., k), where the last axis runs over the values of z and all others are batch axes.
+softmax(h).  Scores have shape (..., k).  The last axis runs over the values of z, and all other axes are batch axes.
 
     CDF      F(t) = exp(-exp(-(t + c)))               c = 0.5772..., Euler's constant, makes the mean 0
     density  F'(t) = exp(-(t + c)) F(t)               the slides write F as G and F' as g; danskin.G is not F
 
-A comparison with alarm clocks explains the whole file: E(z) = exp(-(h(z) + gamma(z) + c)) is an exponential variable
-with the rate w(z) = exp(h(z)).  Think of E(z) as the time at which alarm clock z rings.  The arg max is the clock that
-rings first.
+Alarm clocks explain all functions of this file.  Clock z rings at the time E(z) = exp(-(h(z) + gamma(z) + c)), which is
+an exponential variable with the rate w(z) = exp(h(z)).  The arg max is the clock that rings first.
 """
 from __future__ import annotations
 
@@ -23,12 +22,11 @@ EULER = float(np.euler_gamma)
 def sample(shape: int | tuple[int, ...], rng: np.random.Generator, dtype: np.dtype = np.float64) -> np.ndarray:
     """Return independent zero-mean Gumbel noise, which has variance pi^2 / 6.
 
-    gamma = -log(E) - c, where E is a standard exponential variable.  E is always drawn in float64, for two reasons.
-    With a uniform float32 U, -log(-log(U)) is infinite about once in 10^7 draws.  A float32 E has no values below
-    10^-7, so gamma could not exceed 16.  If E is exactly 0, it is replaced by the smallest normal number.
+    `shape` is the shape of the result, an int or a tuple of ints.  `dtype` is float64 or float32.  Raises TypeError for
+    any other dtype, or if `rng` is not a numpy.random.Generator.
 
-    `shape` is the shape of the result, an int or a tuple of ints, and `dtype` is its dtype, float64 or float32.  Raises
-    TypeError for any other dtype, or if `rng` is not a numpy.random.Generator.
+    gamma = -log(E) - c, where E is a standard exponential variable.  E is always drawn in float64.  A float32 E has no
+    values below 10^-7, so gamma could not exceed 16.  If E is exactly 0, it is replaced by the smallest normal number.
     """
     shape = arguments.shape(shape)
     arguments.generator(rng)
@@ -39,18 +37,19 @@ def sample(shape: int | tuple[int, ...], rng: np.random.Generator, dtype: np.dty
 
 
 def one_hot(index: np.ndarray, k: int) -> np.ndarray:
-    """Return the one-hot vectors, float64 (..., k), of an integer array `index`, of shape (...), with entries from 0 to
-    k-1."""
+    """Return a one-hot vector of length k for each integer in `index`.
+
+    `index` has shape (...) and contains integers from 0 to k - 1.  The result has shape (..., k) and dtype float64.
+    """
     k = arguments.integer("k", k, 1, most=10**9)
     return (arguments.indices(index, k)[..., None] == np.arange(k)).astype(np.float64)
 
 
 def argmax(h: np.ndarray, noise: np.ndarray) -> np.ndarray:
-    """Return z* = argmax over z of h + gamma, of shape (...): one sample of softmax(h) for each draw of the noise
-    (equation 5).
+    """Return z* = argmax over z of h + gamma, a sample of softmax(h) for each draw of the noise (equation 5).
 
-    h and `noise` have shape (..., k), and their batch axes broadcast.  If two values tie, which has probability 0, the
-    lower index is returned.
+    h and `noise` have shape (..., k), and their batch axes broadcast.  The result has shape (...).  If two values tie,
+    which has probability 0, the lower index is returned.
     """
     h, noise = arguments.scores(h=h, noise=noise)
     # Only differences of h matter.  They are computed first, because h + noise would lose the noise where h is 1e16.
@@ -69,10 +68,8 @@ def choice_probabilities_by_quadrature(h: np.ndarray) -> np.ndarray:
         P(z* = z) = integral F'(t - h(z)) prod_{z' != z} F(t - h(z')) dt
 
     The integrand is the density of the event that the noisy score of z is t and all other noisy scores are below t.
-    It is analytic and vanishes at both ends, so the error of the plain trapezoid rule falls faster than any power of
-    the step.
-
-    h and the result have shape (..., k).  The relative error is about 1e-13.
+    The integrand is analytic and vanishes at both ends, so the error of the plain trapezoid rule falls faster than any
+    power of the step.  h and the result have shape (..., k).  The relative error is about 1e-13.
     """
     (h,) = arguments.scores(h=h)
     h = h - h.max(axis=-1, keepdims=True)                  # only differences matter; t - h loses them if h is 1e16
@@ -85,11 +82,11 @@ def choice_probabilities_by_quadrature(h: np.ndarray) -> np.ndarray:
 
 
 def sample_given_argmax(h: np.ndarray, index: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Draw Gumbel noise, given that argmax(h, noise) is `index`.
+    """Draw Gumbel noise from its law given that argmax(h, noise) is `index`.
 
     Think of alarm clocks, where clock z has the rate w(z) = exp(h(z)).  The time until the first clock rings is
-    exponential with rate sum w, whichever clock is the first.  Each other clock z then rings after another exponential
-    time with rate w(z), because exponential variables have no memory.
+    exponential with rate sum w, whichever clock is the first.  From then on, the wait for any other clock z is
+    exponential with rate w(z), because exponential variables have no memory.
 
     h has shape (..., k).  `index` has shape (...), and its axes broadcast with the batch axes of h.  The noise has the
     broadcast shape (..., k).  Raises ValueError if an index is outside 0 ... k-1.
@@ -113,11 +110,11 @@ def sample_given_argmax(h: np.ndarray, index: np.ndarray, rng: np.random.Generat
 
 
 def top_k(h: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
-    """Return the k values of z with the highest h + gamma, of shape (..., k), in falling order (Gumbel-top-k).
+    """Return the k values of z with the highest h + gamma, highest first (Gumbel-top-k).
 
-    The result is an ordered sample of k of the n values without replacement.  In terms of alarm clocks, it lists the
-    first k clocks in the order in which they ring (Yellott 1977; Kool et al., ICML 2019).  h has shape (..., n), and k
-    is from 0 to n.  top_k_probability computes the probability of each result.
+    h has shape (..., n), k is from 0 to n, and the result has shape (..., k).  The result is an ordered sample of k of
+    the n values without replacement: the first k alarm clocks, in the order in which they ring (Yellott 1977; Kool et
+    al., ICML 2019).  top_k_probability computes the probability of each result.
     """
     (h,) = arguments.scores(h=h)
     k = arguments.integer("k", k, 0, h.shape[-1])
@@ -132,7 +129,7 @@ def top_k_probability(h: np.ndarray, order: np.ndarray) -> np.ndarray:
 
         P = prod_j exp(h(o_j)) / sum over z not in {o_1 ... o_{j-1}} of exp(h(z))
 
-    h has shape (..., n), `order` has shape (..., k), and their batch axes broadcast.  The result has shape (...).  It
+    h has shape (..., n), `order` has shape (..., k), and their batch axes broadcast.  The result has shape (...), and
     is 1 if k = 0.  Raises ValueError if a value occurs twice in an order.
     """
     (h,) = arguments.scores(h=h)

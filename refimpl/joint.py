@@ -1,8 +1,8 @@
 """List the joint values of n variables with k values each, and compute exact expectations over all of them.
 
-A joint value z = (z_1 ... z_n) is represented by an index from 0 to k^n - 1, in which the first variable varies
-slowest, or by a row of one_hots.  h, of shape (..., n, k), holds the scores of a factorised q(z) = prod_i
-softmax(h_i)(z_i). f, of shape (..., K) with K = k^n, holds the value of f for every joint value.  Batch axes broadcast.
+A joint value z = (z_1 ... z_n) has an index from 0 to K - 1, where K = k^n and the first variable varies slowest.  h
+has shape (..., n, k) and holds the scores of a factorised law, q(z) = prod_i softmax(h_i)(z_i).  f has shape (..., K)
+and holds a number for every joint value.  The batch axes of h and f broadcast.
 """
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _listable(n: int, k: int, name: str) -> tuple[int, int, int]:
 
 
 def require(n: int, k: int, most: int, what: str, instead: str) -> None:
-    """Raise InputError if the number of joint values, k^n, exceeds `most`.
+    """Raise InputError if there are more than `most` joint values.
 
     The message is "`what` enumerates all k^n joint values, and at most `most` are allowed; `instead`".
     """
@@ -52,7 +52,7 @@ def values(n: int, k: int) -> np.ndarray:
 
 
 def one_hots(n: int, k: int, dtype: np.dtype = np.float64) -> np.ndarray:
-    """Return an array (K, n k) with a row for each joint value: its n one-hot vectors, one after the other."""
+    """Return an array of shape (K, n k).  Each row contains the n one-hot vectors of a joint value."""
     n, k, _ = _listable(n, k, "n")
     dtype = arguments.dtype(dtype)
     if dtype.kind not in "fiub":
@@ -61,9 +61,10 @@ def one_hots(n: int, k: int, dtype: np.dtype = np.float64) -> np.ndarray:
 
 
 def index(z: np.ndarray) -> np.ndarray:
-    """Return the indices, of shape (...), of the one-hot joint values z, of shape (..., n, k).
+    """Return the index of each joint value in z.
 
-    Raises ValueError if z is not one-hot or k^n is 2^63 or more.
+    z has shape (..., n, k) and contains one-hot vectors.  The result has shape (...).  Raises ValueError if z is not
+    one-hot, or if k^n is 2^63 or more.
     """
     z = _variables("z", z)
     n, k = z.shape[-2:]
@@ -75,7 +76,6 @@ def index(z: np.ndarray) -> np.ndarray:
 
 
 def _variables(name: str, value: np.ndarray) -> np.ndarray:
-    """Return `value` as an array.  Raise ValueError if its shape is not (..., n, k) with n >= 1."""
     (scores,) = arguments.scores(**{name: value})
     if scores.ndim < 2 or scores.shape[-2] == 0:
         raise ValueError(f"{name} must have shape (..., n, k) with n >= 1, got shape {scores.shape}")
@@ -83,17 +83,13 @@ def _variables(name: str, value: np.ndarray) -> np.ndarray:
 
 
 def log_q(h: np.ndarray) -> np.ndarray:
-    """Return log q(z) for every joint value z, of shape (..., K), where h has shape (..., n, k)."""
+    """Return log q(z) for every joint value z, of shape (..., K).  h has shape (..., n, k)."""
     h = _variables("h", h)
     n, k, _ = _listable(*h.shape[-2:], "h")
     return log_softmax(h, axis=-1).reshape(h.shape[:-2] + (n * k,)) @ one_hots(n, k).T
 
 
 def _check(h: np.ndarray, f: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return h and f as arrays.
-
-    Raises ValueError if their shapes are not (..., n, k) and (..., k^n), or if their batch axes do not broadcast.
-    """
     h, (f,) = _variables("h", h), arguments.scores(f=f)
     _, _, K = _listable(*h.shape[-2:], "h")
     if f.shape[-1] != K:
@@ -112,9 +108,9 @@ def expectation(h: np.ndarray, f: np.ndarray) -> np.ndarray:
 def gradient(h: np.ndarray, f: np.ndarray) -> np.ndarray:
     """Return grad_h E_q f, of shape (..., n, k).
 
-    The entry for value c of variable i is q_i(c) (m(c) - E m), where m(c) = E(f given z_i = c).  The code subtracts the
-    f of the likeliest c before it takes the mean over the other variables.  So small entries stay accurate if one
-    q_i(c) is almost 1, as in exact.from_likeliest.
+    The entry for value c of variable i is q_i(c) (m(c) - sum_c' q_i(c') m(c')), where m(c) is the mean of f given z_i =
+    c. The code first subtracts the f of the likeliest c.  Then small entries stay accurate even if one q_i(c) is almost
+    1 (see exact.from_likeliest).
     """
     h, f = _check(h, f)
     n, k = h.shape[-2:]
@@ -140,5 +136,5 @@ def gradient(h: np.ndarray, f: np.ndarray) -> np.ndarray:
 
 
 def _joined(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Return the joint law, (..., a b), of two independent variables with the laws (..., a) and (..., b)."""
+    """Return the joint law, of shape (..., a b), of two independent variables with a and b values."""
     return (one[..., :, None] * other[..., None, :]).reshape(one.shape[:-1] + (one.shape[-1] * other.shape[-1],))

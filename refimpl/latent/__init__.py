@@ -1,4 +1,4 @@
-"""The families of latent variables, by name, and the solvers of their arg maxes.  Each family has its own file."""
+"""The families of latent variables, each in its own file, and the solvers for their arg maxes."""
 from __future__ import annotations
 
 from refimpl.arguments import InputError, unknown
@@ -13,7 +13,7 @@ REGISTRY: dict[str, type[Family]] = {"independent": Independent, "pairwise": Pai
 
 
 def get(name: str) -> type[Family]:
-    """Return the family with this name.  If there is none, raise an InputError that lists all names."""
+    """Return the family with this name.  Raises InputError, which lists all names, if the name is unknown."""
     if name not in REGISTRY:
         raise InputError(unknown("family", name, REGISTRY))
     return REGISTRY[name]

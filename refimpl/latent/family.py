@@ -6,8 +6,8 @@
     (family.features(z_eps) - family.features(z_star)) / eps    (grad h(z*(eps)) - grad h(z*)) / eps: Theorem 1
 
 The score of a joint value z is linear in the parameters theta: h(z) = theta . features(z).  So features(z) is
-grad_theta h(z).  theta has one row per image.  z, of shape (B, n, k), holds a one-hot vector for each variable, and is
-the input of the decoder.
+grad_theta h(z).  theta has one row per image.  z has shape (B, n, k) and holds a one-hot vector for each variable.  The
+decoder has z as its input.
 """
 from __future__ import annotations
 
@@ -22,9 +22,7 @@ from refimpl.arguments import Setting, Value, finite
 
 
 class Relaxed(NamedTuple):
-    """Holds a relaxed sample z, of shape (B, n, k), and a function `back` that maps df/dz to the gradient with respect
-    to theta.
-    """
+    """Holds a relaxed sample z, of shape (B, n, k).  back(df_dz) is the gradient with respect to theta."""
 
     z: np.ndarray
     back: Callable[[np.ndarray], np.ndarray]
@@ -60,8 +58,8 @@ class Family(ABC):
     def complete(cls, n: int, k: int, options: Mapping[str, Value]) -> dict[str, Value]:
         """Return the values of all options by name, with a default for each option that the user did not give.
 
-        The value None means that the option has no effect.  If an option is not allowed, or if it does not fit n and k,
-        an InputError names this option.
+        The value None means that the option has no effect.  Raises InputError if a value is not allowed, or if it does
+        not fit n and k.
         """
         defaults = {name: setting.default for name, setting in cls.options.items()}
         return defaults | {name: cls.options[name].check(name, value) for name, value in options.items()}
@@ -76,9 +74,9 @@ class Family(ABC):
         return ""
 
     def values(self, dtype: np.dtype = np.float64) -> np.ndarray:
-        """Return all joint values of the family as one-hot rows, of shape (K, n k).  The prior is uniform on them.
+        """Return all joint values as one-hot rows, of shape (K, n k).  The prior is uniform on these values.
 
-        Raises InputError if there are too many to be listed.
+        Raises InputError if there are too many joint values to list.
         """
         joint.require(self.n, self.k, joint.COUNTABLE, "listing every z", "use fewer variables")
         return joint.one_hots(self.n, self.k, dtype)
@@ -89,8 +87,7 @@ class Family(ABC):
 
     @property
     def start(self) -> np.ndarray:
-        """Return the numbers, of shape (outputs,), that are added to the bias of the encoder's last layer before
-        training."""
+        """Return what is added to the initial bias of the encoder's last layer, of shape (outputs,)."""
         return np.zeros(self.outputs)
 
     def theta(self, out: np.ndarray) -> np.ndarray:
@@ -98,8 +95,7 @@ class Family(ABC):
         return out
 
     def back(self, out: np.ndarray, dtheta: np.ndarray) -> np.ndarray:
-        """Convert a gradient with respect to theta to a gradient with respect to the encoder's output, of shape (B,
-        outputs)."""
+        """Convert `dtheta`, the gradient with respect to theta, to the gradient with respect to `out`."""
         return dtheta
 
     @abstractmethod
@@ -109,7 +105,7 @@ class Family(ABC):
     def noise(self, theta: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Return the noise that perturb() would add with the same state of `rng`, in the shape of theta.
 
-        Use this function and not the difference perturb(theta) - theta, which loses digits if theta is large.  Raises
+        Do not use perturb(theta) - theta instead, because this difference loses digits if theta is large.  Raises
         NotFinite if theta is not finite, and TypeError if noise_on_every_score is False.
         """
         if not self.noise_on_every_score:
@@ -118,24 +114,24 @@ class Family(ABC):
 
     @abstractmethod
     def argmax(self, theta: np.ndarray) -> np.ndarray:
-        """Return the one-hot joint value with the highest score for each image, of shape (B, n, k), float64."""
+        """Return the joint value with the highest score for each image, as one-hot float64 (B, n, k)."""
 
     @abstractmethod
     def features(self, z: np.ndarray) -> np.ndarray:
-        """Return grad_theta h(z), in the shape of theta."""
+        """Return grad_theta h(z), which has the shape of theta."""
 
     @abstractmethod
     def tilt(self, theta: np.ndarray, table: np.ndarray) -> np.ndarray:
-        """Return theta after adding `table`, of shape (B, n, k), to the scores of the values of each variable.
+        """Add table[:, i, c] to the score of value c of variable i, and return the new theta.
 
-        Raises NotFinite if the table is not finite.
+        `table` has shape (B, n, k).  Raises NotFinite if the table is not finite.
         """
 
     @abstractmethod
     def joint_argmax(self, theta: np.ndarray, table: np.ndarray) -> np.ndarray:
-        """Return the arg max of h(z) + table(z), of shape (B, n, k), by enumeration.
+        """Return the z with the highest h(z) + table(z), by enumeration.
 
-        `table`, of shape (B, k^n), is in the order of joint.values.
+        `table` has shape (B, k^n), in the order of joint.values.  The result has shape (B, n, k).
         """
 
     def relax(self, theta: np.ndarray, rng: np.random.Generator, tau: float) -> Relaxed:
@@ -145,14 +141,14 @@ class Family(ABC):
     def kl(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
         """Return KL(q || uniform), of shape (B,), and its gradient with respect to theta.
 
-        If q has no closed form, return None instead of this pair.
+        Returns None if q has no closed form.
         """
         return None
 
     def unary_kl(self, theta: np.ndarray) -> np.ndarray:
-        """Return KL(prod_i softmax(scores of z_i alone) || uniform), of shape (B,).
+        """Return KL(p || uniform), of shape (B,), where p(z) = prod_i softmax(scores of z_i alone).
 
-        For independent variables, this is the divergence that kl() returns.  Raises TypeError if has_unary_kl is False.
+        For independent variables, p is q.  Raises TypeError if has_unary_kl is False.
         """
         raise TypeError(f"{type(self).__name__} has no law of each variable alone")
 

@@ -10,9 +10,9 @@ from refimpl.nn.losses import categorical_kl
 
 
 def through_softmax(p: np.ndarray, gradient: np.ndarray) -> np.ndarray:
-    """Convert a gradient with respect to p = softmax(h), of shape (..., k), to a gradient with respect to h.
+    """Convert a gradient with respect to p = softmax(h) to a gradient with respect to h.
 
-    The gradient is multiplied by the Jacobian of the softmax, J = diag(p) - p p^T.
+    p and both gradients have shape (..., k).  The function multiplies by the Jacobian of the softmax, diag(p) - p p^T.
     """
     return p * (gradient - (p * gradient).sum(axis=-1, keepdims=True))
 
@@ -20,7 +20,7 @@ def through_softmax(p: np.ndarray, gradient: np.ndarray) -> np.ndarray:
 class Independent(Family):
     """The family of independent variables.
 
-    theta is h, of shape (B, n, k), the scores of the values of each variable, and features(z) is z itself.
+    theta is h, the scores of the values of each variable, of shape (B, n, k).  features(z) is z itself.
     """
 
     normalised = True

@@ -1,4 +1,4 @@
-"""Direct optimisation for linear scores of subsets, matchings and other sets for which a solver finds the arg max.
+"""Direct optimisation over subsets, matchings and other sets with linear scores.
 
     h(z) = theta . z        z in Z, a finite set of arrays of 0 and 1 in the shape of theta;  grad_theta h(z) = z
     z*     = argmax (theta + gamma) . z                     gamma: a Gumbel variable for each entry of theta
@@ -70,7 +70,10 @@ class Linear:
         self._argmax, self._batched = (argmax, batched) if argmax is not None else (self._compare, True)
 
     def values(self) -> np.ndarray:
-        """Return all z as a read-only array (K, *shape).  Raise ValueError if they are unknown or too many."""
+        """Return all z as a read-only array of shape (K, *shape).
+
+        Raises ValueError if Z was given by a solver alone, or if it is too large to list.
+        """
         if self._values is None:
             raise ValueError("values must be given to list every z: this set has only a solver")
         if self._listed is None:
@@ -82,10 +85,10 @@ class Linear:
         return self._listed
 
     def perturb(self, theta: np.ndarray, noise: np.ndarray | np.random.Generator) -> np.ndarray:
-        """Return theta + gamma, (..., *shape).
+        """Return theta + gamma, of shape (..., *shape).
 
-        `noise` is gamma itself, whose batch axes broadcast with the batch axes of theta, or a Generator that draws a
-        Gumbel variable for each number in theta.
+        `noise` is gamma itself or a Generator.  If it is gamma, its batch axes broadcast with those of theta.  A
+        Generator draws one Gumbel variable for each number in theta.
         """
         theta = self._scores("theta", theta, excluding=True)
         if isinstance(noise, np.random.Generator):
@@ -95,11 +98,11 @@ class Linear:
         return theta + noise
 
     def argmax(self, theta: np.ndarray) -> np.ndarray:
-        """Return the z with the highest score, (..., *shape), float64."""
+        """Return the z with the highest score for each theta, of shape (..., *shape) and dtype float64."""
         return self._solve(self._scores("theta", theta, excluding=True))
 
     def sample(self, theta: np.ndarray, noise: np.ndarray | np.random.Generator) -> np.ndarray:
-        """Return a sample z* = argmax (theta + gamma) . z for each theta and each draw of the noise, (..., *shape)."""
+        """Return samples z* = argmax (theta + gamma) . z, of shape (..., *shape)."""
         return self._solve(self.perturb(theta, noise))
 
     def argmax_pair(self, theta: np.ndarray, c: np.ndarray | Solver, eps: float,
@@ -122,16 +125,16 @@ class Linear:
 
     def gradient(self, theta: np.ndarray, c: np.ndarray | Solver, eps: float,
                  noise: np.ndarray | np.random.Generator, two_sided: bool = False) -> np.ndarray:
-        """Return an estimate of grad_theta E f(z*) for each draw of the noise, (..., *shape), in units of f.
+        """Return an estimate of grad_theta E f(z*) for each draw of the noise, in units of f.
 
-        The estimate is (z(eps) - z*) / eps, or (z(eps) - z(-eps)) / (2 eps) if `two_sided` is True.  The arguments are
-        those of argmax_pair().
+        The estimate is (z(eps) - z*) / eps, or (z(eps) - z(-eps)) / (2 eps) if `two_sided` is True.  Its shape is (...,
+        *shape).  The arguments are those of argmax_pair().
         """
         first, second = self.argmax_pair(theta, c, eps, noise, two_sided)
         return (second - first) / (self._width(eps, first.shape) * (2 if two_sided else 1))
 
     def _width(self, eps: float, shape: tuple[int, ...]) -> np.ndarray:
-        """Return eps with an axis of length 1 for each axis of `self.shape`, so it broadcasts with arrays of many z."""
+        """Return eps in a shape that broadcasts with arrays of shape (..., *self.shape)."""
         width = arguments.epsilon(eps, shape[:len(shape) - len(self.shape)])[..., 0]
         return width.reshape(width.shape + (1,) * len(self.shape))
 
@@ -151,10 +154,7 @@ class Linear:
         return values[np.where(excluded @ every > 0, -np.inf, scores).argmax(axis=1)]
 
     def _scores(self, name: str, value: np.ndarray, excluding: bool = False) -> np.ndarray:
-        """Return `value` as a float64 array (..., *shape) of finite numbers.
-
-        If `excluding` is True, an entry can also be minus infinity.
-        """
+        """Return `value` as float64.  Its entries must be finite, or minus infinity if `excluding` is True."""
         found = arguments.array(name, value)
         if found.dtype.kind not in "fiub":
             also = " or a numpy.random.Generator" if name == "noise" else ""
@@ -170,7 +170,6 @@ class Linear:
 
     @staticmethod
     def _zeros_and_ones(name: str, value: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-        """Return `value` as a float64 array.  Raise ValueError unless it has this shape and holds 0s and 1s."""
         z = arguments.array(name, value)
         if z.shape != shape and (z.size or math.prod(shape)):
             raise ValueError(f"{name} must return arrays of the shape of theta, {shape} in all, got {z.shape}")

@@ -30,10 +30,10 @@ ABSOLUTE_START = 0.05       # the same w
 class Pairwise(Family):
     """The family of n binary variables with pair scores.
 
-    theta, of shape (B, n + n (n-1)/2), holds u and then w, in the order of solvers.base.pairs(n).
+    theta has shape (B, n + n (n-1)/2) and holds u and then w.  The pairs are in the order of solvers.base.pairs(n).
 
-    non_negative  whether w = softplus(v), where v is the encoder's output.  This makes w >= 0, as max-flow requires.
-                  If it is False, w = v
+    non_negative  whether w = softplus(v), where v is the encoder's output.  Then w >= 0, as max-flow requires.  If
+                  non_negative is False, w = v
     absolute      whether w = |v| instead of softplus(v)
     pair_start    the initial value of v.  If it is 0 and the softplus is used, every w is 0.7 at the start.  Such pair
                   scores are so large that they set each variable to 1, whatever the image is
@@ -131,10 +131,7 @@ class Pairwise(Family):
         return np.concatenate([ones, products(ones)], axis=-1)
 
     def tilt(self, theta: np.ndarray, table: np.ndarray) -> np.ndarray:
-        """Return theta after adding table[..., 1] - table[..., 0], of shape (B, n), to u.
-
-        Only this difference matters for the arg max.
-        """
+        """Add table[..., 1] - table[..., 0], of shape (B, n), to u, and return the new theta."""
         tilted = theta.copy()
         tilted[:, :self.n] += arguments.finite("f", table[..., 1] - table[..., 0])
         return tilted
@@ -144,10 +141,7 @@ class Pairwise(Family):
         return gumbel.one_hot(enumeration.all_values(self.n)[total.argmax(axis=1)], 2)
 
     def relax(self, theta: np.ndarray, rng: np.random.Generator, tau: float) -> Relaxed:
-        """Return a Gumbel-softmax sample over the 2^n joint values, and its backward function, as on slide 32.
-
-        Each joint value has its own Gumbel variable.
-        """
+        """Return a Gumbel-softmax sample with one Gumbel variable for each of the 2^n joint values (slide 32)."""
         tau = arguments.temperature("tau", tau)
         scores = self._joint_scores(arguments.finite("theta", theta))
         weights = softmax((scores + gumbel.sample(scores.shape, rng)) / tau, axis=1)    # (B, 2^n)

@@ -6,9 +6,9 @@ Each move of a path goes one cell to the right or one cell down.
 
 There are C(rows + columns - 2, rows - 1) paths.  Dynamic programming (Bellman 1957) finds the best path in one pass
 over the cells.  Each cell has one Gumbel variable as its noise.  The noise of a path is the sum of the noise of its
-cells, and paths that share cells share noise.  Therefore q(z), the law of the perturbed arg max, has no closed form,
-and there is no KL term and no ELBO.  The prior is uniform on the paths.  In `train --family paths`, the encoder maps
-each image to a path, from which the decoder reconstructs the image.
+cells, and paths that share cells share noise.  Therefore the law q(z) of the perturbed arg max has no closed form, and
+there is no KL term and no ELBO.  The prior is uniform on the paths.  In `train --family paths`, the encoder maps each
+image to a path, and the decoder reconstructs the image from this path.
 """
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def count(rows: int, columns: int) -> int:
 def all_paths(rows: int, columns: int) -> np.ndarray:
     """Return all paths as 0s and 1s, of shape (paths, rows * columns).
 
-    The paths are sorted by their first move, then by their second move, and so on, where right comes before down.
-    Raises ValueError if there are more than LISTED paths.
+    The paths are in lexicographic order of their moves, where right comes before down.  Raises ValueError if there are
+    more than 100,000 paths (LISTED).
     """
     if count(rows, columns) > LISTED:
         raise ValueError(f"rows must be so few that there are at most {LISTED:,} paths, got {rows} x {columns} cells "
@@ -57,10 +57,10 @@ def all_paths(rows: int, columns: int) -> np.ndarray:
 class Paths(Family):
     """The family of paths over a grid.
 
-    theta, of shape (B, rows * columns), holds the scores of the cells, row by row.  z has the shape (B, cells,
-    2).  Its entries are (0, 1) for the cells on the path, and (1, 0) for all other cells.
+    theta has shape (B, rows * columns) and holds the scores of the cells, row by row.  z has shape (B, cells, 2).  Its
+    entries are (0, 1) for the cells on the path, and (1, 0) for all other cells.
 
-    Raises ValueError if the grid has fewer than two cells, or if a side is longer than LARGEST_SIDE.
+    Raises ValueError if the grid has fewer than two cells, or if a side is longer than 1,000 cells (LARGEST_SIDE).
     """
 
     k = 2
@@ -111,15 +111,15 @@ class Paths(Family):
     def argmax(self, theta: np.ndarray) -> np.ndarray:
         """Return the best path for each image, of shape (B, cells, 2), by dynamic programming.
 
-        If several paths are equally good, the first of them in the order of all_paths is returned.
+        If several paths are equally good, the one that all_paths lists first is returned.
         """
         ones = self.best(self._checked(theta))
         return np.stack([1 - ones, ones], axis=-1)
 
     def best(self, theta: np.ndarray) -> np.ndarray:
-        """Return the cells of the best path as 0s and 1s, of shape (B, cells).
+        """Return the best path for each image, of shape (B, cells), with 1 for the cells on the path.
 
-        A theta of minus infinity excludes a cell.  Raises ValueError if every path contains an excluded cell.
+        A score of minus infinity excludes a cell.  Raises ValueError if every path contains an excluded cell.
         """
         cells = theta.T.reshape(self.rows, self.columns, -1)
         best = np.full((self.rows + 1, self.columns + 1, len(theta)), -np.inf)      # score from a cell to the end
@@ -142,15 +142,12 @@ class Paths(Family):
         return z[..., 1]
 
     def tilt(self, theta: np.ndarray, table: np.ndarray) -> np.ndarray:
-        """Return theta plus table[..., 1] - table[..., 0], of shape (B, cells).
-
-        Entry 1 of the last axis belongs to a cell on the path, and entry 0 to a cell that is not on the path.
-        """
+        """Return theta + table[..., 1] - table[..., 0], of shape (B, cells); entry 1 is for a cell on the path."""
         arguments.finite("f", table)
         return theta + table[..., 1] - table[..., 0]
 
     def joint_argmax(self, theta: np.ndarray, table: np.ndarray) -> np.ndarray:
-        """Return the best path, of shape (B, cells, 2), by enumeration.
+        """Return the best path for each image, of shape (B, cells, 2), by enumeration.
 
         `table` has shape (B, 2^cells).  Only its entries for joint values that are paths are used.
         """

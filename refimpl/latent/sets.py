@@ -1,7 +1,7 @@
 """Sets whose linear arg max can be found by a known algorithm: subsets, matchings, spanning trees and paths.
 
-Each function returns a Linear.  The table lists how the arg max is found.  For comparison, the last column lists
-how the sum of exp(theta . z) over all z could be computed.  This sum is not needed here.
+Each function returns a Linear.  The table lists the algorithm for the arg max.  Its last column is for comparison: it
+states how the sum of exp(theta . z) over all z could be computed, which is not needed here.
 
     set                   one z                           arg max                sum over all z
     subsets(n, k)         (n,), k ones                    sorting                polynomial in n and k
@@ -9,9 +9,9 @@ how the sum of exp(theta . z) over all z could be computed.  This sum is not nee
     trees(nodes, edges)   (edges,), nodes - 1 ones        Kruskal (1956)         a determinant
     paths(rows, columns)  (rows, columns)                 dynamic programming    dynamic programming
 
-A score of minus infinity excludes an entry, for example a forbidden pair of a matching or a missing edge of a graph.
-If several z are equally good, the first of them in the order of values() is returned.  For matchings, any
-of them may be returned.
+A score of minus infinity excludes an entry, for example a forbidden pair of a matching or a missing edge of a graph. If
+several z are equally good, the first of them in the order of values() is returned.  For matchings, any of them may be
+returned.
 """
 from __future__ import annotations
 
@@ -32,7 +32,6 @@ LARGEST_SIZE = 100_000
 
 
 def _chosen(n: int, k: int) -> np.ndarray:
-    """Return all choices of k out of n places, (C(n, k), k), in lexicographic order."""
     if math.comb(n, k) > LISTED:
         raise ValueError(f"n must be so small that there are at most {LISTED:,} choices to list, got {k} of {n} with "
                          f"{math.comb(n, k):,}")
@@ -40,7 +39,7 @@ def _chosen(n: int, k: int) -> np.ndarray:
 
 
 def _ones(places: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Return an array of this shape that is 1 at `places` on its last axis, and 0 elsewhere."""
+    """Return an array of this shape with 1 at `places` on its last axis, and 0 elsewhere."""
     z = np.zeros(shape)
     np.put_along_axis(z, places, 1, axis=-1)
     return z
@@ -49,8 +48,9 @@ def _ones(places: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 def subsets(n: int, k: int) -> Linear:
     """Return the set of all choices of k out of n places.
 
-    z, of shape (n,), is 1 at the k places that are chosen.  The arg max chooses the places with the k highest scores.
-    The probability of z* is the sum of gumbel.top_k_probability (Plackett and Luce) over all orders of the k places.
+    z has shape (n,) and is 1 at the k places that are chosen.  The arg max chooses the places with the k highest
+    scores. The probability of z* is the sum of gumbel.top_k_probability (Plackett and Luce) over all orders of the k
+    places.
     """
     n = arguments.integer("n", n, 1, LARGEST_SIZE)
     k = arguments.integer("k", k, 0, n)
@@ -68,7 +68,7 @@ def subsets(n: int, k: int) -> Linear:
 def matchings(n: int) -> Linear:
     """Return the set of perfect matchings of n things with n places.
 
-    z, of shape (n, n), has a single 1 in each row and each column.  The solver is scipy.optimize.linear_sum_assignment.
+    z has shape (n, n) and a single 1 in each row and each column.  The solver is scipy.optimize.linear_sum_assignment.
     values() lists all matchings if n is at most 8.
     """
     n = arguments.integer("n", n, 1, 10_000)
@@ -93,10 +93,10 @@ def matchings(n: int) -> Linear:
 def trees(nodes: int, edges: Sequence[tuple[int, int]]) -> Linear:
     """Return the set of spanning trees of a graph.
 
-    z, of shape (edges,), is 1 for each edge of the tree.  `edges` lists pairs of different nodes, numbered from 0, each
-    pair once.  The solver is scipy's minimum_spanning_tree.  Only the order of the scores matters, so the weights are
-    the ranks of the edges.  The ranks start at 1, because the solver ignores edges of weight 0.
-    Raises ValueError if the edges do not connect all nodes.
+    `edges` is a list of pairs of nodes, which are numbered from 0.  z has shape (edges,) and is 1 for each edge of the
+    tree. The solver is scipy's minimum_spanning_tree.  Only the order of the scores matters, so the solver gets the
+    ranks of the edges, from 1 for the highest score.  Raises ValueError if the edges do not connect all nodes, if the
+    two nodes of an edge are equal, or if an edge occurs twice.
     """
     nodes = arguments.integer("nodes", nodes, 1, LARGEST_SIZE)
     ends = arguments.array("edges", edges)
@@ -132,8 +132,7 @@ def trees(nodes: int, edges: Sequence[tuple[int, int]]) -> Linear:
 def paths(rows: int, columns: int) -> Linear:
     """Return the set of paths over a grid from the first cell to the last, with moves to the right or down.
 
-    z, of shape (rows, columns), is 1 on the path.  The class latent.paths.Paths is a family for training with the same
-    paths.
+    z has shape (rows, columns) and is 1 on the path.  To train with the same paths, use the family latent.paths.Paths.
     """
     grid = Paths(rows, columns)
     return Linear((rows, columns), lambda theta: grid.best(theta.reshape(-1, grid.n)).reshape(theta.shape),

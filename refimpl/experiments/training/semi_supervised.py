@@ -2,8 +2,7 @@
 
     semi-supervised   `direct` and Gumbel-softmax with each number of labels, and clustering by `direct` without labels
     label-steps       the same numbers of labels, but always with 1,200 steps on the labelled images alone
-    labelled-terms    100 labels with cross-entropy, the released term, direct loss minimisation, or all settings of the
-                      authors, and runs in which one of our settings is changed
+    labelled-terms    100 labels with several labelled terms, all settings of the authors, or one changed setting
     label-weights     100 labels with several weights of the two terms for labelled images
 """
 from __future__ import annotations
@@ -33,14 +32,14 @@ def _cell(label: str, dataset: str, seed: int, **settings) -> Cell:
 
 
 def by_labels(dataset: str, seed: int) -> list[Cell]:
-    """Return runs of both estimators with each number of labels in the paper, and a run of `direct` without labels."""
+    """Return runs of both estimators with each number of labels, and a run of `direct` without labels."""
     made = [_cell(f"{name}, {labels} labels", dataset, seed, estimator=name, labels=labels)
             for labels in LABELS for name in ESTIMATORS]
     return [*made, _cell("direct, 0 labels", dataset, seed, labels=0)]
 
 
 def by_steps(dataset: str, seed: int) -> list[Cell]:
-    """Return runs with the same number of steps on the labelled images alone, whatever the number of labels is.
+    """Return runs with 1,200 steps on the labelled images alone, for each number of labels.
 
     An epoch on 1,200 labelled images has twelve steps, but an epoch on 50 labelled images has only one.
     """
@@ -52,9 +51,9 @@ def by_steps(dataset: str, seed: int) -> list[Cell]:
 def by_term(dataset: str, seed: int) -> list[Cell]:
     """Return runs with different labelled terms, and runs in which one of our settings is changed.
 
-    The weights of the terms are chosen so that after the pretraining the terms are equal in expectation: the expected
-    released term is the cross-entropy divided by label_eps.  During the pretraining all weights are 1, so the mean
-    gradient of the released term is then twenty times that of the cross-entropy.
+    The expected released term is the cross-entropy divided by label_eps, which is 0.05.  Therefore its weight is a
+    twentieth of the weight of the cross-entropy.  During the pretraining all weights are 1, so the mean gradient of the
+    released term is then twenty times that of the cross-entropy.
     """
     return [_cell("cross-entropy", dataset, seed),
             _cell("released term", dataset, seed, labelled_term="released", label_weight=2.5),              # 50 * 0.05
@@ -69,7 +68,7 @@ def by_term(dataset: str, seed: int) -> list[Cell]:
 
 
 def by_weight(dataset: str, seed: int) -> list[Cell]:
-    """Return runs with every pair of weights, from which a pair is chosen by the accuracy on the validation images."""
+    """Return runs with all pairs of label_weight and image_weight."""
     return [_cell(weights_label(of_label, of_image), dataset, seed, label_weight=of_label, image_weight=of_image)
             for of_label in LABEL_WEIGHTS for of_image in IMAGE_WEIGHTS]
 
@@ -79,10 +78,7 @@ def weights_label(of_label: float, of_image: float) -> str:
 
 
 def lines(runs: dict[Cell, list[dict[str, float]]], epoch: int) -> list[str]:
-    """Return the lines of the table for slide 33 at this epoch.
-
-    They contain means over the seeds ± half the width of the 95 % interval, and the paper's values in brackets.
-    """
+    """Return the table for slide 33 as lines: means over the seeds, half widths, and the paper's values."""
     made = [f"Test accuracy and -ELBO, nats per image, after {epoch} epoch{'s' * (epoch != 1)} on all images",
             "(With 0 labels: accuracy of the clusters, assigned to classes as well as possible.  In brackets: the",
             "paper's values after 400 epochs with another recipe: labels only in the pretraining, and no shifts.)"]
@@ -97,7 +93,7 @@ def lines(runs: dict[Cell, list[dict[str, float]]], epoch: int) -> list[str]:
 
 
 def _paper(cell: Cell) -> tuple[float, float] | None:
-    """Return the paper's accuracy and bound for this cell's settings, or None if the paper has no values for them."""
+    """Return the paper's accuracy and bound for a run, or None if the paper has no values for it."""
     settings = cell.settings
     if cell.label != f"{settings.estimator}, {settings.labels} labels" or settings.labels not in LABELS \
             or settings.dataset not in LABELLED:
@@ -111,8 +107,7 @@ PANELS = (("accuracy", 100, "test accuracy, %"), ("test_elbo", -1, "test -ELBO, 
 
 
 def draw(records: Sequence[Record], title: str) -> Figure:
-    """Plot our and the paper's accuracy and bound against the number of labels, at the last epoch that all runs have.
-    """
+    """Plot accuracy and bound against the number of labels, for our runs and for the paper's."""
     records = [record for record in records if record.settings["labels"]] or list(records)
     datasets = list(dict.fromkeys(record.dataset for record in records))
     epoch = in_common(records, "accuracy", "epoch")[-1]
@@ -145,10 +140,7 @@ def draw(records: Sequence[Record], title: str) -> Figure:
 
 
 def draw_terms(records: Sequence[Record], title: str) -> Figure:
-    """Plot accuracy and bound at the last epoch that all runs have.
-
-    Each variant has a row of dots, and the most accurate variant is at the top.
-    """
+    """Plot a row of dots for each variant, with the most accurate variant at the top."""
     epoch, groups = in_common(records, "accuracy", "epoch")[-1], by_label(records)
     figure, axes = plots.new_figure(2, width=5.6, height=0.36 * len(groups) + 1.6)
     order = sorted(groups, key=lambda label: float(np.median([record.at(epoch, "accuracy")
@@ -163,10 +155,7 @@ def draw_terms(records: Sequence[Record], title: str) -> Figure:
 
 
 def grids(runs: dict[Cell, list[dict[str, float]]], folder: Path) -> dict[str, Figure]:
-    """Draw classes-DATASET.png: samples of a model trained without labels and of a model trained with 100 labels.
-
-    A data set is left out if one of these two runs is missing.
-    """
+    """Draw samples of a model trained without labels and of one with 100 labels, for each data set with both."""
     made = {}
     for dataset in sorted({cell.settings.dataset for cell in runs}):
         here = {cell.label: cell for cell in runs if (cell.settings.dataset, cell.settings.seed) == (dataset, 0)}

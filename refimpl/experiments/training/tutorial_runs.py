@@ -2,9 +2,9 @@
 
     python -m refimpl make tutorial-runs --write [NAME ...]
 
-This command trains the runs with these names.  Without names, it trains all runs, which takes about ten minutes.  It
-writes each run to tutorials/runs/NAME.npz, with its settings, its rows of metrics and, for some runs, the weights.  The
-same seed on the same machine gives the same numbers, except for the seconds.
+This command trains the runs with the given names, or all runs if no name is given, which takes about ten minutes.  Each
+file tutorials/runs/NAME.npz contains the settings and the metrics of a run, and for some runs the weights.  The same
+seed on the same machine gives the same numbers, except for the training times.
 """
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FOLDER = Path(__file__).resolve().parents[3] / "tutorials" / "runs"
 
 
 class Plan(NamedTuple):
-    """Describes a run: the chapter that loads it, its settings, the number of epochs, and whether weights are kept."""
+    """Describes a run and the chapter that loads it; `weights` states whether the file contains the weights."""
 
     chapter: int
     settings: RunSettings
@@ -37,7 +37,7 @@ class Plan(NamedTuple):
 
 
 class Loaded(NamedTuple):
-    """Holds the settings and the metrics of a loaded run.  `run` is the run itself, or None if no weights were kept."""
+    """Holds the settings and the metrics of a run; `run` is None if the file does not contain the weights."""
 
     settings: RunSettings
     rows: list[Row]
@@ -67,16 +67,12 @@ PLANS: dict[str, Plan] = {
 
 
 def described(name: str, folder: Path = FOLDER) -> str:
-    """Return a line with the file, the chapter and the epochs of the run.  Raises InputError if its name is unknown."""
     _known(name)
     return f"{folder / name}.npz: chapter {PLANS[name].chapter}, {PLANS[name].epochs} epochs"
 
 
 def make(names: Sequence[str] = (), folder: Path = FOLDER, report: Callable[[str], None] = print) -> None:
-    """Train and write the runs with these names, or all runs if there are no names.
-
-    Raises InputError if a name is unknown; the message lists all names.
-    """
+    """Train and save the runs with these names, or all runs if no name is given."""
     for name in names:
         _known(name)
     output_folder(folder)
@@ -94,7 +90,7 @@ def make(names: Sequence[str] = (), folder: Path = FOLDER, report: Callable[[str
 
 
 def load(name: str, folder: Path = FOLDER) -> Loaded:
-    """Return the run `name`.  Raises InputError if there is no such run, or if its file is missing or damaged."""
+    """Return the run `name`.  Raises InputError if the name is unknown, or if the file is missing or damaged."""
     _known(name)
     advice = f"; make it with python -m refimpl make tutorial-runs --write {name}"
     content = read_arrays(folder / f"{name}.npz", missing="is missing" + advice, damaged="is damaged" + advice)

@@ -1,4 +1,4 @@
-"""Solvers for the arg max of pairwise scores, by name.  Each has its own file.  base.py describes their signature."""
+"""Solvers for the arg max of pairwise scores, each in its own file.  base.py describes their signature."""
 from __future__ import annotations
 
 from refimpl.arguments import InputError, unknown
@@ -18,7 +18,7 @@ REGISTRY: dict[str, Solver] = {entry.name: entry for entry in (
 
 
 def get(name: str) -> Solver:
-    """Return the solver with this name.  If there is none, raise an InputError that lists all names."""
+    """Return the solver with this name.  Raises InputError, which lists all names, if the name is unknown."""
     if name not in REGISTRY:
         raise InputError(unknown("solver", name, REGISTRY))
     return REGISTRY[name]

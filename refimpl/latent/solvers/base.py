@@ -57,7 +57,7 @@ def check(u: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def products(z: np.ndarray) -> np.ndarray:
-    """Return the products z_i z_j of all pairs i < j as an array (..., n (n-1)/2), for z of shape (..., n)."""
+    """Return the products z_i z_j of all pairs i < j, of shape (..., n (n-1)/2).  z has shape (..., n)."""
     i, j = pairs(z.shape[-1])
     return z[..., i] * z[..., j]
 
@@ -68,8 +68,10 @@ def score(u: np.ndarray, w: np.ndarray, z: np.ndarray) -> np.ndarray:
 
 
 def matrix(w: np.ndarray, n: int) -> np.ndarray:
-    """Return the pair scores w, of shape (B, n (n-1)/2), as symmetric matrices, of shape (B, n, n), with zeros on the
-    diagonal."""
+    """Return the pair scores as symmetric matrices with zeros on the diagonal.
+
+    w has shape (B, n (n-1)/2), and the matrices have shape (B, n, n).
+    """
     full = np.zeros((len(w), n, n), w.dtype)
     i, j = pairs(n)
     full[:, i, j] = full[:, j, i] = w
