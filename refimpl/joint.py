@@ -108,9 +108,9 @@ def expectation(h: np.ndarray, f: np.ndarray) -> np.ndarray:
 def gradient(h: np.ndarray, f: np.ndarray) -> np.ndarray:
     """Return grad_h E_q f, of shape (..., n, k).
 
-    The entry for value c of variable i is q_i(c) (m(c) - sum_c' q_i(c') m(c')), where m(c) is the mean of f given z_i =
-    c. The code first subtracts the f of the likeliest c.  Then small entries stay accurate even if one q_i(c) is almost
-    1 (see exact.from_likeliest).
+    The entry for value c of variable i is q_i(c) (m(c) - sum_c' q_i(c') m(c')), where m(c) is the mean of f given
+    z_i = c.  The code first subtracts the f of the likeliest c.  Then small entries stay accurate even if one q_i(c) is
+    almost 1 (see exact.from_likeliest).
     """
     h, f = _check(h, f)
     n, k = h.shape[-2:]

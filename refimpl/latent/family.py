@@ -114,7 +114,7 @@ class Family(ABC):
 
     @abstractmethod
     def argmax(self, theta: np.ndarray) -> np.ndarray:
-        """Return the joint value with the highest score for each image, as one-hot float64 (B, n, k)."""
+        """Return the one-hot z with the highest score for each image, as float64 of shape (B, n, k)."""
 
     @abstractmethod
     def features(self, z: np.ndarray) -> np.ndarray:

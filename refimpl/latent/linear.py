@@ -44,19 +44,20 @@ EXCLUDED = "theta must leave at least one z: its entries of minus infinity exclu
 
 
 class Linear:
-    """A finite set Z of arrays of 0 and 1, described by a solver of its linear arg max or by a list of its members.
+    """A finite set Z of arrays of 0 and 1, described by a solver for its linear arg max or by a list of its members.
 
     shape    the shape of one z and of one theta.  All methods accept arrays with batch axes in front of this shape
-    argmax   the solver, which maps a theta of this shape (float64, read-only) to the best z of this shape.  Without a
-             solver, all z are compared
-    values   all z as an array (K, *shape), or a function without arguments that returns this array
-    batched  whether the solver accepts many thetas at once, and maps (B, *shape) to (B, *shape)
+    argmax   the solver, a function from a theta of this shape to the best z of this shape.  theta is read-only float64.
+             Without a solver, all z are compared
+    values   all z as an array of shape (K, *shape), or a function without arguments that returns this array
+    batched  whether the solver maps an array of thetas, of shape (B, *shape), to an array of their z, of the same shape
 
     Each score in theta is finite or minus infinity.  Minus infinity excludes an entry, so that z must be 0 there.  If
     several z are equally good, the solver chooses one of them.  Without a solver, the first of them is chosen.
 
-    Raises TypeError if neither `argmax` nor `values` is given.  The methods raise ValueError if an array has the wrong
-    shape or contains NaN or infinity (NotFinite), if every z is excluded, or if the solver does not return 0s and 1s.
+    Raises TypeError if neither `argmax` nor `values` is given.  The methods raise NotFinite, a ValueError, if an array
+    contains NaN or a forbidden infinity.  They raise ValueError if an array has the wrong shape, if every z is
+    excluded, or if the solver does not return 0s and 1s.
     """
 
     def __init__(self, shape: int | tuple[int, ...], argmax: Solver | None = None,
@@ -107,10 +108,10 @@ class Linear:
 
     def argmax_pair(self, theta: np.ndarray, c: np.ndarray | Solver, eps: float,
                     noise: np.ndarray | np.random.Generator, two_sided: bool = False) -> Pair:
-        """Return z* and z(eps), computed with the same noise, each (..., *shape).
+        """Return z* and z(eps) for the same noise, each of shape (..., *shape).
 
-        c          an array (..., *shape) if f(z) = c . z is to be maximised; otherwise a function that maps z* to the
-                   slope of f at z*
+        c          an array of shape (..., *shape) if f(z) = c . z; otherwise a function that maps z* to the slope of
+                   f at z*
         eps        a number above 0, or an array of such numbers that broadcasts with the batch axes
         noise      as in perturb()
         two_sided  whether to return z(-eps) instead of z*
@@ -127,8 +128,8 @@ class Linear:
                  noise: np.ndarray | np.random.Generator, two_sided: bool = False) -> np.ndarray:
         """Return an estimate of grad_theta E f(z*) for each draw of the noise, in units of f.
 
-        The estimate is (z(eps) - z*) / eps, or (z(eps) - z(-eps)) / (2 eps) if `two_sided` is True.  Its shape is (...,
-        *shape).  The arguments are those of argmax_pair().
+        The estimate is (z(eps) - z*) / eps, or (z(eps) - z(-eps)) / (2 eps) if `two_sided` is True.  Its shape is
+        (..., *shape).  The arguments are those of argmax_pair().
         """
         first, second = self.argmax_pair(theta, c, eps, noise, two_sided)
         return (second - first) / (self._width(eps, first.shape) * (2 if two_sided else 1))

@@ -1,7 +1,7 @@
 """Sets whose linear arg max can be found by a known algorithm: subsets, matchings, spanning trees and paths.
 
-Each function returns a Linear.  The table lists the algorithm for the arg max.  Its last column is for comparison: it
-states how the sum of exp(theta . z) over all z could be computed, which is not needed here.
+Each function returns a Linear.  The table lists the algorithm for the arg max.  The last column states how the sum of
+exp(theta . z) over all z could be computed.  Direct optimisation does not need this sum.
 
     set                   one z                           arg max                sum over all z
     subsets(n, k)         (n,), k ones                    sorting                polynomial in n and k
@@ -9,9 +9,9 @@ states how the sum of exp(theta . z) over all z could be computed, which is not 
     trees(nodes, edges)   (edges,), nodes - 1 ones        Kruskal (1956)         a determinant
     paths(rows, columns)  (rows, columns)                 dynamic programming    dynamic programming
 
-A score of minus infinity excludes an entry, for example a forbidden pair of a matching or a missing edge of a graph. If
-several z are equally good, the first of them in the order of values() is returned.  For matchings, any of them may be
-returned.
+A score of minus infinity excludes an entry, for example a forbidden pair of a matching or a missing edge of a graph.
+If several z are equally good, the one that values() lists first is returned.  Of several best
+matchings, any may be returned.
 """
 from __future__ import annotations
 
@@ -48,9 +48,8 @@ def _ones(places: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 def subsets(n: int, k: int) -> Linear:
     """Return the set of all choices of k out of n places.
 
-    z has shape (n,) and is 1 at the k places that are chosen.  The arg max chooses the places with the k highest
-    scores. The probability of z* is the sum of gumbel.top_k_probability (Plackett and Luce) over all orders of the k
-    places.
+    z has shape (n,) and is 1 at the k chosen places.  The arg max chooses the places with the k highest scores.  The
+    probability of z* is the sum of gumbel.top_k_probability (Plackett and Luce) over all orders of the k places.
     """
     n = arguments.integer("n", n, 1, LARGEST_SIZE)
     k = arguments.integer("k", k, 0, n)
@@ -94,7 +93,7 @@ def trees(nodes: int, edges: Sequence[tuple[int, int]]) -> Linear:
     """Return the set of spanning trees of a graph.
 
     `edges` is a list of pairs of nodes, which are numbered from 0.  z has shape (edges,) and is 1 for each edge of the
-    tree. The solver is scipy's minimum_spanning_tree.  Only the order of the scores matters, so the solver gets the
+    tree.  The solver is scipy's minimum_spanning_tree.  Only the order of the scores matters, so the solver gets the
     ranks of the edges, from 1 for the highest score.  Raises ValueError if the edges do not connect all nodes, if the
     two nodes of an edge are equal, or if an edge occurs twice.
     """

@@ -1,6 +1,6 @@
 """Test claims: two exact computations must agree, or a sampled mean must be close to the exact value.
 
-The mean of n draws of a statistic is approximately normal only if n is large enough.  How large n must be can be
+The mean of n draws of a statistic is approximately normal only if n is large enough.  The necessary n can be
 computed, because the law of every statistic here is known.  Let s^2 be its variance and m4 its fourth central moment.
 The mean is then about as close to normal as the frequency of a rare event that is expected n s^4 / m4 times in n draws.
 There are three cases:
@@ -117,7 +117,7 @@ def allowed(values: int, errors: float = STANDARD_ERRORS) -> float:
 def identity(text: str, one: np.ndarray, other: np.ndarray, tolerance: float = RELATIVE, scale: float = 0.0) -> Claim:
     """Return the claim that two exact computations agree.
 
-    Their difference is divided by the largest absolute value in `one`, or by `scale` if `scale` is larger.  The claim
+    The difference is divided by the largest absolute value in `one`, or by `scale` if `scale` is larger.  The claim
     holds if no quotient is above `tolerance`.
     """
     one, other = np.atleast_1d(one), np.atleast_1d(other)

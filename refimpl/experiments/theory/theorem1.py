@@ -56,7 +56,7 @@ def errors(h: np.ndarray, f: np.ndarray, samples: int, rng: np.random.Generator,
 
 
 def component(h: np.ndarray, f: np.ndarray, samples: int, rng: np.random.Generator) -> Figure:
-    """Plot the largest component of the gradient, and the exact and the sampled means of its estimates."""
+    """Plot one component of the gradient against eps: its limit, its exact mean, and its sampled means."""
     figure, (ax,) = plots.new_figure(1, width=9.0, height=5.5)
     truth = exact.gradient(h, f)
     i = int(np.abs(truth).argmax())

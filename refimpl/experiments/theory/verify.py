@@ -48,8 +48,8 @@ def scores(k: int = 6, seed: int = 0, h: np.ndarray | None = None, f: np.ndarray
            ) -> tuple[np.ndarray, np.ndarray]:
     """Return h and f, where h is normalised to log q.  If they are None, return random scores of k values.
 
-    Raises InputError if only one of `h` and `f` is given, if they are not equally many numbers, 2 to 50, from -1,000 to
-    1,000, or if all f are equal.
+    Raises InputError if only one of `h` and `f` is given, if their lengths differ or are not from 2 to 50, if a number
+    is not from -1,000 to 1,000, or if all f are equal.
     """
     if (h is None) != (f is None):
         raise InputError("--h and --f go together: as many scores of the decoder as of the encoder")
@@ -208,8 +208,9 @@ def preferred_probability(k: int, eps: float) -> float:
     """Return the probability p of the best value b if q maximises T - KL(q || uniform).
 
     T is the tilted objective.  If all other values are worse by much more than 1/eps nats, T = f_b + (1/eps) log p.  At
-    the maximum all other values are equally probable, and 1 / (eps p) = log((k - 1) p / (1 - p)).  At eps = 1 and k =
-    10, p is 0.476, so more than half of all samples are wrong.  The maximum of the ELBO (eps -> 0) would have p = 1.
+    the maximum all other values are equally probable, and 1 / (eps p) = log((k - 1) p / (1 - p)).  At eps = 1 and
+    k = 10, p is 0.476, so more than half of all samples are wrong.  The maximum of the ELBO (eps -> 0) would have
+    p = 1.
     """
     # Solve eps p t = 1 for t = log((k - 1) p / (1 - p)), which keeps its digits when p rounds to 1.
     probability = lambda t: 1 / (1 + (k - 1) * np.exp(-t))

@@ -142,7 +142,7 @@ def at_epoch(rows: list[Row], epoch: int, name: str) -> float:
 
 
 def groups(runs: dict[Cell, list[Row]], epoch: int, name: str) -> dict[tuple[str, str], list[Cell]]:
-    """Group the runs that have a value in the column `name` at this epoch by data set and label."""
+    """Group the runs by data set and label.  Runs without a value in the column at this epoch are left out."""
     found: dict[tuple[str, str], list[Cell]] = {}
     for cell, rows in runs.items():
         if not math.isnan(at_epoch(rows, epoch, name)):
@@ -151,7 +151,7 @@ def groups(runs: dict[Cell, list[Row]], epoch: int, name: str) -> dict[tuple[str
 
 
 def interval(values: Sequence[float]) -> tuple[float, float]:
-    """Return the mean and half the width of its 95 % confidence interval, or NaN for a single value."""
+    """Return the mean and half the width of its 95 % confidence interval, which is NaN for a single value."""
     values = np.asarray([value for value in values if not math.isnan(value)])
     if len(values) < 2:
         return (float(values.mean()) if len(values) else math.nan), math.nan
