@@ -1,4 +1,4 @@
-"""Define the style of all pictures, and functions that save them.
+"""Define the style of all pictures, and save pictures.
 
 The palette is safe for colour-blind readers, and each estimator has one colour in all pictures.
 """
@@ -31,7 +31,7 @@ FURTHER = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 
 
 def colour(estimator: str) -> str:
-    """Return the colour that the registry contains for an estimator, or grey if the estimator is not registered."""
+    """Return the colour of an estimator in the registry, or grey if the estimator is not registered."""
     entry = estimators.REGISTRY.get(estimator)
     return entry.colour if entry else "#5F5F5F"
 
@@ -45,10 +45,9 @@ DASHES = (("as released", "--"), ("batch mean", ":"), ("no KL", "-."), ("start 0
 
 
 def line_style(words: str) -> dict[str, object]:
-    """Return the colour and the dash pattern of the line of a run, as keywords for matplotlib.
+    """Return the colour and the dash pattern of a run's line, as keyword arguments for matplotlib.
 
-    `words` is the label of the run.  Its first word, the estimator, determines the colour, and DASHES defines the dash
-    pattern.  Runs with pair scores have the colour of the solver that they need.
+    `words` is the label of the run.  The label determines the colour, and DASHES lists the dash patterns.
     """
     if words.startswith("pairwise"):
         shade = SOLVERS["milp" if "any sign" in words else "maxflow"]
@@ -61,9 +60,9 @@ def line_style(words: str) -> dict[str, object]:
 
 
 def new_figure(columns: int, rows: int = 1, width: float = 4.6, height: float = 3.6) -> tuple[Figure, list]:
-    """Return a figure and the list of its rows x columns axes, in a style that is still legible at half size.
+    """Return a figure with `columns` times `rows` subplots, and a list of their axes.
 
-    `width` and `height` are the size of one axes, in inches.
+    `width` and `height` are the size of each subplot, in inches.  The letters are still legible at half size.
     """
     figure = Figure(figsize=(width * columns, height * rows), dpi=110, layout="constrained")
     axes = [figure.add_subplot(rows, columns, place + 1) for place in range(rows * columns)]
@@ -79,10 +78,7 @@ def new_figure(columns: int, rows: int = 1, width: float = 4.6, height: float = 
 
 
 def entitle(figure: Figure, title: str, note: str = "") -> None:
-    """Write `title` above all axes, and below the title `note`, which explains how to read the picture.
-
-    Title and note are broken into lines that fit the figure.
-    """
+    """Write a title above all axes, and a note that explains how to read the picture."""
     letters = int(figure.get_size_inches()[0] * 11)
     figure.suptitle("\n".join(textwrap.fill(words, len(words) // math.ceil(len(words) / letters) + 8)
                               for words in (title, note) if words), fontsize=TEXT)
@@ -91,7 +87,7 @@ def entitle(figure: Figure, title: str, note: str = "") -> None:
 def name_lines(ax: Axes, ends: Sequence[tuple[str, float, float, str]]) -> None:
     """Write the names of lines to the right of the axes, and move overlapping names apart.
 
-    `ends` has (name, x, y, colour) for each line, where (x, y) is the right end of the line.
+    `ends` contains one tuple (name, x, y, colour) per line, where (x, y) is the right end of the line.
     """
     ax.get_xlim(), ax.get_ylim()                            # this fits the limits to the lines, if needed
     gap = 0.24 / (ax.get_position().height * ax.figure.get_size_inches()[1])
@@ -107,10 +103,10 @@ def name_lines(ax: Axes, ends: Sequence[tuple[str, float, float, str]]) -> None:
 
 
 def chapter_style() -> None:
-    """Set pyplot's style and figure size for a chapter of the tutorials.  Each chapter calls this function once.
+    """Set the style and the size of pyplot's figures for a chapter of the tutorials.
 
-    `python tutorials/06_discrete_vae.py --save-figures DIR` saves every figure as a PNG file in DIR and prints its
-    path.  If the option is missing and there is no display, a message states that figures are not shown.
+    With the option `--save-figures DIR`, a chapter saves each figure as a PNG file in DIR and prints the path of the
+    file.  Without this option, a message states that figures are not shown if there is no display.
     """
     import matplotlib.pyplot as plt                         # imported here: only chapters need it
 
@@ -132,7 +128,7 @@ def chapter_style() -> None:
 
 
 def figure_digest(figure: Figure) -> str:
-    """Return a digest of what the figure shows: its lines, bars, bands and images, and all its words.
+    """Return a digest of the lines, bars, bands, images and words that a figure shows.
 
     The digest depends on the plotted numbers and on most colours, but not on the version of matplotlib.
     """
@@ -152,7 +148,7 @@ def figure_digest(figure: Figure) -> str:
 
 
 def _short(numbers: object, digits: int = 6) -> list[str]:
-    """Return each number as a string, rounded to `digits` significant digits."""
+    """Return the numbers as strings with `digits` significant digits."""
     return [f"{number:.{digits}g}" for number in np.asarray(numbers, float).ravel()]
 
 
@@ -160,7 +156,7 @@ FORMATS = ("png", "pdf", "svg")
 
 
 def format_of(path: Path) -> str:
-    """Return the format given by the suffix of `path`.  Raise InputError if this format is not in FORMATS."""
+    """Return the format that the suffix of `path` names; raise InputError if it is not in FORMATS."""
     found = path.suffix.lower().removeprefix(".")
     if found not in FORMATS:
         raise InputError(f"{path}: a picture's suffix says its format, which must be one of .{', .'.join(FORMATS)}")
@@ -168,10 +164,7 @@ def format_of(path: Path) -> str:
 
 
 def _save_all(folder: Path, chapter: str, saved: list[Path]) -> None:
-    """Save and close all open figures, and print their paths.  This function replaces pyplot.show.
-
-    `saved` has the paths of the figures that earlier calls have saved; the new paths are appended.
-    """
+    """Save and close all open figures, and print their paths.  This function replaces pyplot.show."""
     import matplotlib.pyplot as plt
 
     for number in plt.get_fignums():
@@ -183,7 +176,7 @@ def _save_all(folder: Path, chapter: str, saved: list[Path]) -> None:
 
 @contextlib.contextmanager
 def own_settings() -> Iterator[None]:
-    """Use matplotlib's defaults, not the user's matplotlibrc, in a `with` block or in a decorated function."""
+    """Use matplotlib's default settings instead of the user's in a `with` block or a decorated function."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         yield
@@ -191,10 +184,10 @@ def own_settings() -> Iterator[None]:
 
 @contextlib.contextmanager
 def may_fail(path: Path) -> Iterator[None]:
-    """Use own_settings() in a `with` block that draws the picture `path`.
+    """Let the program continue if the picture `path` cannot be drawn in the `with` block.
 
-    If the picture cannot be drawn, the reason is printed as one line on standard error, and the program continues.
-    Raises InputError if the file `path` cannot be written.
+    The reason is then printed as one line on standard error.  The block uses matplotlib's default settings.  Raises
+    InputError if the file `path` cannot be written.
     """
     try:
         with own_settings():

@@ -1,12 +1,12 @@
 """Draw the walls of Theorem 1, and show how eps f moves them.
 
-With k = 3 the arg max depends on only two numbers of a draw, (a, b) = (gamma_1 - gamma_0, gamma_2 - gamma_0).  So every
-draw is a point in a plane.  Value 0 is the arg max where a < h_0 - h_1 and b < h_0 - h_2.  The regions of the three
-values are separated by three walls, on which two values tie.  The walls form a Y with its centre at
-(h_0 - h_1, h_0 - h_2).  Adding eps f to the scores moves the Y.  A draw between the old and the new Y changes its
-winner, and has the weight 1/eps in the direct gradient (equation 1).  All other draws have the weight 0.
+With k = 3, the arg max depends on the noise only through two numbers, a = gamma_1 - gamma_0 and b = gamma_2 - gamma_0.
+So each draw of the noise is a point (a, b) in a plane.  Value 0 is the arg max where a < h_0 - h_1 and b < h_0 - h_2.
+Three walls separate the regions of the three values, and on each wall two values tie.  The walls form a Y with its
+centre at (h_0 - h_1, h_0 - h_2).  Adding eps f to the scores moves the Y.  The draws between the old and the new Y
+change their winner, and have the weight 1/eps in the direct gradient (equation 1).  All other draws have the weight 0.
 
-This module also defines the problem of the chapters: H, F, and the NAMES and COLOURS of its three values.
+The module also defines the example of the chapters: the scores H and F, and NAMES and COLOURS of the three values.
 """
 from __future__ import annotations
 
@@ -36,21 +36,20 @@ Limits = tuple[tuple[float, float], tuple[float, float]]
 
 
 def differences(noise: np.ndarray) -> np.ndarray:
-    """Return (gamma_1 - gamma_0, gamma_2 - gamma_0) of each draw, of shape (N, 2).
+    """Return gamma_1 - gamma_0 and gamma_2 - gamma_0 of each draw, as an array of shape (N, 2).
 
-    Given h, these two differences determine the arg max of three values.  `noise` must have shape (N, 3).  Raises
-    ValueError for another shape, and TypeError if it is not an array of numbers.
+    Given h, the two differences determine the arg max.  `noise` contains N draws and must have shape (N, 3).  Raises
+    ValueError for another shape, and TypeError if `noise` is not an array of numbers.
     """
     noise = _shaped("noise", noise, 2)
     return noise[:, 1:] - noise[:, :1]
 
 
 def y_lines(h: np.ndarray, limits: Limits = WINDOW) -> np.ndarray:
-    """Return the parts of the three walls that are inside the window, as an array of shape (3, 2, 2).
+    """Return the ends of the three walls inside the window, as an array of shape (3, 2, 2).
 
-    On a wall, the two largest of h_0, h_1 + a and h_2 + b are equal.  For each wall, in the order of WALLS, the result
-    has two points (a, b): the end nearer to the centre of the Y, and the other end.  Both points are NaN if the wall
-    does not cross the window.
+    For each wall, in the order of WALLS, the result has two points (a, b): first the end nearer to the centre of the Y,
+    then the other end.  Both points are NaN if the wall does not cross the window.
 
     `h` has shape (3,), and `limits` is ((left, right), (bottom, top)).  Raises ValueError if `h` has another shape, or
     if the limits are not in rising order.
@@ -74,9 +73,9 @@ def y_lines(h: np.ndarray, limits: Limits = WINDOW) -> np.ndarray:
 
 @dataclass
 class Cloud:
-    """Holds what draw_cloud has drawn: matplotlib's artists, and the data that they show.
+    """Holds the artists that draw_cloud has drawn with matplotlib, and the data that they show.
 
-    update() changes the data of these artists, because it would be slow to make new artists.
+    update() is fast, because it changes the data of the artists instead of making new artists.
     """
 
     limits: Limits
@@ -103,7 +102,7 @@ class Cloud:
         return int((self.pair.z_star != self.pair.z_eps).sum())
 
     def update(self, h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -> None:
-        """Show another problem or other draws.  The arguments and the exceptions are the same as for draw_cloud."""
+        """Show other scores, another eps or other draws; see draw_cloud for the arguments and exceptions."""
         h, f, noise = _shaped("h", h, 1), _shaped("f", f, 1), _shaped("noise", noise, 2)
         self.pair, self.points = direct.argmax_pair(h, f, eps, noise), differences(noise)
         old, new = self.pair
@@ -124,21 +123,21 @@ class Cloud:
 def draw_cloud(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray, limits: Limits = WINDOW,
                names: Sequence[str] = NAMES, colours: Sequence[str] = COLOURS, size: float = 1.0,
                legend: bool = True) -> Cloud:
-    """Draw two Ys of walls, for h and for h + eps f, and a point for each draw; return the artists.
+    """Draw the walls of h, the walls of h + eps f, and a point for each draw; return the artists.
 
-    A point has the colour of the winner.  If a draw changes its winner, its point is larger: the colour of the new
-    winner is inside, and the colour of the old winner is a ring around it.
+    A point has the colour of the winner.  The point of a draw that changes its winner is larger.  It has the colour of
+    the new winner, and a ring in the colour of the old winner.
 
-    ax       matplotlib's axes
+    ax       axes of matplotlib on which to draw
     h        encoder scores, of shape (3,), pure numbers
     f        decoder scores, of shape (3,), nats
-    eps      weight of f in the second arg max, above 0, 1/nat
-    noise    the draws of the noise, of shape (N, 3)
+    eps      weight of f, above 0, 1/nat
+    noise    draws of the noise, of shape (N, 3)
     limits   ((left, right), (bottom, top)) of the window
     names    names of the three values
-    colours  colours of the three values, #RRGGBB
+    colours  colours of the three values, in the form "#RRGGBB"
     size     factor by which points, lines and letters are enlarged
-    legend   whether to add a legend that explains the lines and rings
+    legend   whether to add a legend of the lines and rings
 
     Raises ValueError if a shape is wrong, `eps` is not above 0, or the limits are not in rising order.
     """
@@ -169,16 +168,13 @@ def draw_cloud(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, noise: np.nda
 
 
 def readable(colour: str) -> str:
-    """Return the code of black or of white, whichever is easier to read on the colour with this code, #RRGGBB."""
+    """Return "#000000" or "#FFFFFF", whichever is easier to read on a colour in the form "#RRGGBB"."""
     red, green, blue = (int(colour[at:at + 2], 16) for at in (1, 3, 5))
     return "#000000" if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else "#FFFFFF"
 
 
 def _shaped(name: str, value: object, axes: int) -> np.ndarray:
-    """Return `value` as a float64 array of shape (3,) if `axes` is 1, or (N, 3) if `axes` is 2.
-
-    Raises a ValueError that contains `name` if it has any other shape.
-    """
+    """Return `value` as an array of shape (3,) for one axis, or (N, 3) for two; raise ValueError otherwise."""
     (numbers,) = arguments.scores(**{name: value})
     if numbers.ndim != axes or numbers.shape[-1] != 3:
         raise ValueError(f"{name} must have shape {'(3,)' if axes == 1 else '(N, 3)'}: the picture is of three values "
@@ -187,7 +183,7 @@ def _shaped(name: str, value: object, axes: int) -> np.ndarray:
 
 
 def _window(limits: object) -> tuple[np.ndarray, np.ndarray]:
-    """Return the lower left and the upper right corner of the window; raise ValueError if `limits` is not valid."""
+    """Check `limits`, and return the lower left and the upper right corner of the window."""
     edges = arguments.array("limits", limits)
     if edges.shape != (2, 2) or edges.dtype.kind not in "fiu" or not np.isfinite(edges).all() \
             or not (edges[:, 0] < edges[:, 1]).all():

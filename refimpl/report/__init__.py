@@ -1,1 +1,1 @@
-"""Compute the measured numbers of the pages and draw their pictures from the rows: `python -m refimpl make report`."""
+"""Make the tables and pictures of the pages from the stored measurements: `python -m refimpl make report`."""

@@ -1,8 +1,4 @@
-"""Make the tables of the experiments on the plateau, and of the experiment that tunes every method equally.
-
-The gradient of each run of `plateau` has the bias of the direct gradient, the noise of the direct gradient, both, or
-neither.
-"""
+"""Make the tables of the experiments on the plateau, and of the experiment that tunes every method equally."""
 from __future__ import annotations
 
 import math
@@ -26,7 +22,7 @@ STUCK = 5.0             # nats above the best median of the data set; runs that 
 
 
 def far(values: Spread, limit: float) -> str:
-    """Return how many of the seeds have a value above `limit`, for example "2 of 5"."""
+    """Return how many seeds have a value above `limit`, as text such as "2 of 5"."""
     return f"{sum(value > limit for value in values.values)} of {len(values.values)}"
 
 
@@ -56,7 +52,6 @@ def plateau(store: Store) -> str:
 
 
 def exits(store: Store) -> str:
-    """Make the table that shows, for each gradient of `plateau-exits`, how many seeds are still on the plateau."""
     lines = []
     for dataset in store.datasets("plateau-exits"):
         groups = by_label(store.select("plateau-exits", dataset))
@@ -81,7 +76,6 @@ def exits(store: Store) -> str:
 
 
 def tests(store: Store) -> str:
-    """Make the table that shows how many seeds are still on the plateau when one setting is changed."""
     groups = by_label(store.select("plateau-tests"))
     epochs = lengths(list(groups.values()), "test_elbo")
     if not epochs:
@@ -141,7 +135,7 @@ def plateau_steps(store: Store) -> str:
 
 
 def plateau_forces(store: Store) -> str:
-    """Make the table of the forces on the losing values; measuring/plateau_forces.py defines these forces."""
+    """Make the table of push, pull and lead, which measuring/plateau_forces.py defines."""
     lines = []
     for dataset in store.datasets("plateau-forces"):
         for label, group in by_label(store.select("plateau-forces", dataset)).items():
@@ -157,7 +151,6 @@ def plateau_forces(store: Store) -> str:
 
 
 def tuning(store: Store) -> str:
-    """Make the table of each method's best setting, which has the best median validation bound."""
     groups = by_label(store.select("tuning"))
     epochs = lengths(list(groups.values()), "valid_elbo")
     if not epochs:

@@ -1,4 +1,4 @@
-"""Make the table that recommends a method for each situation, with measured numbers in each line."""
+"""Make the table that recommends a method for each situation, with the measurements behind each choice."""
 from __future__ import annotations
 
 import math

@@ -1,8 +1,7 @@
-"""Make the first table of results.md: each claim of the slides, the paper's numbers next to ours, and a verdict.
+"""Make the first table of results.md, which compares each claim of the slides with our measurements.
 
-The verdicts and the sentences that explain them are written by hand.  Each verdict comes with a rule that the rows must
-satisfy.  When the rows no longer satisfy this rule, `make report` refuses to build the page until the sentence has been
-rewritten.
+The verdicts and their explanations are written by hand.  Each verdict comes with a rule that the measurements must
+satisfy.  If they do not, `make report` stops with an error until a person has corrected the text.
 """
 from __future__ import annotations
 
@@ -24,7 +23,7 @@ CONFIRMED, PARTLY, OPEN, REFUTED, OTHER = VERDICTS = (
 
 
 class Claim(NamedTuple):
-    """Describes a line of the table, which is about one claim of the slides."""
+    """Describes one claim of the slides, which is one line of the table."""
 
     words: str
     slide: str
@@ -90,10 +89,6 @@ def _ends(dataset: str, k: int, rule: Callable[[Runs], bool], names: Mapping[str
 
 
 def _labels(count: int, expected: bool | None, unit: str = "", **options) -> Look:
-    """Return a function that compares `direct` and Gumbel-softmax with `count` labels.
-
-    The verdict holds if Runs.ahead returns `expected` for `direct` and Gumbel-softmax.
-    """
     names = {f"direct, {count} labels": "direct", f"gumbel-softmax, {count} labels": "Gumbel-softmax"}
     return compared("semi-supervised", "mnist", names, lambda runs: runs.ahead(*names.values()) is expected,
                     words=f"{count} labels{unit}: ", **options)
@@ -201,9 +196,9 @@ CLAIMS = (
 
 
 def find(claim: Claim, store: Store) -> Finding | None:
-    """Return what the rows show about a claim, or None if rows are missing.
+    """Return what the measurements show about a claim, or None if measurements are missing.
 
-    Raises InputError if the rows contradict the verdict on the claim.
+    Raises InputError if the measurements contradict the verdict on the claim.
     """
     every = [finding for look in claim.looks if (finding := look(store))]
     if len(every) < len(claim.looks):
@@ -217,7 +212,7 @@ def find(claim: Claim, store: Store) -> Finding | None:
 
 
 def counts(store: Store) -> str:
-    """Return one or two sentences that state how many claims have each verdict, and how long the runs were."""
+    """Return sentences that state how many claims have each verdict, and how many epochs the runs have."""
     findings = {claim: find(claim, store) for claim in CLAIMS}
     number = Counter(claim.verdict if finding else NOT_RUN for claim, finding in findings.items())
     *first, last = [f"{number[verdict]} {'is' if number[verdict] == 1 else 'are'} {verdict}"
@@ -240,7 +235,7 @@ def claims(store: Store) -> str:
 
 
 def readme(store: Store) -> str:
-    """Return the sentences of `counts`, and lists of the claims that are confirmed, partly confirmed and refuted."""
+    """Return the sentences of counts(), and lists of the confirmed, partly confirmed and refuted claims."""
     run = [claim for claim in CLAIMS if find(claim, store)]
     return "\n".join([counts(store), ""] + [f"- **{verdict.capitalize()}:** " + ". ".join(
         f"{claim.words} ({claim.slide})" for claim in run if claim.verdict == verdict) + "."

@@ -16,7 +16,7 @@ ALONE = "direct, 0 labels"
 
 
 def groups(store: Store, experiment: str) -> dict[str, list[Record]]:
-    """Return the runs of an experiment, with their labels as keys, from the fewest labelled images to the most."""
+    """Return the runs of an experiment by label, and begin with the runs with the fewest labelled images."""
     every = [f"{name}, {labels} labels" for labels in LABELS for name in ESTIMATORS]
     return {label: group for label in every if (group := store.select(experiment, "faces", label))}
 
@@ -37,7 +37,7 @@ def faces(store: Store) -> str:
 
 
 def values(group: list[Record], attribute: str, column: str, factor: float = 1.0) -> Spread:
-    """Return `factor` times a column of the switch test for one attribute, with one value per seed."""
+    """Return a column of the switch test for one attribute, multiplied by `factor`, with one value per seed."""
     return Spread(tuple(factor * float(row[column]) for record in group for row in record.rows
                         if row["attribute"] == attribute))
 
@@ -69,16 +69,12 @@ def switched(store: Store) -> str:
 
 
 def found_alone(record: Record) -> int:
-    """Return how many attributes have a variable that switches this attribute and no other."""
+    """Return the number of attributes that some variable switches without changing any other attribute."""
     return sum(min(float(row["generated"]), float(row["encoded"])) >= SHARE for row in record.rows)
 
 
 def look(store: Store) -> Finding | None:
-    """Return what the rows show about the claim of slides 2 and 25.
-
-    The verdict holds if, with 50 labels, every variable switches its attribute and no other, and if, without labels, no
-    run finds all attributes.
-    """
+    """Return what the switch test shows about the claim of slides 2 and 25, or None if rows are missing."""
     taught, alone = (store.select(SWITCH, "faces", label) for label in (SHOWN, ALONE))
     if not taught or not alone:
         return None
@@ -92,7 +88,6 @@ def look(store: Store) -> Finding | None:
 
 
 def attributes(store: Store) -> str:
-    """Make the table of `direct`'s results for attributes.md."""
     lines, records = [], []
     for labels in LABELS:
         label = f"direct, {labels} labels"
@@ -118,7 +113,7 @@ def attributes(store: Store) -> str:
 
 
 def unnamed(store: Store) -> str:
-    """Make the table that shows what the variables represent after training by `direct` without labels."""
+    """Make the table that shows what each variable represents after training without labels."""
     records = store.select(SWITCH, "faces", ALONE)
     if not records:
         return NO_ROWS.format("faces")

@@ -1,4 +1,4 @@
-"""Make tutorials/functions.md, the page of the public functions, from their docstrings."""
+"""Make the page tutorials/functions.md from the docstrings of the public functions."""
 from __future__ import annotations
 
 import importlib
@@ -19,10 +19,7 @@ MODULES = ("gumbel", "danskin", "direct", "coupling", "error", "exact", "joint",
 
 
 def public(module: ModuleType) -> list[tuple[str, object]]:
-    """Return the names and values of the public functions and classes that a module defines.
-
-    Imported functions are left out, and so are names that begin with an underscore.
-    """
+    """Return the names and values of the public functions and classes that a module itself defines."""
     return [(name, value) for name, value in vars(module).items()
             if (inspect.isfunction(value) or inspect.isclass(value)) and value.__module__ == module.__name__
             and not name.startswith("_")]

@@ -1,4 +1,4 @@
-"""Make the tables of the page on jigsaws: the shares of tiles and images that are right, and the times per step."""
+"""Make the tables of the page on jigsaws."""
 from __future__ import annotations
 
 from refimpl.experiments.jigsaw.experiment import BY_PLACE, LABELLED, NO_LABELS, SIDES, UNLABELLED, label
@@ -25,7 +25,7 @@ def _milliseconds(group: list[Record]) -> str:
 
 
 def results(store: Store) -> str:
-    """Make a table per data set, with a line for each method that learns from labels, and a line for random orders."""
+    """Make one table per data set, which compares the methods that use labels with a random order."""
     parts = []
     for dataset in store.datasets("jigsaw"):
         groups = {(method, side): store.select("jigsaw", dataset, label(method, side)) for method in METHODS
@@ -52,11 +52,7 @@ def results(store: Store) -> str:
 
 
 def questions(store: Store) -> str:
-    """Make the table that compares the usual runs on MNIST with further runs.
-
-    In the further runs, a tile is judged by its place instead of its pixels, the gradient is averaged over ten times as
-    many draws of the noise, or eps is 1.
-    """
+    """Make the table of the runs on MNIST with another f, with more draws of the noise, or with another eps."""
     lines = []
     for side, names in ((4, ("direct", f"direct, {BY_PLACE}", "reinforce", f"reinforce, {BY_PLACE}")),
                         (3, ("direct", "direct, 10 draws", "direct, eps 1", "direct, eps 1, 10 draws", "reinforce",
@@ -71,7 +67,7 @@ def questions(store: Store) -> str:
 
 
 def unlabelled(store: Store) -> str:
-    """Make the table of the runs without labels, with lines for the truth and for maximising f without a network."""
+    """Make the table of the runs without labels."""
     lines = []
     for dataset in store.datasets("jigsaw"):
         groups = {method: group for method in UNLABELLED
@@ -89,10 +85,7 @@ def unlabelled(store: Store) -> str:
 
 
 def tuned(store: Store) -> dict[tuple[bool, str], list[Record]]:
-    """Return the runs of `jigsaw-tuning` in a dictionary whose keys are (whether there are labels, method).
-
-    In each list, the run that is best on the validation images comes first.
-    """
+    """Return the runs of `jigsaw-tuning` by (whether labels are used, method), with the best run first."""
     found: dict[tuple[bool, str], list[Record]] = {}
     for record in store.select("jigsaw-tuning"):
         found.setdefault((bool(record.settings["labels"]), str(record.settings["method"])), []).append(record)
@@ -101,7 +94,7 @@ def tuned(store: Store) -> dict[tuple[bool, str], list[Record]]:
 
 
 def tuning(store: Store) -> str:
-    """Make the table of the best learning rates, with one line for each method and each value of eps or tau."""
+    """Make the table of the best learning rate for each method and each value of eps or tau."""
     lines = []
     for (labels, method), runs in sorted(tuned(store).items(), key=lambda pair: (not pair[0][0], pair[0][1])):
         best = {(record.settings["eps"], record.settings["tau"]): record for record in reversed(runs)}

@@ -1,4 +1,4 @@
-"""Make tutorials/lecture/lecture.pdf, the pages of a lecture.  Their content is in tutorials/lecture/*.py."""
+"""Make tutorials/lecture/lecture.pdf from the pages that the files tutorials/lecture/*.py define."""
 from __future__ import annotations
 
 import importlib
@@ -16,10 +16,7 @@ PDF = "tutorials/lecture/lecture.pdf"
 
 
 def pages() -> ModuleType:
-    """Return the module tutorials/lecture/pages.py.
-
-    The module is not part of the package, so it is imported from its folder.
-    """
+    """Import and return the module tutorials/lecture/pages.py, which is not part of the package."""
     sys.path.insert(0, str(ROOT / "tutorials"))
     try:
         return importlib.import_module("lecture.pages")
@@ -29,7 +26,7 @@ def pages() -> ModuleType:
 
 @own_settings()
 def write(path: Path = ROOT / PDF) -> None:
-    """Draw all pages into one PDF without a date, so that the same content gives the same bytes on one machine."""
+    """Write all pages into one PDF without a date.  On one machine, the same pages give the same bytes."""
     figures = pages().draw()
 
     def save(stream) -> None:

@@ -13,13 +13,13 @@ WIDTH = 112             # characters per line, so at most 120 bytes even if a fe
 
 
 def table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table whose first row has the cells `head`, and whose other rows are `lines`."""
+    """Return a Markdown table with the header `head` and the rows `lines`."""
     made = [head, ["---"] * len(head), *lines]
     return "\n".join("| " + " | ".join(line) + " |" for line in made)
 
 
 def wrapped(text: str) -> str:
-    """Return the text in lines of at most WIDTH characters.  Lines of tables and pictures stay as they are."""
+    """Break the text into lines of at most WIDTH characters, except in tables and pictures."""
     return "\n".join(line if line.startswith(("|", "![")) else textwrap.fill(line, WIDTH, break_on_hyphens=False)
                      for line in text.split("\n"))
 
@@ -27,8 +27,7 @@ def wrapped(text: str) -> str:
 def blocks(page: str) -> list[str]:
     """Return the names of the blocks of a page, in order.
 
-    Raises InputError with one line if a start mark has no end mark, if an end mark has no start mark, or if two blocks
-    have the same name.
+    Raises InputError if a start or end mark has no counterpart, or if two blocks have the same name.
     """
     names, inside = [], None
     for number, line in enumerate(page.split("\n"), start=1):
@@ -48,7 +47,7 @@ def blocks(page: str) -> list[str]:
 
 
 def filled(page: str, make: Callable[[str], str]) -> str:
-    """Return the page after replacing the text between the marks of every block by make(name)."""
+    """Return the page after replacing the text of each block by the result of `make` for the block's name."""
     blocks(page)                                        # raises InputError if a mark is missing
     return re.sub(rf"({START.pattern}).*?^{END}$",
                   lambda found: f"{found[1]}\n\n{wrapped(make(found[2]))}\n\n{END}", page, flags=re.M | re.S)

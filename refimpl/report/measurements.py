@@ -1,4 +1,4 @@
-"""Make the tables of the results of `measure`, such as noise, bias and the time per step."""
+"""Make the tables of the results of the command `measure`, such as noise, bias and the time per step."""
 from __future__ import annotations
 
 import math
@@ -14,7 +14,7 @@ SIZES = ((4, 2), (1, 8))
 
 
 def noise(store: Store) -> str:
-    """Make the table for slide 21, at the smallest and at the largest eps and tau of the slide."""
+    """Make the table of the gradient's noise at the smallest and at the largest eps and tau of slide 21."""
     rows = store.measurements("variance", "k = 10")
     if not rows:
         return NO_ROWS.format("variance")
@@ -39,7 +39,7 @@ def noise(store: Store) -> str:
 
 
 def relaxed(store: Store) -> str:
-    """Make the table of the relaxed and the exact bound of Gumbel-softmax at a fixed tau."""
+    """Make the table that compares the relaxed and the exact bound at a fixed tau."""
     lines, records = [], store.select("relaxation")
     for record in records:
         last = record.rows[-1]
@@ -87,7 +87,7 @@ def structured_timing(store: Store) -> str:
 
 
 def estimators(store: Store) -> str:
-    """Make a table of the estimators' bias, variance and cost for each size of the toy problem."""
+    """Make one table of the estimators' bias, variance and cost for each size of the toy problem."""
     parts = []
     for n, k in SIZES:
         rows = store.measurements("estimators", f"n = {n}, k = {k}")
@@ -136,7 +136,7 @@ def benchmark(store: Store) -> str:
 
 
 def subset(store: Store) -> str:
-    """Make the table that shows how well digits are read from the few pixels that each method chooses."""
+    """Make the table that shows how many digits are recognised from the few pixels that a method chooses."""
     rows, lines = store.measurements("subset", "k = 10"), []
     if not rows:
         return NO_ROWS.format("subset")

@@ -1,6 +1,6 @@
-"""Fill the marked blocks of the pages and draw their pictures, from the committed rows (`make report`).
+"""Update the tables and pictures of the pages from the rows in tutorials/rows (`make report`).
 
-A block of a page looks like this:
+Each table is in a block of a page, which looks like this:
 
     <!-- report: binary -->
     ... made by refimpl/report, never by hand ...
@@ -67,7 +67,7 @@ FILES = {name: f"{name}.png" for name in SHOWN} | {
 
 
 def pictures(store: Store) -> dict[str, Callable[[], Figure]]:
-    """Return the functions that draw the pictures for which there are rows, with file names as keys."""
+    """Return the functions that draw the pictures, by file name.  Pictures without rows are left out."""
     made: dict[str, Callable[[], Figure]] = {}
     draws = {name: entry.draw for name, entry in registry.REGISTRY.items()} | {
         "plateau-steps": plateau_steps.draw, "plateau-forces": plateau_forces.draw, "relaxation": relaxation.draw}
@@ -87,14 +87,13 @@ def pictures(store: Store) -> dict[str, Callable[[], Figure]]:
 @plots.own_settings()
 def run(root: Path = ROOT, add: Sequence[Path] = (), write: bool = False,
         report: Callable[[str], None] = print) -> bool:
-    """Compute every block and picture from the rows; return whether all those below `root` were up to date.
+    """Make every block and picture from the rows, and return whether all were up to date.
 
-    If `write` is true, the rows at the paths `add` are added first, and everything that was not up to date is written.
+    If `write` is true, the rows at the paths `add` are added first, and outdated blocks and pictures are written.
     Otherwise nothing is changed.
 
-    Raises InputError with one line if the folder has no pages, if a page cannot be read, if a block is unknown or is on
-    no page, or if a start mark has no end mark.  InputError is also raised if rows cannot be used, but only after
-    everything else has been reported.
+    Raises InputError if a page is missing or cannot be read, if a block is unknown or on no page, or if a mark is
+    missing.  If rows cannot be used, InputError is raised after everything else has been reported.
     """
     root = Path(root)
     for page in PAGES:
@@ -149,10 +148,7 @@ def _settle(name: str, same: bool, write: bool, report: Callable[[str], None], m
 
 
 def block(store: Store, name: str) -> str:
-    """Return the text between the marks of this block: its table and its picture.
-
-    Raises InputError if there is no such block.
-    """
+    """Return the table and the picture of a block; raise InputError if there is no such block."""
     if name not in BLOCKS:
         raise InputError(unknown("block", name, BLOCKS))
     shown = f"\n\n![{SHOWN[name]}](figures/{FILES[name]})" if FILES.get(name) in pictures(store) else ""

@@ -1,4 +1,4 @@
-"""Read the committed rows, and compute the means, intervals, common epochs and other numbers that the tables show."""
+"""Read the stored measurements, and compute the numbers that the tables show."""
 from __future__ import annotations
 
 import math
@@ -30,13 +30,13 @@ class Spread:
 
     @property
     def half(self) -> float:
-        """Return half the width of the 95 % interval of the mean, by Student's t; NaN for fewer than two values."""
+        """Return half the width of the 95 % interval of the mean (Student's t); NaN for fewer than two values."""
         return cells.interval(self.values)[1]
 
     def text(self, digits: int = 2, unit: str = "", sign: str = "") -> str:
-        """Return the mean and half the width of its 95 % interval as a string.  A single value has no interval.
+        """Return the mean and half the width of its 95 % interval as text, such as "1.50 ± 0.20".
 
-        If `sign` is "+", a positive mean is written with a plus sign, for use with differences.
+        A single value has no interval.  If `sign` is "+", a positive mean has a plus sign.
         """
         if not self.values:
             return "–"
@@ -45,34 +45,27 @@ class Spread:
 
     @property
     def side(self) -> int | None:
-        """Return 1 if the 95 % interval of the mean is above 0, and -1 if it is below 0.
-
-        Return None if the interval contains 0, or if there is only one value.
-        """
+        """Return 1 if the 95 % interval of the mean is above 0, -1 if it is below 0, and otherwise None."""
         return None if math.isnan(self.half) or abs(self.mean) <= self.half else 1 if self.mean > 0 else -1
 
     def range_text(self, digits: int = 2, unit: str = "") -> str:
-        """Return the median, the lowest and the highest value as a string.
-
-        Tables show these three values instead of a mean if some runs may be stuck on a plateau.
-        """
+        """Return the median, the lowest and the highest value as text, such as "1.50 (1.20 … 1.90)"."""
         if len(self.values) < 2:
             return self.text(digits, unit)
         return f"{self.median:.{digits}f} ({min(self.values):.{digits}f} … {max(self.values):.{digits}f}){unit}"
 
 
 class Store:
-    """Holds all records of a folder of rows."""
+    """Holds the records of all runs and measurements in a folder."""
 
     def __init__(self, records: Iterable[Record]) -> None:
         self.records = list(records)
 
     @classmethod
     def read(cls, folder: Path, refused: Callable[[InputError], None] = records.raise_it) -> Store:
-        """Return a store with the records below a folder.
+        """Return a store with the records in a folder and its subfolders.
 
-        If a record cannot be used, refused(problem) is called, and the other records are still read.  Without `refused`
-        the InputError is raised.
+        If a record cannot be used, refused(problem) is called.  By default, this call raises the InputError `problem`.
         """
         kept = []
         for record in records.read_all(folder, refused):
@@ -84,10 +77,10 @@ class Store:
         return cls(kept)
 
     def select(self, experiment: str, dataset: str | None = None, label: str | None = None) -> list[Record]:
-        """Return the records of an experiment, sorted by seed.
+        """Return the records of an experiment, sorted by seed; the list may be empty.
 
         If `dataset` or `label` is given, records with another data set or label are left out.  Raises ValueError if
-        there is no such experiment or label.  If only the records are missing, the list is empty.
+        there is no such experiment or label.
         """
         registry.require(experiment, dataset, label)
         found = [record for record in self.records if record.experiment == experiment
@@ -98,16 +91,17 @@ class Store:
         return panels.datasets(self.select(experiment))
 
     def measurements(self, experiment: str, label: str) -> list[dict[str, records.Value]]:
-        """Return the rows of a table of measurements, or an empty list if there is no such table."""
+        """Return the rows of a table of measurements, or an empty list if the table does not exist."""
         found = self.select(experiment, label=label)
         return found[0].rows if found else []
 
 
 def lengths(runs: Sequence[Sequence[Record]], column: str) -> list[int]:
-    """Return the epochs that a table shows, at most two, in ascending order.
+    """Return the epochs at which a table shows the runs, at most two, in ascending order.
 
-    One is the last epoch that all runs have.  The other, if it differs, is the last epoch that at least one run of
-    every group has.  If a group has no run, the list is empty.  Runs without any value in the column are ignored.
+    One is the last epoch at which every run has a value in the column.  The other, if it differs, is the last epoch at
+    which at least one run of each group has a value.  Runs without any value in the column are ignored.  If a group has
+    no run, the list is empty.
     """
     if not runs or not all(runs):
         return []
@@ -120,13 +114,13 @@ def lengths(runs: Sequence[Sequence[Record]], column: str) -> list[int]:
 
 
 def spread(runs: Sequence[Record], epoch: int, column: str, sign: float = -1.0) -> Spread:
-    """Return `sign` times the column at this epoch, for the runs that have a value there."""
+    """Return `sign` times the value of the column at this epoch, for each run that has a value."""
     values = (sign * record.at(epoch, column) for record in runs)
     return Spread(tuple(value for value in values if not math.isnan(value)))
 
 
 def at_best_validation(runs: Sequence[Record], epoch: int) -> Spread:
-    """Return the test -ELBO of each run at the epoch up to `epoch` at which the run has its best validation bound.
+    """Return each run's test -ELBO at the epoch of its best validation bound, up to `epoch`.
 
     Runs that do not reach `epoch` are left out.
     """
@@ -139,10 +133,10 @@ def at_best_validation(runs: Sequence[Record], epoch: int) -> Spread:
 
 
 def paired(one: Sequence[Record], other: Sequence[Record], epoch: int, column: str, sign: float = -1.0) -> Spread:
-    """Return `sign` times the column of `one` minus that of `other`, for each seed that both have.
+    """Return `sign` times the differences between the runs of `one` and the runs of `other` with the same seed.
 
-    Runs with the same seed have the same initial weights, batches and labelled images.  An effect of these choices that
-    is the same in both runs cancels in the difference.
+    Runs with the same seed have the same initial weights, batches and labelled images.  So the effects of these choices
+    partly cancel in the differences.
     """
     there = {record.seed: record.at(epoch, column) for record in other}
     values = (sign * (record.at(epoch, column) - there.get(record.seed, math.nan)) for record in one)
@@ -150,6 +144,6 @@ def paired(one: Sequence[Record], other: Sequence[Record], epoch: int, column: s
 
 
 def evaluations_an_epoch(runs: Sequence[Record]) -> float:
-    """Return the number of decoder evaluations per epoch, as the median over the runs; NaN if they were not counted."""
+    """Return the median number of decoder evaluations per epoch, or NaN if they were not counted."""
     found = [float(record.rows[-1].get("evaluations", math.nan)) / float(record.rows[-1]["epoch"]) for record in runs]
     return float(np.median(found)) if found else math.nan

@@ -1,4 +1,4 @@
-"""Make the table of bounds that most sections have, and sentences that several tables share."""
+"""Make the parts that several sections share: the table of bounds, and sentences below a table."""
 from __future__ import annotations
 
 import math
@@ -19,10 +19,7 @@ def plural(count: int, noun: str) -> str:
 
 
 def seeds_at(groups: Sequence[Sequence[Record]], epoch: int, column: str) -> str:
-    """Return how many seeds per group have a value at this epoch: "3 seeds", or "1 to 3 seeds" if the groups differ.
-
-    If a group has none, the result is "up to 3 seeds".
-    """
+    """Return the number of seeds per group with a value at this epoch, such as "3 seeds" or "1 to 3 seeds"."""
     counts = sorted({len(spread(group, epoch, column).values) for group in groups})
     most = plural(counts[-1], "seed")
     return most if len(counts) == 1 else f"{counts[0]} to {most}" if counts[0] else f"up to {most}"
@@ -30,15 +27,15 @@ def seeds_at(groups: Sequence[Sequence[Record]], epoch: int, column: str) -> str
 
 def bounds(store: Store, experiment: str, dataset: str, labels: Sequence[str], paper: Mapping[str, float] | None = None,
            rename: Callable[[str], str] = str, stuck: bool = False) -> str:
-    """Make the table of an experiment's runs on one data set, with the best run first.
+    """Make the table of an experiment's bounds on one data set, with the best run first.
 
-    Bounds are shown at the epochs that `lengths` returns, and log p(x) and the gap at the last of these epochs.  If
-    some runs have more epochs, a further column shows their bounds.  If a bound gets worse during training, another
-    column shows the bounds at the best validation epoch, which the slides show for Gumbel-softmax.
+    The table shows bounds at the epochs that lengths() returns, and at the last epoch of the longest run.  It shows log
+    p(x) and the gap at the last epoch of lengths().  If a bound gets worse during training, another column shows the
+    bounds at the best validation epoch.
 
-    paper: the paper's values, with labels as keys.
-    rename: a function that returns the name of a label in the table.
-    stuck: whether some seeds may be on a plateau.  If so, the table shows medians and ranges instead of means.
+    paper   the paper's values, by label
+    rename  a function that returns the name of a label in the table
+    stuck   whether some seeds may be on a plateau.  If so, the table shows medians and ranges instead of means
     """
     groups = {label: group for label in labels if (group := store.select(experiment, dataset, label))}
     epochs = lengths(list(groups.values()), "test_elbo")
@@ -79,7 +76,7 @@ def bounds(store: Store, experiment: str, dataset: str, labels: Sequence[str], p
 
 
 def commits_line(records: Sequence[Record]) -> str:
-    """Return sentences with the commits of the code that made the rows, and with the numbers of threads, if known."""
+    """Return sentences that name the commits and, if known, the numbers of threads of the runs."""
     found = sorted({commit for record in records for commit in record.commits})
     counts = sorted({count for record in records for count in record.threads})
     threads = f" Where known, the number of threads is {' or '.join(map(str, counts))}." if counts else ""
@@ -88,6 +85,6 @@ def commits_line(records: Sequence[Record]) -> str:
 
 
 def step_ms(store: Store, label: str) -> float:
-    """Return the milliseconds per step that `measure benchmark` found for this label; NaN if it was not timed."""
+    """Return the milliseconds per step that `measure benchmark` found, or NaN if the label was not timed."""
     rows = store.measurements("benchmark", "batch 100")
     return next((1e3 * float(row["step"]) for row in rows if row["step_of"] == label), math.nan)

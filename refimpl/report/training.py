@@ -1,4 +1,4 @@
-"""Make the tables of the trained runs for slides 23, 24 and 29 to 32, and for the figure of the supplement."""
+"""Make the tables for slides 23, 24 and 29 to 32, and for the figure of the supplement."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -30,7 +30,6 @@ def convergence(store: Store) -> str:
 
 
 def latent_sizes(store: Store) -> str:
-    """Make the table with a row for each method on each data set, and a column for each k."""
     lines, ks = [], (20, 30, 40, 50)
     for dataset in store.datasets("latent-sizes"):
         groups = {(name, k): store.select("latent-sizes", dataset, f"{name}, k = {k}")

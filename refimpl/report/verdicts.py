@@ -1,4 +1,4 @@
-"""Decide whether rows support a claim, and whether a difference between runs is more than chance."""
+"""Decide whether measurements support a claim, and whether runs differ by more than chance."""
 from __future__ import annotations
 
 import math
@@ -12,7 +12,7 @@ FEWEST = 3              # seeds; with only two seeds each, ranges are apart by c
 
 
 class Finding(NamedTuple):
-    """Holds what the rows show about a claim."""
+    """Holds what the measurements show about a claim."""
 
     holds: bool
     """Whether the rows still support the handwritten sentence about the claim."""
@@ -27,7 +27,7 @@ Look = Callable[[Store], Finding | None]
 
 
 class Runs(NamedTuple):
-    """Holds the runs that are compared, under their names in the table of claims, and the epoch of the comparison."""
+    """Holds groups of runs by name, and the epoch and the column at which the groups are compared."""
 
     groups: Mapping[str, Sequence[Record]]
     epoch: int
@@ -38,7 +38,7 @@ class Runs(NamedTuple):
         return spread(self.groups[name], self.epoch, self.column, self.sign)
 
     def apart(self, one: str, other: str) -> bool | None:
-        """Return True if every seed of `one` is below every seed of `other`, and False if every seed is above.
+        """Return True if all values of `one` are below all values of `other`, and False if all are above.
 
         Return None if the ranges overlap, or if there are fewer than FEWEST seeds.  Unlike a confidence interval for
         the mean, this comparison is valid even if some of the runs are still on a plateau.
@@ -51,10 +51,10 @@ class Runs(NamedTuple):
         return False if max(b) < min(a) else None
 
     def ahead(self, one: str, other: str) -> bool | None:
-        """Return whether the runs `one` have lower values than the runs `other`, or None if the rows do not decide.
+        """Return whether the mean of `one` is below the mean of `other`, or None if they may be equal.
 
-        The rows decide if the 95 % intervals of the two means do not overlap, or if the interval of the differences
-        between runs with the same seed excludes 0.
+        The means differ if their 95 % intervals do not overlap, or if the 95 % interval of the differences between runs
+        with the same seed excludes 0.
         """
         a, b = self.of(one), self.of(other)
         if not math.isnan(a.half + b.half) and abs(a.mean - b.mean) > a.half + b.half:
@@ -66,14 +66,15 @@ class Runs(NamedTuple):
 def compared(experiment: str, dataset: str, names: Mapping[str, str], rule: Callable[[Runs], bool] = lambda runs: True,
              *, epoch: int | None = None, column: str = "test_elbo", sign: float = -1.0, median: bool = False,
              words: str = "", shown: bool = True) -> Look:
-    """Return a function that compares runs: it finds their values in a store, and checks whether `rule` holds for them.
+    """Return a function that compares runs in a store, and checks whether `rule` holds for them.
 
-    The values are `sign` times the column `column`.  The function returns None if runs are missing.
+    The function returns None if runs are missing.
 
-    names: maps each label to a name for the table.
-    epoch: the epoch at which the runs are compared.  By default it is the last one that every run has.
-    median: whether the table shows the median over the seeds instead of the mean.
-    shown: whether the table shows the values, with the string `words` before them.
+    names         maps each label to a name for the table
+    epoch         the epoch at which the runs are compared.  By default it is the last epoch that all runs have reached
+    column, sign  the runs are compared by `sign` times the value of this column
+    median        whether the table shows the median over the seeds instead of the mean
+    shown         whether the table shows the values, with the string `words` before them
     """
     def look(store: Store) -> Finding | None:
         groups = {name: store.select(experiment, dataset, label) for label, name in names.items()}

@@ -1,7 +1,7 @@
 """Train models.
 
-A run is one training of a model, with its settings.  There is one file for each kind of run.  The other files define
-the interface of a run, and the training loop, checkpoints, settings, schedules and random streams that all kinds share.
+A run is one training of a model, with its settings.  There is one file for each kind of run: vae.py and mixture.py.
+All kinds share the training loop, the checkpoints, the settings, the schedules and the random streams.
 """
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ KINDS: dict[str, type[Run]] = {kind.COMMAND: kind for kind in (VAERun, MixtureRu
 
 
 def kind_of(settings: RunSettings) -> type[Run]:
-    """Return the kind of run to which these settings belong."""
+    """Return the subclass of Run to which these settings belong."""
     return next(kind for kind in KINDS.values() if kind.SETTINGS is type(settings))

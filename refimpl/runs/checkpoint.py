@@ -1,7 +1,6 @@
 """Save and load a run: weights, Adam's moments, the estimator's memory, the generator's state, settings and metrics.
 
-A checkpoint is a single file that is written in one step, so its parts always belong together.  metrics.csv and the
-pictures are made from the checkpoint.
+A checkpoint is a single file that is written in one step, so its parts always belong together.
 """
 from __future__ import annotations
 
@@ -29,7 +28,7 @@ RISING = ("step", "seconds", "evaluations")
 
 
 def save(path: Path, run: Run, history: np.ndarray) -> None:
-    """Write everything on which the next epoch depends into the file `path`, completely or not at all."""
+    """Save a run and the rows of its metrics in the file `path`, completely or not at all."""
     content = {"format": run.FORMAT, "settings": json.dumps(run.settings.as_dict()),
                "values": run.model.parameters.values,
                "adam_M": run.adam.M, "adam_V": run.adam.V, "adam_t": run.adam.t,
@@ -40,7 +39,7 @@ def save(path: Path, run: Run, history: np.ndarray) -> None:
 
 def load(path: Path, settings: RunSettings | None = None, kind: type[Run] | None = None,
          missing: str = "is missing: there is no run to continue here") -> tuple[Run, np.ndarray]:
-    """Return the run in a checkpoint, and its history: the rows of metrics as an array, of shape (epochs, columns).
+    """Return the run in a checkpoint, and its rows of metrics as an array of shape (epochs, columns).
 
     If `settings` or `kind` is given, the run must have these settings or be of this kind.  `missing` is the end of the
     error message for a missing file.  Raises InputError if the file is missing or damaged, is not a checkpoint, was
@@ -85,7 +84,7 @@ def load(path: Path, settings: RunSettings | None = None, kind: type[Run] | None
 
 @contextlib.contextmanager
 def _parsing(path: Path) -> Iterator[None]:
-    """Raise an InputError instead of the exceptions that a damaged file can cause inside the `with` block."""
+    """Replace the exceptions that a damaged file can cause in the `with` block by an InputError."""
     try:
         yield
     except InputError:
@@ -100,10 +99,7 @@ def _require(right: bool) -> None:
 
 
 def _check_history(run: Run, history: np.ndarray) -> None:
-    """Raise ValueError unless `history` can be the rows of metrics of this run.
-
-    For example, no number may be above LARGEST, and only some columns may contain NaN.
-    """
+    """Raise ValueError if `history` cannot be the metrics of this run."""
     _require(history.shape[1:] == (len(run.columns),) and history.dtype == np.float64)
     column = dict(zip(run.columns, history.T))
     _require((column["epoch"] == run.FIRST_EPOCH + np.arange(len(history))).all())
@@ -118,11 +114,7 @@ def _check_history(run: Run, history: np.ndarray) -> None:
 
 
 def _settings(kind: type[RunSettings], text: str, path: Path) -> RunSettings:
-    """Return the settings that `text` describes in JSON.
-
-    Raises InputError if this program cannot have written them, or if the settings name an estimator or family that is
-    not registered in this process.
-    """
+    """Return the settings that `text` describes in JSON; raise InputError if the program cannot use them."""
     values = json.loads(text)
     made, problem = kind.from_dict(values), unregistered(values)
     if problem:

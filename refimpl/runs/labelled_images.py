@@ -1,8 +1,4 @@
-"""Choose the images whose labels are known, and shift them.
-
-The numbers of labelled images in any two classes differ by at most one.  Random shifts make many different images from
-the few labelled images.
-"""
+"""Choose the images whose labels are known, and shift them."""
 from __future__ import annotations
 
 import numpy as np
@@ -12,10 +8,11 @@ from refimpl import data
 
 
 def draw(part: data.Part, labels: int, classes: int, rng: np.random.Generator) -> np.ndarray:
-    """Return the indices, of shape (labels,), of the images of `part` whose labels are used.
+    """Choose the images of `part` whose labels are used, and return their indices.
 
-    They are drawn without repetition, equally many from each class.  If `labels` is not divisible by `classes`, some
-    classes, which are chosen at random, have one image more than the others.
+    `labels` is the number of images, and the result has shape (labels,).  The images are drawn without repetition,
+    equally many from each class.  If `labels` is not divisible by `classes`, randomly chosen classes have one image
+    more.
     """
     counts, more = np.full(classes, labels // classes), labels % classes
     if more:
@@ -25,10 +22,10 @@ def draw(part: data.Part, labels: int, classes: int, rng: np.random.Generator) -
 
 
 def shift(x: np.ndarray, most: int, rng: np.random.Generator, shape: tuple[int, int] = data.SHAPE) -> np.ndarray:
-    """Return the images `x`, of shape (B, height x width), each shifted at random.
+    """Return the images `x` after shifting each image at random.
 
-    An image moves by up to `most` pixels up or down, and by up to `most` pixels left or right.  Pixels that come in
-    from outside are 0.  `shape` is (height, width).
+    `x` has shape (B, height x width), and `shape` is (height, width).  An image moves by up to `most` pixels up or
+    down, and by up to `most` pixels left or right.  Pixels that come in from outside are 0.
     """
     if most == 0:
         return x

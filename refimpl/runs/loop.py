@@ -4,9 +4,9 @@ The output folder of a run contains these files:
 
     config.json                 the settings
     metrics.csv                 one row of metrics per epoch
-    commit.txt, threads.txt     the versions of the code, and the numbers of threads, with which the run was trained
+    commit.txt, threads.txt     the versions of the code and the numbers of threads that were used
     checkpoint.npz              everything that is needed to continue the run
-    curves.png, samples.png     pictures, which are made at the end
+    curves.png, samples.png     pictures, made at the end; switched.png, too, if the data set has attributes
 """
 from __future__ import annotations
 
@@ -38,10 +38,9 @@ WRITTEN = (checkpoint.FILE, "config.json", "metrics.csv", COMMIT, THREADS, "curv
 
 
 def train_epoch(run: Run, part: data.Part, after_step: Callable[[], None] = lambda: None, epoch: int = 1) -> int:
-    """Train for one epoch, which is one pass over the images of `part` in random order.
+    """Train for one epoch on the images of `part`, and return the number of decoder evaluations.
 
-    Returns the number of decoder evaluations.  after_step() is called after each step.  Raises InputError if training
-    has diverged, which means that weights or scores are no longer finite.
+    after_step() is called after each step.  Raises InputError if weights or scores are no longer finite.
     """
     evaluations = 0
     with _may_diverge(run):
@@ -54,7 +53,7 @@ def train_epoch(run: Run, part: data.Part, after_step: Callable[[], None] = lamb
 
 @contextlib.contextmanager
 def _may_diverge(run: Run) -> Iterator[None]:
-    """Raise InputError instead of NotFinite inside the `with` block, and suppress NumPy's warnings of overflow."""
+    """Raise InputError instead of NotFinite in the `with` block, and hide NumPy's warnings about overflow."""
     try:
         with np.errstate(over="ignore", invalid="ignore"):
             yield
@@ -68,20 +67,21 @@ def _may_diverge(run: Run) -> Iterator[None]:
 def train(settings: RunSettings, epochs: int, out: Path | str, resume: bool = False, data_dir: str | None = None,
           report: Callable[[Row], None] = lambda row: None, started: Callable[[], None] = lambda: None,
           draw: Callable[[Run, list[Row], data.Dataset], dict[str, Figure]] | None = None) -> list[Row]:
-    """Train until the run has `epochs` epochs in total, and write the files of the run; return the rows of metrics.
+    """Train until the run has `epochs` epochs in total, write its files, and return the rows of metrics.
 
     settings  all settings of the run
     out       the folder for the files
-    resume    whether to continue the run in `out`; its settings must be the same.  The result is bit for bit the same
-              as without an interruption.
+    resume    whether to continue the run in `out`, which must have the same settings.  The result is bit for bit the
+              same as without an interruption.
     data_dir  the folder that is searched first for data, as in data.load
     report    a function that is called with each new row
     started   a function that is called once, as soon as all arguments have been checked
-    draw      a function, such as plots.runs.of_run, that is called at the end and returns the pictures, with file names
-              as keys.  By default there are no pictures
+    draw      a function that is called at the end and returns a dictionary from file names to figures, for example
+              plots.runs.of_run.  By default there are no pictures
 
-    If the process is killed, at most the current epoch is lost.  Raises InputError, before anything is written, if a
-    setting, the data or `out` cannot be used, or if `out` already contains a run and `resume` is not set.
+    If the process is killed, at most the current epoch is lost.  InputError is raised before anything is written if a
+    setting, the data or `out` cannot be used, or if `out` already contains a run and `resume` is not set.  InputError
+    is raised later if training diverges.
     """
     settings = settings.resolved()
     if epochs < 1:
@@ -115,11 +115,7 @@ def train(settings: RunSettings, epochs: int, out: Path | str, resume: bool = Fa
 
 
 def _refuse_what_does_not_fit(settings: RunSettings) -> None:
-    """Raise InputError if the run needs more memory than is available, because the system would kill the process.
-
-    The function counts only the weights, their gradients, Adam's moments, a batch of images, the decoder's outputs for
-    this batch and, for a single latent variable, the decoder's image of each value.  A run needs more than this.
-    """
+    """Raise InputError if the largest arrays of the run need more memory than is available."""
     model = kind_of(settings).create(settings, np.random.default_rng(0)).model          # zeros take no memory
     images = 3 * settings.batch + (2 * model.k if model.n == 1 else 0)
     numbers = 4 * model.parameters.values.size + images * settings.pixels + 2 * settings.batch * model.n * model.k
@@ -169,12 +165,12 @@ def _continue(run: Run, history: np.ndarray, epochs: int, out: Path, dataset: da
 
 
 def commits_of(folder: Path) -> list[str]:
-    """Return the recorded commits or versions of the code that trained the run in this folder, oldest first."""
+    """Return the versions of the code that trained the run in this folder, oldest first."""
     return _lines(folder / COMMIT)
 
 
 def threads_of(folder: Path) -> list[int]:
-    """Return the recorded numbers of threads with which the run in this folder was trained, oldest first."""
+    """Return the numbers of threads that trained the run in this folder, oldest first."""
     return [int(line) for line in _lines(folder / THREADS)]
 
 

@@ -1,7 +1,7 @@
 """Define the runs of the command `semi-supervised`.
 
-In the pretraining, the mixture model is trained on the labelled images alone.  Then it is trained on all images with
-this loss:
+In the pretraining, the mixture model is trained on the labelled images alone.  Then the model is trained on all images
+with this loss:
 
     loss = mean over a batch           [ -E f(x, c, g) + KL(q(c) || uniform) + beta KL(q(g) || N(0, 1)) ]
          + mean over labelled images   [ image_weight (-E f(x, y, g) + beta KL(q(g) || N(0, 1)))
@@ -35,25 +35,24 @@ PRETRAIN_BATCH = 100
 
 
 def serving() -> list[str]:
-    """Return the names of the estimators that can be used for a variable with any number of values, such as a class."""
+    """Return the names of the estimators that work for a variable with any number of values, such as a class."""
     return [name for name, entry in estimators.REGISTRY.items() if entry.serves(Independent(1, 10))]
 
 
 @dataclass(frozen=True)
 class MixtureSettings(RunSettings):
-    """Holds all settings that determine a run of `semi-supervised`, except the number of epochs.
+    """Holds all settings of a run of `semi-supervised`, except the number of epochs.
 
-    labels         number of labelled images.  All classes have the same number of them; for combinations of
-                   attributes the numbers may differ by one.  0 means clustering without labels.
-    labelled_term  name of the loss term that trains the scores of the class on the labels: `cross-entropy`,
-                   `released` or `direct-loss` (see estimators/label_terms.py)
+    labels         number of labelled images, or 0 for clustering without labels.  It must be divisible by the number of
+                   classes, unless the data set has attributes
+    labelled_term  loss term that trains the scores of the class on the labels: `cross-entropy`, `released` or
+                   `direct-loss` (see estimators/label_terms.py)
     label_eps      eps of the terms `released` and `direct-loss`
     label_weight   weight of the labelled term after the pretraining
-    image_weight   weight, after the pretraining, of the terms that train the decoder and the Gaussian on the labelled
-                   images.  If image_weight and label_weight are both 0, no labelled image is used after
-                   the pretraining.
+    image_weight   weight of the terms that train the decoder and the Gaussian on labelled images after the pretraining.
+                   If both weights are 0, only the pretraining uses labelled images
     label_batch    number of labelled images that are added to each batch
-    pretrain       number of epochs of the pretraining.  Together they are called epoch 0 of the run.
+    pretrain       number of passes over the labelled images in the pretraining, which is epoch 0 of the run
     shift          largest random shift of a labelled image, in pixels
     beta           weight of the Gaussian's KL term at the start
     beta_epochs    number of epochs in which the weight beta changes linearly to 1
@@ -85,7 +84,7 @@ class MixtureSettings(RunSettings):
     gaussian: int = setting(30, "dimension of the Gaussian", least=1, most=1_000)
 
     def preset(self) -> dict[str, object]:
-        """Return the authors' settings: no labels after the pretraining, no random shifts, and beta = 1 throughout."""
+        """Return the settings of the authors' code, which uses labels only in the pretraining."""
         return super().preset() | {"labelled_term": "released", "label_eps": 0.05, "label_weight": 0.0,
                                    "image_weight": 0.0, "shift": 0, "beta": 1.0}
 
@@ -117,17 +116,17 @@ class MixtureSettings(RunSettings):
 
     @property
     def variables(self) -> tuple[int, int]:
-        """Return (n, k): one variable of two values for each attribute, or the class as a single variable."""
+        """Return (n, k), the number of discrete variables and the number of values of each variable."""
         attributes = self.entry.attributes
         return (len(attributes), 2) if attributes else (1, self.entry.classes)
 
     def beta_at(self, epochs: float) -> float:
-        """Return the weight of the Gaussian's KL term; `epochs` is the number of epochs after the pretraining."""
+        """Return the weight of the Gaussian's KL term, given the number of epochs after the pretraining."""
         left = max(0.0, 1 - epochs / self.beta_epochs) if self.beta_epochs else 0.0
         return 1 + (self.beta - 1) * left
 
     def label(self) -> str:
-        """Return a few words that describe the run in the legend of a picture."""
+        """Return the words that describe the run in the legend of a picture."""
         words = [self.estimator, f"{self.labels} labels" if self.labels else "no labels"]
         return ", ".join(words + (["as released"] if self.released else []))
 
@@ -160,14 +159,11 @@ class MixtureRun(Run):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Return the names in COLUMNS and, if there are attributes, the name of one accuracy column per attribute."""
+        """Return the names of the metrics: COLUMNS, and one accuracy for each attribute of the data set."""
         return COLUMNS + tuple(attribute_columns(self.settings.entry.attributes))
 
     def attach(self, dataset: data.Dataset) -> None:
-        """Choose the labelled images.
-
-        A separate generator chooses them, so neither the estimator nor a continuation of the run changes the choice.
-        """
+        """Choose the labelled images.  They depend on the seed, but not on the estimator."""
         part, classes = dataset.train, self.settings.entry.classes
         rows = labelled_images.draw(part, self.settings.labels, classes,
                                     streams.labelled_images(self.settings.seed, classes))
@@ -197,8 +193,8 @@ class MixtureRun(Run):
     def step(self, x: np.ndarray) -> int:
         """Make one training step after the pretraining; return the number of decoder evaluations.
 
-        `x`, of shape (B, pixels), are B images without labels.  Labelled images are added, unless label_weight and
-        image_weight are both 0.
+        `x` contains images without labels and has shape (B, pixels).  Labelled images are added, unless label_weight
+        and image_weight are both 0.
         """
         settings = self.settings
         done = self._steps_done()
@@ -218,7 +214,7 @@ class MixtureRun(Run):
         return max(0, self.adam.t - pretraining)
 
     def _learn_labelled(self, rows: np.ndarray, weight: float, image_weight: float, beta: float) -> None:
-        """Add the gradient of the loss of the labelled images with the indices `rows`, which are shifted at random.
+        """Shift the labelled images with the indices `rows` at random, and add the gradient of their loss.
 
         `weight` is the weight of the labelled term, and `image_weight` is the weight of all other terms.
         """
@@ -229,9 +225,9 @@ class MixtureRun(Run):
                                      beta)
 
     def measure(self, dataset: data.Dataset, epoch: int, last: bool) -> Row:
-        """Return a row of metrics, except seconds and evaluations.
+        """Return the metrics after an epoch, except seconds and evaluations.
 
-        Bounds are in nats per image.  All values of c are enumerated, and one g is sampled per image.
+        The bound is in nats per image.  All values of c are enumerated, and one g is sampled per image.
         """
         settings = self.settings
         bound = self.model.bound(dataset.test, streams.measuring(settings.seed, epoch, settings.entry.classes))
@@ -243,31 +239,30 @@ class MixtureRun(Run):
                 "eps_or_tau": next(iter(temperature.values()), math.nan), **dict(each)}
 
     def accuracy(self, part: data.Part) -> float:
-        """Return the share of images whose likeliest class, or likeliest combination of attributes, is the true one.
+        """Return the share of images for which the likeliest value of c is the true value.
 
         If the run has no labels, variables and values are first matched one-to-one to the true labels.
         """
         return self.accuracies(part).every
 
     def naming(self, part: data.Part) -> naming.Naming:
-        """Return the attribute that each variable means; without labels, this is the best match on `part`."""
+        """Return which variable means which attribute.  Without labels, this is the best match on `part`."""
         n, k = self.settings.variables
         if self.settings.labels:
             return naming.as_taught(n, k)
         return naming.best_match(self.model.values(self.model.classify(part)), self.model.values(part.labels), k)
 
     def accuracies(self, part: data.Part) -> naming.Accuracy:
-        """Return the result of accuracy(), and the accuracy of each attribute alone."""
+        """Return the accuracy of c as a whole, and the accuracy of each attribute alone."""
         return naming.accuracies(self.model.classify(part), part.labels, *self.settings.variables,
                                  matched=self.settings.labels == 0)
 
     def samples(self, rows: int = 8) -> np.ndarray:
-        """Return mean images, of shape (rows, K, pixels).  Each row combines one g from the prior with all K joint
-        values."""
+        """Return mean images, of shape (rows, K, pixels).  Each row has one g from the prior and all values of c."""
         g = streams.samples(self.settings.seed).standard_normal((rows, self.model.d)).astype(self.model.dtype)
         return expit(self.model.decode(g).astype(np.float64))
 
 
 def attribute_columns(attributes: Sequence[str]) -> list[str]:
-    """Return the names of the columns with the accuracies of these attributes."""
+    """Return the names of the columns that contain the accuracy of each attribute."""
     return ["accuracy_" + name.replace(" ", "_") for name in attributes]

@@ -1,9 +1,8 @@
 """Compute the accuracy of a model that predicts labels.
 
-A model has n variables of k values each, and a label is the index of a joint value, as in joint.values.  Ten classes
-are the values of one variable, so n = 1 and k = 10.  Attributes are n variables of two values each.  If a model was
-trained without labels, the variables and their values have no names.  Then variables and values are matched to the true
-labels before the accuracy is computed.
+A model has n variables of k values each: one variable with ten values for ten classes, or one variable with two values
+for each attribute.  A label is the index of a joint value, as in joint.values.  After training without labels, the
+variables and their values have no names.  They are matched to the true labels before the accuracy is computed.
 """
 from __future__ import annotations
 
@@ -17,23 +16,22 @@ from refimpl import joint
 class Naming(NamedTuple):
     """Defines what the variables of a model mean.
 
-    Entry j of `variable`, of shape (n,), is the index i of the variable that means attribute j.  If variable i has the
-    value v, then attribute j has the value value[j, v]; `value` has shape (n, k).
+    `variable` has shape (n,): variable[j] is the index i of the variable that means attribute j.  `value` has shape (n,
+    k): if variable i has the value v, then attribute j has the value value[j, v].
     """
 
     variable: np.ndarray
     value: np.ndarray
 
     def read(self, predicted: np.ndarray) -> np.ndarray:
-        """Translate predicted values of the model's variables, of shape (N, n), into attributes, of shape (N, n)."""
+        """Translate the values of a model's variables into attributes; both arrays have shape (N, n)."""
         return np.stack([value[predicted[:, i]] for i, value in zip(self.variable, self.value)], axis=1)
 
 
 class Accuracy(NamedTuple):
     """Holds the accuracy of a model, as shares of the images.
 
-    `every` is the share with all attributes right.  Entry j of `each`, of shape (n,), is the share with attribute j
-    right.
+    `every` is the share with all attributes right, and each[j] is the share with attribute j right.
     """
 
     every: float
@@ -46,11 +44,10 @@ def as_taught(n: int, k: int) -> Naming:
 
 
 def best_match(predicted: np.ndarray, labels: np.ndarray, k: int) -> Naming:
-    """Return the naming with the most agreements between `predicted` and `labels`, both (N, n).
+    """Return the naming with which the most predictions agree with the labels.
 
-    Each entry of `labels` that equals the renamed prediction is one agreement.  First, for each pair of a variable and
-    an attribute, the best one-to-one renaming of the values is found; with k = 2, the two values are either exchanged
-    or kept.  Then the best one-to-one pairing of variables and attributes is found.
+    `predicted` and `labels` have shape (N, n).  First, the best one-to-one renaming of the k values is found for each
+    pair of a variable and an attribute.  Then the best one-to-one pairing of variables and attributes is found.
     """
     from scipy.optimize import linear_sum_assignment    # imported here because it takes long
 
@@ -68,8 +65,7 @@ def best_match(predicted: np.ndarray, labels: np.ndarray, k: int) -> Naming:
 
 
 def accuracies(predicted: np.ndarray, labels: np.ndarray, n: int, k: int, matched: bool) -> Accuracy:
-    """Return the accuracy of the labels `predicted`, of shape (N,), compared with the true labels `labels`, of shape
-    (N,).
+    """Return the accuracy of the predicted labels, given the true labels; both arrays have shape (N,).
 
     If `matched` is True, best_match first renames the variables and their values.
     """

@@ -29,8 +29,8 @@ Row = dict[str, float]
 class Run(ABC):
     """Holds everything on which the next step of a run depends.
 
-    To add a kind of run, write a file with a subclass that defines the members below, and add the class to KINDS.  To
-    change the text and the pictures of this kind of run, edit cli/words.py and plots/runs.py.
+    To add a kind of run, write a file with a subclass that defines the members below, and add the class to KINDS.  The
+    text and the pictures of each kind of run are in cli/words.py and plots/runs.py.
     """
 
     COMMAND: ClassVar[str]
@@ -47,7 +47,7 @@ class Run(ABC):
     FIRST_EPOCH: ClassVar[int] = 1
 
     def __init__(self, settings: RunSettings, model, rng: np.random.Generator) -> None:
-        """Make a run with this model, which must have `parameters`, `dtype`, `family`, `n`, `k` and initialise(rng)."""
+        """Make a run.  `model` must have `parameters`, `dtype`, `family`, `n`, `k` and the method initialise(rng)."""
         self.settings, self.model, self.rng = settings, model, rng
         self.adam = Adam(model.parameters, settings.lr)
         self.estimator = estimators.get(settings.estimator)
@@ -91,19 +91,15 @@ class Run(ABC):
         return math.ceil(len(part) / self.settings.batch)
 
     def epoch(self, epoch: int, part: data.Part) -> Iterator[int]:
-        """Train on all images of `part` once, in random order; yield each step's number of decoder evaluations.
-
-        The last batch may be smaller than the others.
-        """
+        """Train on all images of `part` once, in random order; yield the decoder evaluations of each step."""
         order = self.rng.permutation(len(part))
         for start in range(0, len(part), self.settings.batch):
             yield self.step(part.images(order[start:start + self.settings.batch], self.model.dtype))
 
     @abstractmethod
     def step(self, x: np.ndarray) -> int:
-        """Make a training step on images `x`, of shape (B, pixels); return the number of decoder evaluations of all
-        images."""
+        """Make one training step on images of shape (B, pixels); return the number of decoder evaluations."""
 
     @abstractmethod
     def measure(self, dataset: data.Dataset, epoch: int, last: bool) -> Row:
-        """Measure the model after an epoch; return the row without `seconds` and `evaluations`, which the loop adds."""
+        """Return the metrics after an epoch, except `seconds` and `evaluations`, which the loop adds."""

@@ -1,8 +1,7 @@
 """Define the settings of a training run.
 
 The settings are all choices on which the result of a run depends.  Each kind of run has a dataclass that extends
-RunSettings.  Each field of the dataclass declares a default, a line of help and a range.  The options of the command
-line are made from these fields.
+RunSettings.  Each field declares a default, a line of help and a range, and becomes an option of the command line.
 """
 from __future__ import annotations
 
@@ -22,12 +21,12 @@ WIDEST = 10_000     # largest number of values of z, decoder inputs, or units of
 def setting(default: object, text: str, *, least: float | None = None, most: float | None = None,
             check: Callable[[str, float], float] | None = None, choices: Callable[[], Iterable[str]] | None = None,
             files: str | None = None, option: bool = True) -> object:
-    """Return a dataclass field that also has a line of help and states which values are allowed.
+    """Return a dataclass field with a line of help and the conditions on allowed values.
 
     default       the default of the field
     text          the line of help
     least, most   the smallest and the largest allowed value of a count
-    check         a function of arguments.py that checks the range, for a number that is not a count
+    check         a function of arguments.py that checks the range of a number that is not a count
     choices       a function that returns the allowed names.  It is called only when the names are needed, so names
                   that a user has registered are included.
     files         a suffix: the name of any file with this suffix is allowed, too
@@ -43,7 +42,7 @@ def option(name: str) -> str:
 
 
 def command_line(settings: RunSettings) -> list[str]:
-    """Return the words of the command line that give these settings.  Settings that are None are left out."""
+    """Return the words of a command line with these settings.  Settings that are None are left out."""
     words, chosen = [], []
     for each in fields(settings):
         value, name = getattr(settings, each.name), option(each.name)
@@ -61,10 +60,7 @@ def command_line(settings: RunSettings) -> list[str]:
 
 
 def check_fields(settings: RunSettings) -> None:
-    """Raise InputError if a field has the wrong type or a value that is not allowed.
-
-    Settings may come from a file that someone has edited, so the types are checked, too.
-    """
+    """Raise InputError if a field has the wrong type or a value that is not allowed."""
     for each in fields(settings):
         value, kinds = getattr(settings, each.name), [kind.strip() for kind in each.type.split("|")]
         if kinds == ["Options"]:
@@ -99,7 +95,7 @@ def check_options(known: Mapping[str, Setting], given: Mapping[str, Value], of: 
 
 
 def unregistered(values: Mapping[str, object]) -> str | None:
-    """Return an error message if the estimator or family in these settings is not registered, and None otherwise."""
+    """Return an error message if the estimator or the family is not registered, and None otherwise."""
     for name, words, registry in (("estimator", "was trained by the estimator", estimators.REGISTRY),
                                   ("family", "has latent variables of the family", latent.REGISTRY)):
         value = values.get(name)
@@ -111,12 +107,12 @@ def unregistered(values: Mapping[str, object]) -> str | None:
 
 @dataclass(frozen=True)
 class RunSettings:
-    """Holds all settings that determine a run, except the number of epochs: a run can be continued for more epochs.
+    """Holds all settings of a run except the number of epochs, which can be increased later.
 
     If a field is None, the default of the estimator or of the kind of run is used.  resolved() fills in these defaults
     and the missing hyperparameters.  If `as_released` is set, resolved() replaces it by the settings of the authors'
-    code; another setting that contradicts them is an error.  If the data set is a user's file, resolved() also fills in
-    the fields whose names begin with file_, and the run can only be continued with the same file.
+    code, and raises InputError if another setting contradicts them.  If the data set is a user's file, resolved() also
+    fills in the fields whose names begin with file_.  The run can then only be continued with the same file.
     """
 
     dataset: str = setting("mnist", "images to train on", choices=lambda: data.REGISTRY, files=data.own.SUFFIX)
@@ -146,15 +142,15 @@ class RunSettings:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, object]) -> RunSettings:
-        """Return the settings from the result of as_dict().
+        """Return the settings from a dictionary that as_dict() has returned.
 
-        Raises KeyError or TypeError if `values` cannot be such a result.
+        Raises KeyError or TypeError if `values` cannot be such a dictionary.
         """
         return cls(**{name: Options(value) if isinstance(cls.__dataclass_fields__[name].default, Options) else value
                       for name, value in values.items()})
 
     def resolved(self) -> RunSettings:
-        """Return the settings with `as_released` replaced by preset() and every default filled in.
+        """Return the settings after replacing `as_released` by preset() and filling in every default.
 
         Settings that are already resolved are returned unchanged.  Raises InputError if a value is not allowed.
         """
@@ -170,7 +166,7 @@ class RunSettings:
         return replace(settings, schedule=schedule, hyperparameters=Options(chosen))
 
     def preset(self) -> dict[str, object]:
-        """Return a dictionary of the settings that replace `as_released`.  Each kind of run adds its own settings."""
+        """Return the settings that replace `as_released`.  Each kind of run adds its own settings."""
         estimator = estimators.get(self.estimator)
         names = {each.name for each in fields(self)}
         preset: dict[str, object] = {"kl_grad": True} | {
@@ -180,10 +176,7 @@ class RunSettings:
         return preset | ({"hyperparameters": Options(own)} if own else {})
 
     def _described(self) -> RunSettings:
-        """Return the settings after filling in the fields that describe a user's file.
-
-        Raises InputError if the file cannot be used.
-        """
+        """Return the settings after filling in the fields file_*, if the data set is a user's file."""
         found = (self.file_sha256, self.file_height, self.file_width)
         if None in found and found != (None, None, None) or self.file_sha256 is None and self.file_classes is not None:
             raise InputError("file_sha256, file_height and file_width go together, and file_classes with them")
@@ -217,11 +210,11 @@ class RunSettings:
         return data.load(self.dataset, data_dir, limit, self.file_sha256)
 
     def _filled(self) -> RunSettings:
-        """Check the settings that only this kind of run has, fill in their defaults, and return all settings."""
+        """Return the settings after checking and filling in those that only this kind of run has."""
         raise TypeError(f"{type(self).__name__} must define _filled")
 
     def _expanded(self) -> RunSettings:
-        """Return the settings with `as_released` replaced by preset(); raise InputError if a setting contradicts it."""
+        """Replace `as_released` by preset(); raise InputError if another setting contradicts preset()."""
         preset = self.preset()
         for name, value in preset.items():
             given = getattr(self, name)
@@ -236,7 +229,7 @@ class RunSettings:
         return replace(self, as_released=False, **preset)
 
     def _check_estimator(self, estimator: estimators.Estimator) -> None:
-        """Raise InputError if the estimator has no such hyperparameter, or cannot be used with the schedule."""
+        """Raise InputError if the estimator lacks a hyperparameter, or cannot be used with the schedule."""
         check_options(estimator.hyperparameters, self.hyperparameters, f"the estimator {estimator.name}")
         released = "--schedule released" if self.schedule == "released" else ""
         scheduled = "--as-released" if self.as_released else released
@@ -249,10 +242,7 @@ class RunSettings:
 
     @property
     def released(self) -> bool:
-        """Return whether the settings are those of the authors' code and differ from the defaults.
-
-        The settings must be resolved.
-        """
+        """Return whether the resolved settings are those of the authors' code and differ from the defaults."""
         preset = self.preset()
         plain = replace(self, **{name: Options() if isinstance(value, Options) else None
                                  for name, value in preset.items()}).resolved()
@@ -277,5 +267,5 @@ class RunSettings:
         return {name: schedules.released(name, step) if self.schedule == "released" else self.hyperparameters[name]}
 
     def keywords(self, step: int) -> dict[str, Value]:
-        """Return the keyword arguments of the estimator at this step: its hyperparameters by name."""
+        """Return the hyperparameters of the estimator at this step, by name."""
         return dict(self.hyperparameters) | self.temperature(step)

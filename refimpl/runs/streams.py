@@ -1,11 +1,10 @@
-"""Define all streams of random numbers of a run and of its measurements, and their seeds.
+"""Define the random generators of a run and of its measurements, and their seeds.
 
 There is a separate generator for each purpose, so draws for one purpose do not change the draws for another.  The runs
-in tutorials/rows used these streams, with one exception.  In older runs with labelled images of C classes (10 for
-MNIST), the noise of the bound in epoch C came from the stream that also chose the labelled images.
+in tutorials/rows used these generators, with one exception.  In older runs with labelled images of C classes (10 for
+MNIST), the noise of the bound in epoch C was drawn with the seed of labelled_images().
 
-Some streams have the same seed.  The noise of a measurement at step 0, and the draws from a finished model, start with
-the same random numbers as the initial weights.
+Some generators have the same seed: measuring() at step 0 and samples() begin with the same numbers as training().
 """
 from __future__ import annotations
 
@@ -24,10 +23,7 @@ def training(seed: int) -> np.random.Generator:
 
 
 def labelled_images(seed: int, classes: int) -> np.random.Generator:
-    """Return the generator that chooses the labelled images.
-
-    The images are the same for every estimator, and they stay the same when a run is continued.
-    """
+    """Return the generator that chooses the labelled images, which are the same for every estimator."""
     return np.random.default_rng([seed, classes])
 
 

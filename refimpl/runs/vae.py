@@ -1,5 +1,4 @@
-"""Define the runs of the command `train`, which trains the auto-encoder with discrete latent variables of any family.
-"""
+"""Define the runs of the command `train`, which trains an auto-encoder with discrete latent variables."""
 from __future__ import annotations
 
 import math
@@ -25,7 +24,7 @@ NOT_A_BOUND = "released_loss_not_a_bound"
 
 @dataclass(frozen=True)
 class VAESettings(RunSettings):
-    """Holds all settings that determine a run of `train`, except the number of epochs."""
+    """Holds all settings of a run of `train`, except the number of epochs."""
 
     n: int = setting(1, "number of latent variables", least=1, most=200)
     k: int = setting(10, "number of values of each latent variable", least=2, most=WIDEST)
@@ -46,7 +45,7 @@ class VAESettings(RunSettings):
         return preset | ({"family_options": Options(released)} if released else {})
 
     def _completed(self) -> Options:
-        """Return the options of the family after filling in defaults and leaving out every option that is None."""
+        """Return the options of the family with their defaults, but without options that are None."""
         family = latent.get(self.family)
         check_options(family.options, self.family_options, f"the family {self.family}")
         completed = family.complete(self.n, self.k, self.family_options)
@@ -90,10 +89,10 @@ class VAESettings(RunSettings):
 
     @property
     def exact_parts(self) -> tuple[str, ...]:
-        """Return the names of the parts of the data set whose bounds are computed exactly, by enumeration.
+        """Return the names of the parts of the data set whose bounds are computed by enumeration.
 
-        With one variable or up to 1,024 joint values, these are all three parts.  With more, up to 65,536, only the
-        test part is returned, and its bounds are not computed in every epoch.  The settings must be resolved.
+        With one variable or up to 1,024 joint values, these are all three parts.  With up to 65,536 joint values, only
+        the test part is returned, and with more joint values no part.  The settings must be resolved.
         """
         values = self.make_family().count()
         if values <= DOUBLE_UP_TO or self.n == 1:
@@ -101,7 +100,7 @@ class VAESettings(RunSettings):
         return ("test",) if values <= joint.COUNTABLE else ()
 
     def label(self) -> str:
-        """Return a few words that describe the run in the legend of a picture."""
+        """Return the words that describe the run in the legend of a picture."""
         estimator, family = estimators.get(self.estimator), self.make_family()
         words = [self.estimator, f"n = {self.n}, k = {self.k}" if self.n > 1 else f"k = {self.k}"]
         words += [family.label()] if family.label() else []
@@ -119,7 +118,7 @@ class VAESettings(RunSettings):
 
 
 class VAERun(Run):
-    """Trains the auto-encoder; this is the kind of run of the command `train`."""
+    """Trains an auto-encoder with discrete latent variables (the command `train`)."""
 
     COMMAND, SUMMARY = "train", "train a discrete variational auto-encoder"
     EXAMPLE = "--dataset fashion-mnist --estimator direct --k 10 --epochs 8"
@@ -165,12 +164,12 @@ class VAERun(Run):
         return (*super().may_be_missing, *several)
 
     def measure(self, dataset: data.Dataset, epoch: int, last: bool) -> Row:
-        """Return a row of metrics, except seconds and evaluations.
+        """Return the metrics after an epoch, except seconds and evaluations.
 
-        Bounds are computed exactly, by enumeration, whatever the estimator is.  Bounds that are not computed are NaN.
-        If all three parts of the data set are in `exact_parts`, their bounds are computed in each epoch.  If only the
-        test part is in it, its bounds are computed every `exact_every` epochs and if `last` is True.  sampled_elbo uses
-        one z per image and is computed in each epoch, with noise from a separate generator.
+        Bounds are computed by enumeration, or are NaN.  If `exact_parts` contains all three parts of the data set,
+        their bounds are computed in each epoch.  If `exact_parts` contains only the test part, its bounds are computed
+        every `exact_every` epochs and if `last` is True.  sampled_elbo uses one z per image and is computed in each
+        epoch.
         """
         settings, model = self.settings, self.model
         train = valid = test = Bounds(math.nan, math.nan, math.nan)

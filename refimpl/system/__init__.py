@@ -1,1 +1,1 @@
-"""Define functions that use the operating system: they write files safely, lock folders and show progress."""
+"""Write files safely, lock folders, show progress, and find the memory and the threads."""

@@ -33,10 +33,8 @@ def commit() -> str:
 def threads() -> int:
     """Return the number of threads that compute a matrix product.
 
-    If an environment variable such as OPENBLAS_NUM_THREADS sets this number, return its value.  Otherwise return the
-    number of processors.
-
-    Two runs with the same seed but different numbers of threads differ slightly, because of rounding.
+    The number is the value of OPENBLAS_NUM_THREADS, OMP_NUM_THREADS or MKL_NUM_THREADS, or else the number of
+    processors.  With another number of threads, the results of a run differ slightly, because of rounding.
     """
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         if os.environ.get(name, "").isdigit() and int(os.environ[name]) > 0:

@@ -29,14 +29,13 @@ except ImportError:                                 # Windows has no fcntl; fold
 def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
     """Write a file completely or not at all.
 
-    write(stream) writes into a temporary file in the same folder, which then replaces `path` in one step.  So `path`
-    has either the old or the new content, even if the program is stopped in between.  Several processes can write the
-    same `path` at the same time, because each has its own temporary file.  The content that is finished last remains.
-    If a process is killed, its temporary file stays until the next call for this `path` removes it.  If `path` is a
-    symbolic link, the file to which it points is replaced.  An existing file keeps its permissions.
+    write(stream) writes a temporary file in the same folder, which then replaces `path` in one step.  If the program is
+    stopped before this step, `path` keeps its old content.  If a process is killed, its temporary file stays until the
+    next call for this `path`.  Several processes can write the same `path` at the same time, and the last one to finish
+    wins.  If `path` is a symbolic link, its target is replaced.  An existing file keeps its permissions.
 
     Raises InputError if the file cannot be written or is not a plain file.  An exception of write() other than OSError
-    is raised unchanged.  After any exception the temporary file is removed.
+    is raised unchanged.
     """
     path = Path(os.path.realpath(path))
     if os.path.islink(path) or os.path.lexists(path) and not os.path.isfile(path):      # a pipe would wait for a reader
@@ -60,7 +59,7 @@ def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
 
 
 def _temporary(path: Path) -> tuple[Path, BinaryIO]:
-    """Open and lock a new temporary file with the permissions of `path`, and return its path and stream.
+    """Return the path and the stream of a new, locked temporary file with the permissions of `path`.
 
     Temporary files that are not locked belong to killed processes and are removed first.
     """
@@ -97,10 +96,9 @@ def csv_text(rows: Iterable[Iterable[object]]) -> str:
 
 
 def folder_name(text: str) -> Path:
-    """Return `text` as a path; raise ArgumentTypeError if it is empty.  argparse uses this function as a `type`.
+    """Return `text` as a path for argparse; raise ArgumentTypeError if `text` is empty.
 
-    Path("") would be the current folder.  But an empty name is probably a mistake: in `--out "$FOLDER"`, for example,
-    FOLDER may not be set.
+    An empty name is probably a mistake.  In `--out "$FOLDER"`, for example, FOLDER may not be set.
     """
     if not text:
         raise argparse.ArgumentTypeError("must name a folder, got an empty name")
@@ -108,9 +106,9 @@ def folder_name(text: str) -> Path:
 
 
 def output_folder(path: Path | str) -> Path:
-    """Make the folder `path`, and the folders that contain it, if they do not exist; return the path.
+    """Make the folder `path` and its parents, unless they exist, and return the path.
 
-    Raises InputError if `path` is a file, a folder that cannot be written to, or the empty string.
+    Raises InputError if `path` is the empty string, a file, or a folder that cannot be made or written to.
     """
     if path == "":                                      # Path("") would be ".": see folder_name
         raise InputError("--out must name a folder, got an empty name")
@@ -128,7 +126,7 @@ def output_folder(path: Path | str) -> Path:
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Lock the folder for this process inside a `with` block; a process that is killed loses its lock.
+    """Lock the folder for this process inside a `with` block.  The lock ends if the process is killed.
 
     Raises InputError if another process has locked the folder, or if the file system does not support locks.
     """
@@ -161,7 +159,7 @@ def _readable(path: Path, missing: str) -> Iterator[None]:
 
 
 def file_stamp(path: Path, missing: str) -> tuple[int, ...]:
-    """Return numbers that change if the content or the permissions of this plain file change.
+    """Return numbers that change if the content or the permissions of a plain file change.
 
     Raises InputError under the same conditions as read_whole.
     """
@@ -175,9 +173,8 @@ def file_stamp(path: Path, missing: str) -> tuple[int, ...]:
 def read_whole(path: Path, missing: str) -> bytes:
     """Return the content of a plain file.
 
-    Raises InputError if the file cannot be read.  The message consists of `path` and `missing` if the file does not
-    exist; otherwise it states the reason.  Only a plain file is opened, because opening a pipe or reading a device may
-    never end.
+    Raises InputError if the file cannot be read.  If the file does not exist, the message is `path` followed by
+    `missing`.  A pipe or a device is never opened, because reading it may never end.
     """
     file_stamp(path, missing)
     with _readable(path, missing), open(path, "rb") as stream:
@@ -187,15 +184,14 @@ def read_whole(path: Path, missing: str) -> bytes:
 def read_arrays(path: Path, missing: str, damaged: str) -> dict[str, np.ndarray]:
     """Return all arrays of an .npz file, without unpickling anything.
 
-    Raises InputError in three cases.  The message consists of `path` and `missing` if the file does not exist, and of
-    `path` and `damaged` if it is truncated, damaged or of another kind.  If the file cannot be read at all, the message
-    states the reason.
+    Raises InputError if the file cannot be read.  The message is `path` followed by `missing` if the file does not
+    exist, and `path` followed by `damaged` if the file is not a complete .npz file.
     """
     return arrays_in(read_whole(path, missing), f"{path} {damaged}")
 
 
 def arrays_in(content: bytes, damaged: str) -> dict[str, np.ndarray]:
-    """Return all arrays, by name, in `content`, the bytes of an .npz file.
+    """Return all arrays of an .npz file, by name; `content` contains the bytes of the file.
 
     Raises InputError with the message `damaged` if `content` cannot be read, or MemoryError if memory does not suffice.
     """
@@ -210,10 +206,9 @@ def arrays_in(content: bytes, damaged: str) -> dict[str, np.ndarray]:
 
 
 def open_archive(content: bytes) -> zipfile.ZipFile:
-    """Return the zip file with this content; raise zipfile.BadZipFile if it is not a zip file or a member is missing.
+    """Return the zip file with this content; raise zipfile.BadZipFile if it is no zip file or lacks a member.
 
-    zipfile itself does not count the members: if one bit of the length of an entry's comment is wrong, zipfile does not
-    see the next entry.  `ZipFile.read` reads a member to its end and checks its checksum.
+    This function counts the members, because one wrong bit can hide a member from zipfile.
     """
     archive = zipfile.ZipFile(io.BytesIO(content))
     count = len(content) - len(archive.comment) - 12        # position in the end record (22 bytes + comment)
@@ -223,11 +218,10 @@ def open_archive(content: bytes) -> zipfile.ZipFile:
 
 
 def _arrays(content: bytes) -> dict[str, np.ndarray]:
-    """Return the arrays, by name, in the content of an .npz file; raise some exception if it is damaged.
+    """Return the arrays of an .npz file by name; raise some exception if the file is damaged.
 
-    numpy.load checks the checksum of a member only when it has read the member to its end, and a damaged header can
-    prevent this.  So this function first reads each member completely, and then checks that the member contains exactly
-    one array.  The sizes given in a header are never used to allocate memory, because the file may be damaged.
+    Each member is read to its end, because only then its checksum is checked.  The sizes in a header may be wrong, so
+    they are never used to allocate memory.
     """
     arrays = {}
     archive = open_archive(content)

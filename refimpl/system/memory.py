@@ -10,7 +10,7 @@ CGROUPS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_b
 
 
 def available() -> float:
-    """Return the number of bytes of memory that this process may use, or infinity if it cannot be determined.
+    """Return the memory that this process may use, in bytes, or infinity if it is unknown.
 
     This is the memory of the machine, or a smaller limit on the process's control group or address space.
     """

@@ -1,4 +1,4 @@
-"""Show the progress of long work, and the time left, in one line.  Nothing is shown if there is no terminal."""
+"""Show the progress of long work and the remaining time in one line, if there is a terminal."""
 from __future__ import annotations
 
 import sys
@@ -6,7 +6,7 @@ import time
 
 
 class Progress:
-    """Counts up to `total`, and shows the progress in a line on standard error, at most ten times per second."""
+    """Counts up to `total`, and shows the progress on standard error at most ten times per second."""
 
     def __init__(self, label: str, total: int) -> None:
         self.label, self.total, self.done = label, max(total, 1), 0
