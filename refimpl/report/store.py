@@ -99,9 +99,9 @@ class Store:
 def lengths(runs: Sequence[Sequence[Record]], column: str) -> list[int]:
     """Return the epochs at which a table shows the runs, at most two, in ascending order.
 
-    One is the last epoch at which every run has a value in the column.  The other, if it differs, is the last epoch at
-    which at least one run of each group has a value.  Runs without any value in the column are ignored.  If a group has
-    no run, the list is empty.
+    One is the last epoch at which every run has a value in the column.  The other is the last epoch at which every
+    group has a run with a value.  If both epochs are the same, the list has one entry, and if a group has no run, it is
+    empty.  Runs without any value are ignored.
     """
     if not runs or not all(runs):
         return []
@@ -135,8 +135,8 @@ def at_best_validation(runs: Sequence[Record], epoch: int) -> Spread:
 def paired(one: Sequence[Record], other: Sequence[Record], epoch: int, column: str, sign: float = -1.0) -> Spread:
     """Return `sign` times the differences between the runs of `one` and the runs of `other` with the same seed.
 
-    Runs with the same seed have the same initial weights, batches and labelled images.  So the effects of these choices
-    partly cancel in the differences.
+    A difference is the value of the column in `one` minus the value in `other`.  Runs with the same seed have the same
+    initial weights, batches and labelled images, so the effects of these choices partly cancel.
     """
     there = {record.seed: record.at(epoch, column) for record in other}
     values = (sign * (record.at(epoch, column) - there.get(record.seed, math.nan)) for record in one)

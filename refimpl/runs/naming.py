@@ -16,8 +16,8 @@ from refimpl import joint
 class Naming(NamedTuple):
     """Defines what the variables of a model mean.
 
-    `variable` has shape (n,): variable[j] is the index i of the variable that means attribute j.  `value` has shape (n,
-    k): if variable i has the value v, then attribute j has the value value[j, v].
+    `variable` has shape (n,), and variable[j] is the index i of the variable that means attribute j.  `value` has shape
+    (n, k).  If variable i has the value v, then attribute j has the value value[j, v].
     """
 
     variable: np.ndarray

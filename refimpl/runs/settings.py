@@ -1,7 +1,7 @@
 """Define the settings of a training run.
 
 The settings are all choices on which the result of a run depends.  Each kind of run has a dataclass that extends
-RunSettings.  Each field declares a default, a line of help and a range, and becomes an option of the command line.
+RunSettings.  Each field declares a default, a line of help and a range.  Most fields are options of the command line.
 """
 from __future__ import annotations
 
@@ -229,7 +229,7 @@ class RunSettings:
         return replace(self, as_released=False, **preset)
 
     def _check_estimator(self, estimator: estimators.Estimator) -> None:
-        """Raise InputError if the estimator lacks a hyperparameter, or cannot be used with the schedule."""
+        """Raise InputError if the estimator lacks a given hyperparameter, or does not fit the schedule."""
         check_options(estimator.hyperparameters, self.hyperparameters, f"the estimator {estimator.name}")
         released = "--schedule released" if self.schedule == "released" else ""
         scheduled = "--as-released" if self.as_released else released
