@@ -4,21 +4,20 @@ The prediction generating function
 
     G(h, eps) = E_gamma max_z { eps f(z) + h(z) + gamma(z) }
 
-is the average, taken over the noise, of a maximum of linear functions.  The maximum has kinks.  Away from the kinks,
-its derivative is the slope of the highest line (Danskin).  The average has no kinks, so its mixed derivative is the
-same in both orders:
+is an average of maxima of linear functions.  Each maximum has kinks.  Away from the kinks, its derivative is the slope
+of the highest line (Danskin).  The average over the noise has no kinks, so its mixed derivative is the same in both
+orders:
 
     d/dh d/deps G = d/dh  E f(z*(eps))          (equation 3)
     d/deps d/dh G = d/deps E onehot(z*(eps))    (equation 4)
 
-At eps = 0, the right side of equation 3 is the gradient of E f(z*).  The right side of equation 4 is the limit of the
-mean difference of two arg maxes, divided by eps.
+At eps = 0, the right side of equation 3 is the gradient of E f(z*).  The right side of equation 4 is the limit, as eps
+-> 0, of the mean of (onehot(z*(eps)) - onehot(z*)) / eps.
 
-In this file derivatives are taken with respect to the scores h themselves, so grad h(z) = onehot(z).  The chain rule
-gives the derivatives with respect to the weights of an encoder.  h, f and noise have shape (..., k), where the last
-axis runs over the values of z.  eps is a number, or an array that broadcasts with the batch axes.  eps may be 0 or
-negative, because G is smooth at eps = 0, where the theorem takes the derivative.  Scores, noise and eps f may be as
-large as +-1e300.
+In this file, derivatives are taken with respect to the scores h, so grad h(z) = onehot(z).  The chain rule then gives
+the derivatives with respect to the weights of an encoder.  h, f and noise have shape (..., k), where the last axis runs
+over the values of z.  eps is a number, or an array that broadcasts with the batch axes.  eps may be 0 or negative.
+Scores, noise and eps f may be as large as 1e300 in absolute value.
 """
 from __future__ import annotations
 
@@ -36,8 +35,7 @@ COMPLEX_STEP = 1e-25
 
 
 class PerturbedMax(NamedTuple):
-    """Holds, for each draw of the noise, the maximum `value`, of shape (...), and `z_eps`, of shape (...), the z with
-    this maximum."""
+    """Holds the maximum `value` and its arg max `z_eps` for each draw of the noise, both of shape (...)."""
 
     value: np.ndarray
     z_eps: np.ndarray
@@ -48,9 +46,9 @@ def perturbed_max(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -
 
     As a function of eps, the maximum is the upper envelope of k lines, where line z has the slope f(z).  Suppose that a
     single line z_eps attains the maximum.  By Danskin's theorem the derivative of the maximum with respect to eps is
-    then f(z_eps), and its gradient with respect to h is onehot(z_eps).  At a kink, two lines attain the maximum, and
-    every slope between the slopes of these two lines is a subgradient.  A kink has probability 0.  There, the function
-    returns the lower of the two indices.
+    then f(z_eps), and its gradient with respect to h is onehot(z_eps).  At a kink, where two lines attain the maximum,
+    every number between their slopes is a subgradient.  Kinks have probability 0, and the function returns the lower of
+    the two indices.
     """
     h, f, noise = arguments.scores(h=h, f=f, noise=noise)
     eps = arguments.epsilon(eps, np.broadcast_shapes(h.shape, f.shape, noise.shape)[:-1], positive=False)
@@ -62,15 +60,13 @@ def perturbed_max(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -
 
 
 def G(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
-    """Return G(h, eps) = logsumexp(h + eps f), of shape (...).  No constant is added, because the noise has mean
-    zero."""
+    """Return G(h, eps) = logsumexp(h + eps f), of shape (...), for noise with mean zero."""
     scores, largest = tilted(*checked(h, f, eps, positive=False))             # h + eps f = scores + largest
     return logsumexp(scores, axis=-1) + largest[..., 0]
 
 
 def G_monte_carlo(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -> np.ndarray:
-    """Estimate G, of shape (...), from its definition, as the mean of the perturbed maximum over the draws of the
-    noise.
+    """Estimate G, of shape (...), by the mean of perturbed_max(...).value over the draws of the noise.
 
     noise has shape (samples, ..., k).  Its axes after the first one broadcast with the axes of h, f and eps.  The
     standard error is the standard deviation of perturbed_max(...).value divided by sqrt(samples).
@@ -96,7 +92,7 @@ def dG_dh(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
 
 
 def d2G_dh_deps(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
-    """Return d/dh of dG/deps, of shape (..., k): the gradient of E f(z*(eps)) with respect to h, as in equation 3.
+    """Return the gradient of dG/deps with respect to h, of shape (..., k) (equation 3).
 
     The formula follows from dG/deps = q_eps . f and the Jacobian of a softmax, diag(q) - q q^T.
     """
@@ -108,12 +104,10 @@ def d2G_dh_deps(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
 
 
 def d2G_deps_dh(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
-    """Return d/deps of dG/dh, of shape (..., k): the derivative of E onehot(z*(eps)) with respect to eps, as in
-    equation 4.
+    """Return the derivative of dG/dh with respect to eps, of shape (..., k) (equation 4).
 
-    The derivative is computed numerically by a complex step: d/deps u(eps) = Im u(eps + i s) / s, where s is tiny.
-    Here u(eps) = softmax(h + eps f) is evaluated at a complex eps.  The result is exact up to rounding, because nothing
-    is subtracted.
+    The derivative of u(eps) = softmax(h + eps f) is computed by a complex step, Im u(eps + i s) / s with a tiny s.  The
+    result is exact up to rounding, because nothing is subtracted.
     """
     h, f, eps = checked(h, f, eps, positive=False)
     scores, _ = tilted(h, f, eps)

@@ -6,21 +6,20 @@
             = grad_h T,  T = (1/eps) log E_q exp(eps f)
 
 At finite eps, g is an unbiased estimate of the gradient of the tilted objective T.  As an estimate of the gradient of
-E_q f, g has the bias (eps/2) grad Var_q f + O(eps^2).  The joint law of the pair (z*, z*(eps)) is known exactly
-(joint_law).  The variance, the covariance, the mean squared error, and the best eps for a given number of samples are
-computed from the joint law.
+E_q f, g has the bias (eps/2) grad Var_q f + O(eps^2).  The joint law of z* and z*(eps) is known exactly (joint_law). It
+gives the variance, the covariance, the mean squared error, and the best eps for a given number of samples.
 
 The two-sided estimator (onehot(z*(eps)) - onehot(z*(-eps))) / (2 eps) has a bias of O(eps^2).  It equals the one-sided
-estimator for the scores h - eps f and the step 2 eps, and is computed as such (see _digits.as_one_sided).
+estimator for the scores h - eps f and the step 2 eps, and the code computes it in this way (_digits.as_one_sided).
 
-Shapes: h, f and noise have shape (..., k), where the last axis runs over the values of z, and batch axes broadcast.
-eps is a number from 1e-305 to 1e305, or an array of such numbers that broadcasts with the batch axes.  Scores and eps f
-may be as large as 1e300 in absolute value.  If several values of z tie, which has probability 0, the one with the
-lowest index is the arg max.  If k = 1, all gradients, biases and variances are 0, and stay_probability is 1.
+Shapes: h, f and noise have shape (..., k), where the last axis runs over the values of z, and batch axes broadcast. eps
+is a number from 1e-305 to 1e305, or an array of such numbers that broadcasts with the batch axes.  Scores and eps f may
+be as large as 1e300 in absolute value.  If several values of z tie, which has probability 0, the one with the lowest
+index is the arg max.  If k = 1, all gradients, biases and variances are 0, and stay_probability is 1.
 
-"Exactly" means up to rounding, even if eps is tiny or some q(z) is almost 1.  In these cases a difference of
-probabilities would lose its digits.  So each small number is computed as a sum of small terms, which are divided by eps
-before they can underflow.
+"Exactly" means up to rounding, even if eps is tiny or some q(z) is almost 1.  A difference of probabilities would then
+lose its digits.  So each small number is computed as a sum of small terms, which are divided by eps before they can
+underflow.
 """
 from __future__ import annotations
 
@@ -51,7 +50,7 @@ def argmax_pair(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -> 
 
 
 def _argmax_pair(h, f, eps, noise, two_sided: bool) -> Pair:
-    """Return the Pair of z* and z*(eps), or of z*(-eps) and z*(eps) if `two_sided` is True."""
+    """Return the arg maxes at 0 and at eps, or at -eps and at eps if `two_sided` is True."""
     two_sided = arguments.flag("two_sided", two_sided)
     h, f, noise = arguments.scores(h=h, f=f, noise=noise)
     eps = arguments.epsilon(eps, np.broadcast_shapes(h.shape, f.shape, noise.shape)[:-1])
@@ -61,11 +60,10 @@ def _argmax_pair(h, f, eps, noise, two_sided: bool) -> Pair:
 
 
 def gradient(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray, two_sided: bool = False) -> np.ndarray:
-    """Return one estimate (onehot(z*(eps)) - onehot(z*)) / eps for each draw of the noise, of shape (..., k) (equation
-    1).
+    """Return one direct gradient for each draw of the noise, of shape (..., k) (equation 1).
 
-    If `two_sided` is True, the estimate is (onehot(z*(eps)) - onehot(z*(-eps))) / (2 eps).  Each entry is -1, 0 or 1
-    divided by eps (or by 2 eps), in units of f.  The entries of each estimate sum to 0.
+    A direct gradient is (onehot(z*(eps)) - onehot(z*)) / eps, or (onehot(z*(eps)) - onehot(z*(-eps))) / (2 eps) if
+    `two_sided` is True.  It is in units of f.  Its entries are -1, 0 or 1 divided by eps or 2 eps, and they sum to 0.
     """
     first, second = _argmax_pair(h, f, eps, noise, two_sided)
     k = np.shape(noise)[-1]

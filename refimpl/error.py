@@ -27,8 +27,8 @@ def bias(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> n
         one-sided bias = q (E + O) / Z(eps)
         two-sided bias = q (O (1 + eps E_q C) - E eps E_q S) / (Z(eps) Z(-eps))
 
-    The two-sided bias is the mean of the one-sided biases at eps and -eps.  In the formula above, the leading terms of
-    these two biases have cancelled already.
+    The two-sided bias is the mean of the one-sided biases at eps and -eps.  Its formula omits the leading terms of the
+    two one-sided biases, because these terms cancel.
     """
     h, f, eps = checked(h, f, eps)
     two_sided, change = arguments.flag("two_sided", two_sided), tilt(h, f, eps)
@@ -54,10 +54,10 @@ def bias(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> n
 
 
 def mse(h: np.ndarray, f: np.ndarray, eps: float, samples: int = 1, two_sided: bool = False) -> np.ndarray:
-    """Return the exact mean squared error, of shape (...), of the average of `samples` gradients as an estimate of
-    grad_h E_q f.
+    """Return the exact mean squared error of an average of direct gradients, of shape (...).
 
-    The error is |bias|^2 + trace(covariance) / samples.  Raises ValueError if samples < 1.
+    The average of `samples` gradients estimates grad_h E_q f, and its error is |bias|^2 + trace(covariance) / samples.
+    Raises ValueError if samples < 1.
     """
     samples = arguments.integer("samples", samples, 1)
     with np.errstate(over="ignore"):
@@ -68,14 +68,13 @@ def mse(h: np.ndarray, f: np.ndarray, eps: float, samples: int = 1, two_sided: b
 
 
 def best_eps(h: np.ndarray, f: np.ndarray, samples: int = 1, two_sided: bool = False) -> np.ndarray:
-    """Return the eps, of shape (...), for which the mean squared error of the average of `samples` gradients is
-    smallest.
+    """Return the eps, of shape (...), with the smallest mean squared error (see mse).
 
     If eps is too small, the variance dominates the error; if eps is too large, the bias dominates it.  The error is
-    computed exactly.  As a function of eps, it can have several local minima.  A grid that covers 38 decades, in units
-    of 1 / (max f - min f), finds the neighbourhood of the lowest minimum.  Nine finer grids then find this minimum as
-    precisely as rounding allows.  If one q(z) is almost 1, the best eps is inversely proportional to the length of the
-    gradient.  The first grid is then longer and covers up to 156 decades.
+    computed exactly and can have several local minima.  A grid of eps finds the neighbourhood of the lowest minimum,
+    and nine finer grids find this minimum as precisely as rounding allows.  The first grid covers 38 decades, in units
+    of 1 / (max f - min f).  It covers up to 156 decades if one q(z) is almost 1, because the best eps is inversely
+    proportional to the length of the gradient.
 
     As eps grows, the estimate tends to 0, and its error tends to |grad_h E_q f|^2.  The function returns infinity if no
     eps has a smaller error than this limit, which can happen for a single noisy sample.  If f is constant or k = 1,

@@ -41,12 +41,12 @@ def load(name: str, data_dir: str | os.PathLike | None = None, limit: int | None
     name      one of NAMES, or FILE.npz with your own images (see own.py).  mnist, fashion-mnist and faces have 50,000
               images for training, 10,000 for validation and 10,000 for testing.  For mnist and fashion-mnist, the
               validation part consists of the last 10,000 of the original 60,000 training images.
-    data_dir  the folder that is searched first, before the shipped folder data/.  The default is the
-              environment variable REFIMPL_DATA_DIR, if it is set.
-    limit     if given, only the first `limit` images of each part are kept
-    sha256    if given, the sha256 that the file FILE.npz must have
+    data_dir  the folder to search before the shipped folder data/.  The default is the environment variable
+              REFIMPL_DATA_DIR, if it is set.
+    limit     the largest number of images to keep in each part.  By default, all images are kept.
+    sha256    if given, the sha256 that FILE.npz must have
 
-    Raises InputError if the name is unknown, or if a file is missing, damaged or not the right file.
+    Raises InputError if the name is unknown, if limit < 1, or if a file is missing, damaged or not the right file.
     """
     data_dir = data_dir or os.environ.get("REFIMPL_DATA_DIR") or None
     folder = Path(data_dir) if data_dir else None

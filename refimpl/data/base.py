@@ -1,7 +1,4 @@
-"""Define the classes for a data set, its three parts, its registry entry and the function that reads it.
-
-A data set has three parts, and all its images are binary and have the same size.
-"""
+"""The classes that describe a data set.  Each data set has three parts of binary images of the same size."""
 from __future__ import annotations
 
 import hashlib
@@ -21,9 +18,9 @@ PIXELS = 784
 class Part:
     """Holds N images and their labels.
 
-    packed  the images, (N, bytes) uint8: the pixels of an image, row by row, with eight pixels per byte; the last byte
-            is filled up with zeros
-    labels  (N,) uint8, or None if there are no labels
+    packed  the images, uint8 of shape (N, bytes).  Each image is stored row by row, with eight pixels per byte, and
+            zeros fill the last byte.
+    labels  uint8 of shape (N,), or None if there are no labels
     shape   (height, width) of every image
     """
 
@@ -35,29 +32,28 @@ class Part:
         return len(self.packed)
 
     def images(self, rows: np.ndarray | slice = slice(None), dtype: np.dtype = np.float32) -> np.ndarray:
-        """Return images as numbers 0.0 and 1.0, of shape (rows, height x width).
+        """Return images, of shape (images, height x width), whose pixels are 0.0 or 1.0.
 
         `rows` selects the images by their indices.  By default, all images are returned.
         """
         return np.unpackbits(self.packed[rows], axis=1, count=math.prod(self.shape)).astype(dtype)
 
     def blocks(self, size: int, dtype: np.dtype = np.float32) -> Iterator[np.ndarray]:
-        """Yield all images in order, in blocks of at most `size` images, of shape (rows, height x width), to save
-        memory.
+        """Yield all images in order, in blocks of shape (size, height x width).  The last block may be smaller.
 
-        Raises ValueError if `size` is below 1.  The error is raised by the call, before the first block is requested.
+        If size < 1, the call itself raises ValueError, before the first block is requested.
         """
         if size < 1:
             raise ValueError(f"size must be at least 1 image, got {size}")
         return (self.images(slice(start, start + size), dtype) for start in range(0, len(self), size))
 
     def first(self, limit: int) -> Part:
-        """Return a part with the first `limit` images, or all if there are fewer.  The two parts share memory."""
+        """Return a Part with the first `limit` images, or with all if there are fewer.  Both Parts share memory."""
         return Part(self.packed[:limit], None if self.labels is None else self.labels[:limit], self.shape)
 
 
 class Dataset(NamedTuple):
-    """Holds the name of a data set and its parts.  No image is in two parts, and all images have the same shape."""
+    """Holds the name and the parts of a data set.  No image is in two parts, and all images have the same shape."""
 
     name: str
     train: Part
@@ -76,8 +72,8 @@ class Reader(Protocol):
     def __call__(self, folder: Path | None) -> tuple[Part, Part, Part]:
         """Return the parts for training, validation and test.  No image is in two parts.
 
-        `folder` is the user's data folder, which must exist, or None.  Raises InputError if a file is missing,
-        damaged or not the right file.
+        `folder` is None or an existing folder with the user's data.  Raises InputError if a file is missing, damaged or
+        not the right file.
         """
 
 
@@ -88,8 +84,8 @@ class Entry(NamedTuple):
     classes     number of different labels, or None if there are no labels
     summary     a short description of the images
     shape       (height, width) of every image
-    attributes  names of the attributes, each of which an image has or lacks.  The label, written as a binary number,
-                has one digit per attribute, in the order of joint.values.  Empty if the labels are plain classes.
+    attributes  names of the attributes that an image may have, or () if the labels are plain classes.  A label, written
+                as a binary number, has one digit per attribute, in the order of `attributes`.
     sha256      the sha256 of a user's file; None for the other data sets
     note        one line that the user should read; usually empty
     """

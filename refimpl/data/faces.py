@@ -8,10 +8,10 @@ A nuisance is a number that changes the picture but is not an attribute, such as
 A pixel is ink if its coordinates (u, v) meet a condition.  For example, they lie inside an ellipse, or near a circle or
 a parabola.  u is measured across and v down, in pixels from the middle of the head.  Both axes tilt with the head.
 
-The set is drawn anew on every machine, and the result must be bit for bit the same everywhere.  So the code uses only
-+, -, * and /, which IEEE 754 rounds in the same way everywhere, but no sine and no square root.  The order of the terms
-in every sum is fixed.  The random bits come directly from a bit generator, whose stream NumPy guarantees (NEP 19).  The
-methods of a Generator may change, so they are not used.
+The images are drawn anew on every machine and must be the same everywhere, bit for bit.  So the code computes with +,
+-, * and / only, which IEEE 754 rounds in the same way everywhere, and the order of the terms in every sum is fixed. The
+random numbers are made from the raw bits of PCG64, because NumPy guarantees these bits (NEP 19) but may change the
+methods of a Generator.
 """
 from __future__ import annotations
 
@@ -52,15 +52,14 @@ BLOCK = 100                         # faces drawn at a time, so few that their p
 
 
 class Truth(NamedTuple):
-    """Holds the values from which N images are drawn: attributes, uint8 of shape (N, 3), and nuisances, float64 of
-    shape (N, 9)."""
+    """Holds the attributes of N faces, uint8 of shape (N, 3), and their nuisances, float64 of shape (N, 9)."""
 
     attributes: np.ndarray
     nuisances: np.ndarray
 
 
 def truth(images: int = IMAGES) -> Truth:
-    """Return the attributes and nuisances of the first `images` images, in the order training, validation, test.
+    """Return the attributes and nuisances of the first `images` faces.  The order is training, validation, test.
 
     Each attribute is 0 or 1 with probability 1/2, each nuisance is uniform in its range, and all are independent.
     Raises ValueError unless `images` is from 1 to 70,000.
@@ -73,10 +72,10 @@ def truth(images: int = IMAGES) -> Truth:
 
 
 def draw(attributes: np.ndarray, nuisances: np.ndarray) -> np.ndarray:
-    """Return binary pictures of faces, (..., 28, 28) bool, in which True is ink.
+    """Return pictures of faces, bool of shape (..., 28, 28), in which True is ink.
 
-    attributes  (..., 3), each 0 or 1, in the order of ATTRIBUTES
-    nuisances   (..., 9), in the order of NUISANCES
+    attributes  of shape (..., 3), each 0 or 1, in the order of ATTRIBUTES
+    nuisances   of shape (..., 9), in the order of NUISANCES
 
     The leading axes broadcast.  Each picture depends only on its own attributes and nuisances.  Glasses and long hair
     only add ink, and a smile changes only the mouth.
@@ -109,7 +108,7 @@ def draw(attributes: np.ndarray, nuisances: np.ndarray) -> np.ndarray:
 
 
 def _ellipse(u: np.ndarray, v: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return a bool array that marks the pixels inside the ellipse with half axes `a` and `b`.
+    """Return whether each pixel lies inside the ellipse with the half axes `a` and `b`.
 
     The outermost 0.4 pixels at the top and bottom are left out, because a single pixel would stick out there.
     """
@@ -117,8 +116,7 @@ def _ellipse(u: np.ndarray, v: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.n
 
 
 def _ink(attributes: np.ndarray, nuisances: np.ndarray) -> np.ndarray:
-    """Return the pictures, of shape (N, 28, 28), for `attributes`, bool of shape (N, 3), and `nuisances`, of shape
-    (N, 9)."""
+    """Return N pictures, bool of shape (N, 28, 28), in which True is ink."""
     glasses, long_hair, smile = np.moveaxis(attributes, 1, 0)[..., None, None]
     across, down, tilt, *rest = np.moveaxis(nuisances, 1, 0)[..., None, None]       # each is (N, 1, 1)
     cosine, sine = (1 - tilt * tilt) / (1 + tilt * tilt), 2 * tilt / (1 + tilt * tilt)
@@ -154,9 +152,9 @@ def _ink(attributes: np.ndarray, nuisances: np.ndarray) -> np.ndarray:
 def read(folder: Path | None) -> tuple[Part, Part, Part]:
     """Return 50,000 faces for training, 10,000 for validation and 10,000 for testing.
 
-    The faces are drawn at the first call and then kept in memory.  `folder` is not used.  The label is
-    `4 * glasses + 2 * long_hair + smile`, where each attribute is 0 or 1, as in joint.values(3, 2).  Raises InputError
-    if the images differ from those drawn on other machines.
+    The faces are drawn at the first call and then kept in memory.  `folder` is not used.  The label is `4 * glasses + 2
+    * long_hair + smile`, where each attribute is 0 or 1.  Raises InputError if the images differ from those drawn on
+    other machines.
     """
     images, labels = _content()
     train, valid, test = (Part(images[cut], labels[cut]) for cut in CUTS)
@@ -165,8 +163,7 @@ def read(folder: Path | None) -> tuple[Part, Part, Part]:
 
 @functools.lru_cache(maxsize=1)
 def _content() -> tuple[np.ndarray, np.ndarray]:
-    """Draw and check the faces; return the packed images, of shape (70000, 98), and labels, of shape (70000,),
-    read-only uint8 arrays."""
+    """Draw the faces, check their sha256, and return the packed images and the labels as read-only arrays."""
     attributes, nuisances = truth()
     images = np.concatenate([np.packbits(draw(attributes[start:start + BLOCK], nuisances[start:start + BLOCK])
                                          .reshape(-1, SIDE * SIDE), axis=1) for start in range(0, IMAGES, BLOCK)])

@@ -20,9 +20,9 @@ CUTS = (slice(0, 50_000), slice(50_000, 60_000), slice(60_000, 70_000))     # tr
 
 
 class Shipped(NamedTuple):
-    """Reads the file of one data set from the user's folder or, if the file is not there, from data/.
+    """Reads a data set from the user's folder, or from data/ if the user's folder does not contain `file`.
 
-    `sha256` is the expected sha256 of the bytes of the images followed by the bytes of the labels, before compression.
+    `sha256` is the expected content_digest of the images and labels.
     """
 
     name: str
@@ -41,11 +41,10 @@ class Shipped(NamedTuple):
 
 @functools.lru_cache(maxsize=2)
 def _content(kind: Shipped, path: Path, stamp: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Read and check a file; return the packed images, of shape (70000, 98), and labels, of shape (70000,), as
-    read-only uint8 arrays.
+    """Read and check a file, and return the packed images and the labels as read-only arrays.
 
-    Reading takes about 0.1 s, and the tests load the files hundreds of times.  So the contents of the two files used
-    last, 7 MB each, stay in memory.  If a file changes, `stamp` changes too, and the file is read again.
+    Reading takes about 0.1 s, so the two files used last, 7 MB each, stay in memory.  If a file changes, `stamp`
+    changes too, and the file is read again.
     """
     arrays = read_arrays(path, missing=MISSING, damaged=DAMAGED)
     if not {"images", "labels"} <= set(arrays):

@@ -20,7 +20,7 @@ CHARDATA_VALID = 1_345                                  # the last 1,345 of 24,3
 
 
 def read(folder: Path | None) -> tuple[Part, Part, Part]:
-    """Return the three parts, without labels, from the zip files if there are any, otherwise from chardata.mat.
+    """Read the zip files, or chardata.mat if there are none, and return three parts without labels.
 
     Raises InputError if `folder` is None or contains no such file, or if a file is damaged or not the right file.
     """
@@ -36,10 +36,10 @@ def read(folder: Path | None) -> tuple[Part, Part, Part]:
 
 
 def area_weights(size: int, target: int) -> np.ndarray:
-    """Return the matrix, of shape (target, size), that scales a row of `size` pixels down to `target` pixels.
+    """Return a matrix of shape (target, size) that scales a row of `size` pixels down to `target` pixels.
 
-    Each new pixel is the mean of the old pixels in an interval of size / target pixels.  If only a fraction
-    of an old pixel is in the interval, the pixel is weighted by this fraction.
+    Each new pixel is the mean of the old pixels in an interval of size / target pixels.  An old pixel that lies only
+    partly in the interval is weighted by the fraction that lies in it.
     """
     edges = np.linspace(0, size, target + 1)
     pixel = np.arange(size)
@@ -48,11 +48,10 @@ def area_weights(size: int, target: int) -> np.ndarray:
 
 
 def _from_drawings(archives: list[Path]) -> tuple[Part, Part, Part]:
-    """Return the three parts from the drawings in these zip files.
+    """Return the three parts of the drawings in the zip files.
 
-    A drawing is a file ALPHABET/characterNN/XXXX_YY.png of 105 x 105 pixels in which ink is 0.  Person YY (1 to 20)
-    made the drawing, and YY determines whether it is for training, validation or test.  A drawing that several archives
-    contain is used only once.
+    Each drawing is a file ALPHABET/characterNN/XXXX_YY.png of 105 x 105 pixels in which ink is 0.  Person YY (1 to 20)
+    made the drawing, and the person determines the part.  A drawing that is in several archives is used once.
     """
     weights = area_weights(SIDE, 28)
     found: dict[str, tuple[int, np.ndarray]] = {}           # the key is ALPHABET/characterNN/XXXX_YY.png
@@ -83,7 +82,7 @@ def _from_drawings(archives: list[Path]) -> tuple[Part, Part, Part]:
 
 
 def _drawer(key: str, path: Path) -> int:
-    """Return the person's number YY, 1 to 20, in the name XXXX_YY.png; raise InputError if there is no such number."""
+    """Return YY from the file name XXXX_YY.png, which is the number of the person who made the drawing."""
     digits = key.rpartition("_")[2].removesuffix(".png")
     if not (digits.isascii() and digits.isdigit() and 1 <= int(digits) <= DRAWERS):
         raise InputError(f"{path}: {key} is not named XXXX_YY.png, YY in 01 ... {DRAWERS}, as Omniglot's drawings are; "
@@ -92,7 +91,7 @@ def _drawer(key: str, path: Path) -> int:
 
 
 def _one_drawing(content: bytes, where: str, weights: np.ndarray) -> np.ndarray:
-    """Return the drawing in a PNG file as packed bits, of shape (98,), scaled down to 28 x 28 pixels.
+    """Return the drawing in a PNG file, scaled down to 28 x 28 pixels, as packed bits of shape (98,).
 
     Each drawing is scaled down as soon as it is read, because all 32,460 drawings in full size would take 1.4 GB.
     """
@@ -106,7 +105,7 @@ def _one_drawing(content: bytes, where: str, weights: np.ndarray) -> np.ndarray:
 
 
 def _are_grey_levels(array) -> bool:
-    """Return whether `array` is a (784, N) array of numbers in [0, 1], and False for a sparse matrix."""
+    """Return whether `array` is a dense array of shape (784, N) with numbers in [0, 1]."""
     return (isinstance(array, np.ndarray) and array.dtype.kind in "fiu" and array.ndim == 2
             and array.shape[0] == PIXELS and array.shape[1] > 0 and bool(((array >= 0) & (array <= 1)).all()))
 
@@ -114,8 +113,8 @@ def _are_grey_levels(array) -> bool:
 def _from_chardata(path: Path) -> tuple[Part, Part, Part]:
     """Return the three parts from the file chardata.mat of the IWAE code.
 
-    Its arrays `data` and `testdata` have shape (784, N) and contain grey levels in [0, 1].  Each column of an array is
-    an image, in which the pixels are stored column by column.
+    The file's arrays `data` and `testdata` have shape (784, N) and contain grey levels in [0, 1].  Each column of an
+    array is an image, in which the pixels are stored column by column.
     """
     from scipy.io import loadmat                            # imported here: only this file needs it
 

@@ -2,12 +2,12 @@
 
     np.savez_compressed("own.npz", images=images, labels=labels)
 
-images   an array of shape (N, height, width), or (N, pixels).  In the second case an image is shown as a square if
-         `pixels` is a square number, and otherwise as one row.  The entries are bool, integers 0 and 1, integers from 0
-         to 255, or floats in [0, 1].  In the last two cases, integers of at least 128 and floats of at least 1/2
-         become 1, and all others become 0.
-labels   integers from 0 to C - 1, of shape (N,), where C is the number of classes and each class must occur.  Labels
-         are optional.
+images   an array of shape (N, height, width) or (N, pixels).  In the second case, an image is shown as a square if its
+         number of pixels is a square number, and otherwise as one row.  The entries are bool, integers 0 and 1,
+         integers from 0 to 255, or floats in [0, 1].  Integers up to 255 are rounded to 1 from 128 on, and floats
+         from 1/2 on.
+labels   integers from 0 to C - 1, of shape (N,), where C is the number of classes.  Each class must occur among the
+         images for training.  Labels are optional.
 
 The order in the file determines the parts: the last seventh of the images is the test part, the seventh before it is
 the validation part, and all others are for training.
@@ -37,7 +37,7 @@ DAMAGED = "is damaged or not an .npz file of arrays; arrays of objects are not r
 
 
 class Content(NamedTuple):
-    """Holds the content of a file: the images, packed as in Part, the labels, and the fields of its Entry."""
+    """Holds the packed images and the labels of a file, and the fields of its Entry."""
 
     images: np.ndarray
     labels: np.ndarray | None
@@ -54,7 +54,7 @@ def entry(name: str) -> Entry:
 
 
 def cached(name: str, sha256: str, shape: tuple[int, int], classes: int | None) -> Entry:
-    """Build the entry for a file from values that were recorded earlier, without reading the file.
+    """Return the entry of a file from values that were recorded earlier, without reading the file.
 
     The name of the entry is the file's name without folders and suffix.  Characters that do not suit a file's name or a
     title are replaced by "_".
@@ -78,10 +78,7 @@ def _read(name: str) -> Content:
 
 @functools.lru_cache(maxsize=2)
 def _content(path: Path, resolved: Path, stamp: tuple[int, ...]) -> Content:
-    """Return the content of the file, which is read again only if `stamp` has changed.
-
-    The arrays are read-only because all callers share them.
-    """
+    """Return the content of a file in read-only arrays.  The file is read again only if `stamp` has changed."""
     content = read_whole(path, MISSING)
     arrays = arrays_in(content, f"{path} {DAMAGED}")
     if "images" not in arrays:
@@ -95,7 +92,7 @@ def _content(path: Path, resolved: Path, stamp: tuple[int, ...]) -> Content:
 
 
 def _binary(path: Path, images: np.ndarray) -> tuple[tuple[int, int], np.ndarray, str]:
-    """Return (height, width), the packed images, and a note if pixels were rounded."""
+    """Return (height, width), the packed images, and a note, which is empty if no pixel was rounded."""
     if images.dtype.kind not in "biuf":
         raise InputError(f"{path}: images must be bool, integers or floats, got {images.dtype}")
     if images.ndim not in (2, 3) or 0 in images.shape[1:]:
@@ -128,7 +125,6 @@ def _binary(path: Path, images: np.ndarray) -> tuple[tuple[int, int], np.ndarray
 
 
 def _labels(path: Path, labels: np.ndarray | None, number: int) -> tuple[np.ndarray | None, int | None]:
-    """Return the labels as uint8 and the number of classes, or None and None if the file has no labels."""
     if labels is None:
         return None, None
     if labels.dtype.kind not in "iu":
