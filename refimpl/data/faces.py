@@ -8,8 +8,8 @@ A nuisance is a number that changes the picture but is not an attribute, such as
 A pixel is ink if its coordinates (u, v) meet a condition.  For example, they lie inside an ellipse, or near a circle or
 a parabola.  u is measured across and v down, in pixels from the middle of the head.  Both axes tilt with the head.
 
-The images are drawn anew on every machine and must be the same everywhere, bit for bit.  So the code computes with +,
--, * and / only, which IEEE 754 rounds in the same way everywhere, and the order of the terms in every sum is fixed. The
+The images are drawn anew on every machine and must be the same everywhere, bit for bit.  So the code computes with only
++, -, * and /, which IEEE 754 rounds in the same way everywhere, and the order of the terms in every sum is fixed.  The
 random numbers are made from the raw bits of PCG64, because NumPy guarantees these bits (NEP 19) but may change the
 methods of a Generator.
 """
@@ -152,8 +152,8 @@ def _ink(attributes: np.ndarray, nuisances: np.ndarray) -> np.ndarray:
 def read(folder: Path | None) -> tuple[Part, Part, Part]:
     """Return 50,000 faces for training, 10,000 for validation and 10,000 for testing.
 
-    The faces are drawn at the first call and then kept in memory.  `folder` is not used.  The label is `4 * glasses + 2
-    * long_hair + smile`, where each attribute is 0 or 1.  Raises InputError if the images differ from those drawn on
+    The faces are drawn at the first call and then kept in memory.  `folder` is not used.  The label is the binary
+    number whose digits are the attributes, in their order.  Raises InputError if the images differ from those drawn on
     other machines.
     """
     images, labels = _content()

@@ -4,8 +4,8 @@
 
 images   an array of shape (N, height, width) or (N, pixels).  In the second case, an image is shown as a square if its
          number of pixels is a square number, and otherwise as one row.  The entries are bool, integers 0 and 1,
-         integers from 0 to 255, or floats in [0, 1].  Integers up to 255 are rounded to 1 from 128 on, and floats
-         from 1/2 on.
+         integers from 0 to 255, or floats in [0, 1].  In the last two cases, integers of at least 128 and floats of
+         at least 1/2 become 1, and all others become 0.
 labels   integers from 0 to C - 1, of shape (N,), where C is the number of classes.  Each class must occur among the
          images for training.  Labels are optional.
 

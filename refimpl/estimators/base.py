@@ -22,17 +22,14 @@ from refimpl.latent.independent import Independent
 
 
 class DecoderTerm(Protocol):
-    """The decoder's part of the loss, computed from one z per image, or from all joint values with weights."""
+    """The decoder's part of the loss, computed from one z per image or from a weighted sum over all joint values."""
 
     def accumulate(self, weight: float = 1.0) -> None:
-        """Compute the gradient of the batch's loss, -1/B sum_b f_b, with respect to the decoder's parameters.
-
-        `weight` times this gradient is added to the gradients that the decoder has stored.
-        """
+        """Add `weight` times the gradient of this part of the loss to the gradients stored in the decoder."""
 
 
 class Pass(DecoderTerm, Protocol):
-    """Holds the result of the decoder for one z per image."""
+    """Holds the decoder's result for one z per image.  The decoder's part of the loss is -1/B sum_b f_b."""
 
     z: np.ndarray
     """The z of each image, of shape (B, n, k), one-hot or relaxed."""
@@ -40,15 +37,15 @@ class Pass(DecoderTerm, Protocol):
     """The score f of each z, of shape (B,), in nats."""
 
     def df_dz(self) -> np.ndarray:
-        """Return the gradient of each image's f with respect to the image's z, of shape (B, n, k)."""
+        """Return df/dz for each image, of shape (B, n, k)."""
 
 
 class Table(NamedTuple):
     """Holds f at z and at every joint value that differs from z in one coordinate."""
 
     f: np.ndarray
-    """A table (B, n, k).  Its entry (b, i, c) is f for image b at the joint value z with z_i replaced by c.  If n = 1,
-    the table holds f at all values."""
+    """A table of shape (B, n, k).  Its entry (b, i, c) is f for image b at the joint value z with z_i replaced by c.
+    If n = 1, the table holds f at all values."""
     at_z: DecoderTerm
     """The decoder's part of the loss, computed at z itself."""
 
@@ -60,14 +57,14 @@ class JointTable(Protocol):
     """f at every joint value, of shape (B, k^n), in the order of joint.values."""
 
     def weighted(self, weights: np.ndarray) -> DecoderTerm:
-        """Return the decoder's part of the loss, computed from all joint values.
+        """Return the decoder's part of the loss, -1/B sum_b sum_z w_b(z) f_b(z).
 
-        `weights`, of shape (B, k^n), holds the weight of each joint value for each image.  Each row sums to 1.
+        `weights` holds w and has shape (B, k^n).  Each row sums to 1.
         """
 
 
 class Objective(Protocol):
-    """The only part of a model that an estimator may use: a decoder with a batch of images, or a toy function."""
+    """The part of a model that an estimator may use: a decoder with a batch of images, or a toy function."""
 
     evaluations: int
     """The number of decoder evaluations so far, that is how many values of f have been computed for each image."""
@@ -75,8 +72,8 @@ class Objective(Protocol):
     def run(self, z: np.ndarray, counted: bool = True) -> Pass:
         """Evaluate f at one joint value z per image, of shape (B, n, k), one-hot or relaxed.
 
-        If `counted` is True, this pass counts as an evaluation.  Set `counted` to False if f is already known at z,
-        and the pass is needed only so that the decoder can learn from z.
+        If `counted` is True, the pass counts as an evaluation.  Set `counted` to False if f is already known at z and
+        only the decoder needs the pass, to learn from z.
         """
 
     def table(self, z: np.ndarray) -> Table:
@@ -128,7 +125,7 @@ def noise_on_every_score(family: Family) -> bool:
 
 @dataclass(frozen=True)
 class Estimator:
-    """An entry of the registry: an estimator's function and its properties."""
+    """Describes an estimator: its function and its properties."""
 
     name: str
     estimate: Callable[..., Estimate]
@@ -155,7 +152,7 @@ class Estimator:
 
     @property
     def temperature(self) -> str | None:
-        """Return "eps" or "tau", the hyperparameter that the authors' schedule changes, or None if there is neither."""
+        """Return "eps" or "tau" if the estimator has a hyperparameter of this name, otherwise None."""
         return next((name for name in ("eps", "tau") if name in self.hyperparameters), None)
 
     @property
@@ -164,5 +161,5 @@ class Estimator:
         return Options({name: setting.default for name, setting in self.hyperparameters.items()})
 
     def keywords(self, family: Family) -> dict[str, Family]:
-        """Return {} if `serves` is independent or binary, otherwise {"family": family}."""
+        """Return {"family": family}, or {} if the estimator works for independent variables only."""
         return {} if self.serves in (independent, binary) else {"family": family}

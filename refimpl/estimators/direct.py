@@ -2,8 +2,8 @@
 
     grad = (grad h(z*(eps)) - grad h(z*)) / eps,    z* = argmax(h + gamma),    z*(eps) = argmax(eps f + h + gamma)
 
-A family's features(z) returns grad_theta h(z).  For independent variables features(z) is the one-hot z.  For pairwise
-scores it is z and all products z_i z_j.  The decoder learns from z*, which is a plain sample of q.
+The method features(z) of a family returns grad_theta h(z).  For independent variables, features(z) is the one-hot z.
+For pairwise scores, it is z and all products z_i z_j.  The decoder learns from z*, which is a plain sample of q.
 """
 from __future__ import annotations
 
@@ -19,12 +19,11 @@ def estimate(theta: np.ndarray, objective: Objective, rng: np.random.Generator, 
              family: Family | None = None) -> Estimate:
     """Return the estimate of Theorem 1, from f at z* and at all z that differ from z* in one variable (slides 18, 30).
 
-    If there is one variable, the table holds f at every value, and z*(eps) is the arg max of the theorem.  If there are
-    several variables, the arg max of the theorem is approximated by
+    For one variable, f is computed at every value, and z*(eps) is the arg max of the theorem.  For several variables,
+    the arg max of the theorem is approximated by the following z*(eps).  Each term of the sum replaces one coordinate
+    of z*.
 
         z*(eps) = argmax of  eps sum_i f(z*_1 ... z_i ... z*_n) + h(z) + gamma
-
-    In each term of this sum, one coordinate of z* is replaced, and the others stay as they are.
     """
     family, eps = family or Independent(*theta.shape[1:]), temperature("eps", eps)
     noisy = family.perturb(theta, rng)                                      # h + gamma
@@ -39,7 +38,7 @@ def two_sided_estimate(theta: np.ndarray, objective: Objective, rng: np.random.G
                        family: Family | None = None) -> Estimate:
     """Return the two-sided estimate (grad h(z*(eps)) - grad h(z*(-eps))) / (2 eps).
 
-    Its bias is O(eps^2) for n = 1.  It needs no more decoder evaluations than `estimate`.
+    Its bias is O(eps^2) for n = 1.  The estimate needs no more decoder evaluations than `estimate`.
     """
     family, eps = family or Independent(*theta.shape[1:]), temperature("eps", eps)
     noisy = family.perturb(theta, rng)
@@ -58,7 +57,7 @@ def joint_estimate(theta: np.ndarray, objective: Objective, rng: np.random.Gener
         z*(eps) = argmax over all z of  eps f(z_1 ... z_n) + h(z) + gamma
 
     The noise is low-dimensional: each value of each variable has one Gumbel variable, and the noise of a joint value is
-    a sum of these.
+    the sum of the Gumbel variables of its n values.
     """
     family, eps = family or Independent(*theta.shape[1:]), temperature("eps", eps)
     noisy = family.perturb(theta, rng)

@@ -1,4 +1,4 @@
-"""The exact gradient, by enumeration of all joint values.  It has no variance.  The slides call it "unbiased"."""
+"""The exact gradient, by enumeration of all joint values.  It has no variance.  For n = 1 it is q (f - E_q f)."""
 from __future__ import annotations
 
 import numpy as np
@@ -8,8 +8,7 @@ from refimpl.estimators.base import Estimate, Objective
 
 
 def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator) -> Estimate:
-    """Return grad_h E_q f, which is q (f - E_q f) for n = 1.  The decoder learns from all joint values, weighted by q.
-    """
+    """Return grad_h E_q f.  The decoder learns from all joint values, weighted by q."""
     table = objective.joint_table()
     q = np.exp(joint.log_q(h.astype(np.float64)))
     return Estimate(joint.gradient(h, table.f), table.weighted(q))

@@ -4,9 +4,9 @@
     straight-through: J(z) g / tau,   J(z) = diag(z) - z z^T
     here:             1/m sum of J(z_j) g / tau,   z_j from m draws of gamma given that b is the arg max
 
-f is evaluated only at b, so averaging over the noise given b needs no further evaluation (Rao and Blackwell).  The
-average has the same mean and bias as the straight-through gradient.  As m grows, its variance falls towards the
-variance of E[J(z) given b] g / tau.  The noise given b is drawn by gumbel.sample_given_argmax.
+f is evaluated only at b, so the average needs no further evaluation.  The average has the same mean and bias as the
+straight-through gradient, but less variance (Rao and Blackwell).  As m grows, the variance falls towards that of E[J(z)
+given b] g / tau.  The noise given b is drawn by gumbel.sample_given_argmax.
 """
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SAMPLES = 10
 
 def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, tau: float,
              samples: int = SAMPLES) -> Estimate:
-    """Return the estimate, from one decoder evaluation and `samples` draws of the noise given the arg max."""
+    """Return the estimate from one decoder evaluation.  `samples` is m, the number of draws of the noise given b."""
     tau, samples = temperature("tau", tau), integer("samples", samples, 1, COUNTS)
     b = sample(h, rng)
     run = objective.run(b)

@@ -4,8 +4,8 @@
 
 This estimator needs one decoder evaluation with its backward pass, where `direct` needs 1 + n (k - 1) evaluations.  The
 two estimators agree if f is linear in the one-hot vectors.  Then df/dz equals the table of f in `direct` plus a
-constant for each variable, and the constants do not change the arg max.  If f is not linear, the slope at one one-hot
-vector does not determine f at the others, and the bias does not vanish as eps -> 0.
+constant for each variable, and the constants do not change the arg max.  If f is not linear, its slope at z* does not
+determine f at the other values, and the bias does not vanish as eps -> 0.
 """
 from __future__ import annotations
 

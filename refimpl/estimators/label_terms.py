@@ -6,9 +6,9 @@
 
 The mean of `released` is (onehot(y) - q) / eps, which is 1/eps times the direction of `cross-entropy`.  But `released`
 is noisy, and `cross-entropy` is not.  `direct-loss` is direct optimisation (estimators/direct.py) of f = -l, as on
-slide 33.  Its mean is grad_h (1/eps) log(1 + q(y) (e^eps - 1)).  As eps -> 0, this mean tends to the gradient of q(y),
-the expected accuracy.  For a large eps it nearly equals the mean of `released`.  So if eps is small, the mean of
-`direct-loss` is almost 0 for images whose q(y) is near 0, while `cross-entropy` is largest for them.
+slide 33.  The mean of `direct-loss` is grad_h (1/eps) log(1 + q(y) (e^eps - 1)).  For a large eps, it is close to the
+mean of `released`.  As eps -> 0, it tends to the gradient of q(y), the expected accuracy.  For images whose q(y) is
+near 0, the gradient of q(y) is almost 0, while `cross-entropy` is largest.
 """
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from refimpl import arguments, direct, gumbel
 
 
 def released(h: np.ndarray, labels: np.ndarray, rng: np.random.Generator, eps: float) -> np.ndarray:
-    """Return (onehot(y) - onehot(z*)) / eps, of shape (B, k), for scores h (B, k) and integer labels y (B,)."""
+    """Return (onehot(y) - onehot(z*)) / eps, of shape (B, k).  The integer `labels` have shape (B,)."""
     (h,), k, eps = arguments.scores(h=h), np.shape(h)[-1], arguments.temperature("eps", eps)
     z_star = gumbel.argmax(h, gumbel.sample(h.shape, rng))
     return (gumbel.one_hot(arguments.indices(labels, k, "labels"), k) - gumbel.one_hot(z_star, k)) / eps

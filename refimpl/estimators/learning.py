@@ -1,8 +1,8 @@
 """Choose what the decoder learns from, independently of the encoder's gradient.
 
-By default the estimator decides: with `direct`, the decoder learns from a sample z*; with `exact`, it learns from all
-values of z, weighted by q.  So two runs with different estimators differ in the encoder's gradient and in what the
-decoder learns from.  If both runs use learning_from() with the same signal, only the encoder's gradients differ.
+By default the estimator decides.  For example, the decoder learns from a sample z* with `direct`, and from all values
+of z, weighted by q, with `exact`.  If two runs use learning_from() with the same signal, their estimators differ only
+in the encoder's gradient.
 """
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SIGNALS = ("z_star", "q")
 
 
 def learning_from(entry: Estimator, signal: str) -> Estimator:
-    """Return an estimator that has the `grad` of `entry`, but whose decoder learns from `signal`.
+    """Return a copy of the estimator `entry` whose decoder learns from `signal`.
 
         z_star      the decoder learns from one sample of q per image, drawn after the estimate
         q           the decoder learns from all joint values, weighted by q, if there are few enough of them

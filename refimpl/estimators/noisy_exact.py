@@ -2,10 +2,10 @@
 
     grad = grad_h E_q f + (g - E g),    g = (grad h(z*(eps)) - grad h(z*)) / eps
 
-This estimator enumerates all joint values, so it is not useful in practice.  It is used to separate the effects of bias
-and noise: `exact` has neither, `tilted` has the bias of `direct`, `noisy-exact` has the noise of `direct`, and `direct`
-has both.  For several variables, g is the gradient of Theorem 1 with a separate Gumbel variable for every joint value,
-because the mean of this g is known.
+This estimator enumerates all joint values, so it is not useful in practice.  It separates the effects of bias and
+noise: `exact` has neither, `tilted` has the bias of `direct`, `noisy-exact` has the noise of `direct`, and `direct` has
+both.  For several variables, g is the gradient of Theorem 1 with a separate Gumbel variable for every joint value,
+because E g is then known.
 """
 from __future__ import annotations
 

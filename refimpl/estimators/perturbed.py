@@ -1,18 +1,17 @@
 """Perturbed optimisers (Berthet et al., NeurIPS 2020): a score-function estimator from the density of the noise.
 
-Adding a number to a score has the same effect as adding it to the noise of this score.  So instead of the law of z*,
-the density of the noise can be differentiated.  Its score function -d log F'(gamma) / d gamma is 1 - X, where
-X = exp(-(gamma + c)) is a standard exponential variable: the time until an alarm clock of rate 1 rings (gumbel.py).
+A number that is added to a score has the same effect as if it were added to the noise of this score.  So the density of
+the noise can be differentiated instead of the law of z*.  The score function of the noise, -d log F'(gamma) / d gamma,
+is 1 - X, where X = exp(-(gamma + c)) is a standard exponential variable (gumbel.py).
 
     grad = (f(z*) - baseline) (1 - X),    E grad = grad_h E f(z*)
 
-Let b = onehot(z*).  For independent variables E[1 - X given b] = b - q, so the conditional mean of this estimator given
-b is REINFORCE.  Both estimators have the same mean and need equally many evaluations, but REINFORCE has less variance
-(Rao and Blackwell).  The advantage of the estimator in this file is that the law of z* need not be known.  But every
-score must have its own noise, so this estimator cannot be used for families with pair scores.
+Let b = onehot(z*).  For independent variables E[1 - X given b] = b - q, so the mean of this estimator given b is
+REINFORCE.  Both estimators have the same mean and need equally many evaluations, but REINFORCE has less variance (Rao
+and Blackwell).  The advantage of `perturbed` is that the law of z* need not be known.  But every score must have its
+own noise, so `perturbed` cannot be used for families with pair scores.
 
-The baseline is the same moving average as in REINFORCE, so the two estimators differ only in the factors 1 - X and
-b - q.  The paper uses no baseline.
+The baseline is the same moving average as in REINFORCE.  The paper uses no baseline.
 """
 from __future__ import annotations
 

@@ -7,9 +7,9 @@ variate is computed by reparameterisation and added back.  With p = softmax(h) a
     z~ = z given b:   z~_b = -log(-log v_b),    z~_i = -log(-log v_i / p_i - log v_b)     for i != b
     grad_{log p} = [f(b) - c(z~)] b + grad c(z) - grad c(z~)
 
-The estimate is unbiased for every eta.  It has the form a - eta d with E d = 0, so its variance is smallest for
-eta = E[a . d] / E[d . d].  These two means are estimated from past batches only, because using the current batch would
-make the estimate biased.
+The estimate is unbiased for every eta.  It has the form a - eta d with E d = 0, so its variance is smallest for eta =
+E[a . d] / E[d . d].  Both means are estimated from past batches only, because the current batch would make the estimate
+biased.
 """
 from __future__ import annotations
 
@@ -81,10 +81,10 @@ def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, t
              batch_mean: bool = False) -> Estimate:
     """Return the unbiased estimate, from three decoder evaluations.
 
-    If `batch_mean` is True, the learning signal of each image is the sum of the scores of all images.  The released
-    code of Lorberbom et al. uses this signal for REBAR and RELAX, because it differentiates the product of two numbers:
-    log q of the whole batch, and the mean score of the batch.  The estimate stays unbiased, because the scores of the
-    other images do not depend on the b of this image.  These scores only add noise.
+    If `batch_mean` is True, the learning signal of each image is the sum of the scores of all images.  This is the
+    signal of REBAR and RELAX in the code of Lorberbom et al., which multiplies log q of the whole batch by the mean
+    score of the batch.  The scores of the other images add noise but no bias, because they do not depend on the b of
+    the image.
     """
     tau, batch_mean = temperature("tau", tau), flag("batch_mean", batch_mean)
     samples = coupled_samples(h, rng)

@@ -3,8 +3,8 @@
     c(z) = f(softmax(z / tau)) + r(z),     r(z) = w2 . tanh(W1 z + b1) + b2, a small network
     grad_{log p} = [f(b) - c(z~)] b + grad c(z) - grad c(z~)
 
-r is trained to reduce the variance of the estimate grad_h: Adam minimises sum grad_h^2.  As grad_h contains dr/dz, the
-training needs the derivative of dr/dz with respect to the weights of r, which the function add_gradient() computes.
+Adam trains r to reduce the variance of the estimate grad_h, by minimising sum grad_h^2.  Because grad_h contains dr/dz,
+the training needs the derivative of dr/dz with respect to the weights of r (add_gradient).
 """
 from __future__ import annotations
 
@@ -33,7 +33,6 @@ class Network(NamedTuple):
 
 
 def network(flat: np.ndarray, d: int) -> Network:
-    """Return a Network whose arrays are views of `flat`, an array of size(d) numbers."""
     cuts = np.cumsum([d * HIDDEN, HIDDEN, HIDDEN])
     W1, b1, w2, b2 = np.split(flat, cuts)
     return Network(W1.reshape(d, HIDDEN), b1, w2, b2)
@@ -62,7 +61,7 @@ def value_and_slope(r: Network, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def add_gradient(into: Network, r: Network, z: np.ndarray, of_value: np.ndarray, of_slope: np.ndarray) -> None:
-    """Add to `into` the gradient, with respect to the parameters of r, of
+    """Add to `into` the gradient of the following sum with respect to the parameters of r:
 
         sum_b  of_value_b r(z_b) + of_slope_b . grad r(z_b)
 
@@ -85,8 +84,8 @@ def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, t
              batch_mean: bool = False) -> Estimate:
     """Return the unbiased estimate, from three decoder evaluations.  For `batch_mean`, see rebar.estimate.
 
-    The network r is updated only after the estimate has been computed.  So the r in the estimate depends only on past
-    batches, and the estimate is unbiased.
+    The network r is updated after the estimate is computed.  So r depends only on past batches, and the estimate is
+    unbiased.
     """
     found = gradients(h, objective, rng, temperature("tau", tau), memory["r"], flag("batch_mean", batch_mean))
     adam = Adam(Parameters(memory["r"], found.grads_r), LR)
@@ -97,10 +96,7 @@ def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, t
 
 
 class Gradients(NamedTuple):
-    """Holds the estimate grad_h, of shape (B, n, k), the samples, the Pass of b, and grads_r.
-
-    grads_r is the gradient of mean_b |grad_h|^2 with respect to the parameters of r.
-    """
+    """Holds grad_h, its samples, the Pass of b, and the gradient of mean_b |grad_h|^2 with respect to r, grads_r."""
 
     grad_h: np.ndarray
     samples: Coupled
@@ -110,7 +106,7 @@ class Gradients(NamedTuple):
 
 def gradients(h: np.ndarray, objective: Objective, rng: np.random.Generator, tau: float, flat: np.ndarray,
               batch_mean: bool = False) -> Gradients:
-    """Return the estimate grad_h, with all that `estimate` needs to train r.  `flat` holds the parameters of r."""
+    """Return the estimate grad_h and the gradient that trains r.  `flat` holds the parameters of r."""
     batch, n, k = h.shape
     d = n * k
     r = network(flat, d)

@@ -15,16 +15,13 @@ from refimpl.estimators.base import Estimate, Objective
 
 
 def gradient(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
-    """Return grad_h T, of shape (B, n, k).  f, of shape (B, k^n), holds the value of f for every joint value."""
+    """Return grad_h T, of shape (B, n, k).  f has shape (B, k^n), with one column for each joint value."""
     change = direct.expected_gradient(joint.log_q(h), f, eps)               # (q_eps - q) / eps for every joint value
     return (change @ joint.one_hots(*h.shape[1:])).reshape(h.shape)         # summed for each value of each variable
 
 
 def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, eps: float) -> Estimate:
-    """Return the estimate, which has the bias of `direct` and no noise.
-
-    The decoder learns from all joint values, weighted by q.
-    """
+    """Return the estimate.  The decoder learns from all joint values, weighted by q."""
     h, eps = h.astype(np.float64), temperature("eps", eps)
     table = objective.joint_table()
     return Estimate(gradient(h, table.f, eps), table.weighted(np.exp(joint.log_q(h))))
