@@ -1,1 +1,1 @@
-"""Models, each with an encoder, latent variables and a decoder; the exact bounds of the models; a toy objective."""
+"""Models with an encoder, latent variables and a decoder.  Also their exact bounds, and a toy objective."""

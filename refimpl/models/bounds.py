@@ -1,11 +1,11 @@
-"""Compute the exact likelihood and the exact ELBO of a model in one pass over all joint values of z.
+"""Compute the exact likelihood and the exact ELBO of a model by a sum over all joint values of z.
 
     log p(x) = logsumexp_z f(x, z) - log K        the prior is uniform on K joint values
     ELBO     = E_q f(x, z) - sum_i KL(q_i || uniform)
 
-The output of the decoder does not depend on x.  So the K outputs for all z are computed only once, and one matrix
-product computes the scores of a block of images.  The scores are computed and summed block by block, because there can
-be many: 3.3e8 for K = 2^15 and 10,000 images.
+The output of the decoder does not depend on x, so the outputs for all z are computed only once.  One matrix product
+computes the scores of a block of images.  All scores together may need too much memory: there are 3.3e8 for K = 2^15
+and 10,000 images.
 """
 from __future__ import annotations
 
@@ -22,10 +22,7 @@ DOUBLE_UP_TO = 1_024        # with more joint values, float32 is used, which cau
 
 
 class Bounds(NamedTuple):
-    """Holds the exact ELBO, log-likelihood and gap, averaged over a set of images, in nats.
-
-    gap is log_likelihood - elbo.
-    """
+    """Holds the exact ELBO, log-likelihood and gap (log_likelihood - elbo) in nats, averaged over images."""
 
     elbo: float
     log_likelihood: float
@@ -33,11 +30,12 @@ class Bounds(NamedTuple):
 
 
 def bounds(logits: np.ndarray, images, encode: Callable[[np.ndarray], np.ndarray] | None = None) -> Bounds:
-    """Return the exact ELBO, log-likelihood and gap, averaged over `images`, a data.Part.
+    """Return the exact ELBO, log-likelihood and gap, averaged over images.
 
     logits   the decoder's output for every joint value, of shape (K, pixels), in the order of joint.values
-    encode   a function that maps images x to h, of shape (B, n, k), the scores of a factorised q; or None if q has no
-             closed form.  With None, elbo and gap are NaN
+    images   a data.Part
+    encode   a function that maps images x to h, the scores of a factorised q, of shape (B, n, k).  None if q has no
+             closed form; elbo and gap are then NaN
 
     Raises arguments.NotFinite if a score is not finite.
     """

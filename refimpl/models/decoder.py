@@ -1,4 +1,4 @@
-"""Define the objective of an estimator (estimators/base.py): f for a batch of images, computed by the decoder.
+"""Compute f for a batch of images with the decoder.  DecoderObjective is an Objective of estimators/base.py.
 
 A forward pass stores everything that its backward pass needs, and later calls do not change what is stored.  If the
 weights have been updated since the forward pass, the backward pass raises nn.parameters.StalePass.
@@ -19,9 +19,9 @@ from refimpl.nn.network import MLP, Backward
 
 
 class DecoderPass:
-    """Computes the decoder's output for one z per image, where z has the shape (B, n, k).
+    """Computes f = log p(x given z) in nats for one z per image.
 
-    The attribute f, of shape (B,), is log p(x given z) in nats.
+    z has shape (B, n, k), and the attribute f has shape (B,).
     """
 
     def __init__(self, decoder: MLP, inputs: Inputs, x: np.ndarray, z: np.ndarray) -> None:
@@ -35,22 +35,21 @@ class DecoderPass:
         return self._run.backward(bernoulli_score_backward(self._x, self._run.y))
 
     def df_dz(self) -> np.ndarray:
-        """Return the gradient of each image's f with respect to the image's z, of shape (B, n, k)."""
+        """Return the derivative of f with respect to z for each image, of shape (B, n, k)."""
         return self._inputs.backward(self.z, self._back.dx)
 
     def accumulate(self, weight: float = 1.0) -> None:
-        """Add `weight` times the gradient of -1/B sum_b f_b to the stored gradients of the decoder and its inputs."""
+        """Add the gradient of -weight/B sum_b f_b to the stored gradients of the decoder and its inputs."""
         self._back.accumulate(-weight / len(self.z))
         self._inputs.accumulate(self.z, self._back, -weight / len(self.z))
 
 
 class DecoderObjective:
-    """Computes f(z) = log p(x given z) for the images x, of shape (B, pixels).  `inputs` maps z to the input of the
-    decoder.
+    """Computes f(z) = log p(x given z) for a batch of images x, of shape (B, pixels).
 
-    If the decoder's output does not depend on the image, all K joint values are decoded once per batch, and one matrix
-    product computes their scores for all images (SharedTable).  If the decoder's input contains a Gaussian for each
-    image, each image needs K decoder outputs of its own (OwnTable).
+    `inputs` maps z to the input of the decoder.  If the decoder's output does not depend on the image, all K joint
+    values are decoded once per batch, and one matrix product computes their scores for all images (SharedTable).  If
+    the decoder's input contains a Gaussian for each image, each image needs K decoder outputs of its own (OwnTable).
 
     The attribute `evaluations` is the number of values of f per image that the estimators have used.  Evaluations that
     are needed only for the decoder to learn are not counted.  Raises ValueError if there is no image.
@@ -64,18 +63,15 @@ class DecoderObjective:
         self.evaluations = 0
 
     def run(self, z: np.ndarray, counted: bool = True) -> DecoderPass:
-        """Evaluate f at z, of shape (B, n, k), which may be one-hot or relaxed.
-
-        If `counted` is false, this call is not counted in `evaluations`.
-        """
+        """Evaluate f at z, of shape (B, n, k), one-hot or relaxed.  Add 1 to `evaluations` if `counted` is true."""
         self._check(z)
         self.evaluations += counted
         return DecoderPass(self.decoder, self.inputs, self.x, z)
 
     def table(self, z: np.ndarray) -> Table:
-        """Evaluate f at a one-hot z, of shape (B, n, k), and at all joint values that differ from z in one coordinate.
+        """Evaluate f at a one-hot z and at all joint values that differ from z in one coordinate.
 
-        Raises ValueError if z is relaxed.
+        z has shape (B, n, k).  Raises ValueError if z is relaxed.
         """
         self._check(z)
         chosen = arguments.corners("z", z)                                                 # (B, n)
@@ -92,9 +88,10 @@ class DecoderObjective:
         return Table(table, here)
 
     def joint_table(self, keep: bool = True) -> SharedTable | OwnTable:
-        """Evaluate f at every joint value, of shape (B, K), in the order of joint.values.
+        """Return a table of f at every joint value, whose attribute f has shape (B, K).
 
-        If `keep` is true, an OwnTable stores the logits, from which the decoder can learn.
+        The joint values are in the order of joint.values.  If `keep` is false, an OwnTable does not store the logits,
+        so the decoder cannot learn from it.
         """
         self.evaluations += joint.count(self.n, self.k)
         if self.inputs.shared:

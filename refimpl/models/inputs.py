@@ -9,7 +9,7 @@ from refimpl.nn.network import Backward
 
 
 class OneHots:
-    """Joins the n one-hot vectors of z, of shape (B, n, k), into one row of n k numbers per image."""
+    """Joins the n one-hot vectors of each image into one row of n k numbers."""
 
     shared = True                   # whether the decoder's output for a value of z is the same for every image
 
@@ -20,7 +20,7 @@ class OneHots:
         return z.reshape(len(z), self.n * self.k)
 
     def backward(self, z: np.ndarray, dinputs: np.ndarray) -> np.ndarray:
-        """Convert the gradient with respect to the input to the gradient with respect to z, of shape (B, n, k)."""
+        """Return the gradient with respect to z, of shape (B, n, k), given the gradient with respect to the input."""
         return dinputs.reshape(z.shape)
 
     def accumulate(self, z: np.ndarray, back: Backward, weight: float) -> None:
@@ -32,11 +32,11 @@ class OneHots:
 
 
 class ClassRow:
-    """Computes the decoder's input, of shape (B, k d), for a class z, of shape (B, 1, k), and a Gaussian g, of shape
-    (B, d) (slide 33).
+    """Computes the decoder's input from a class z, of shape (B, 1, k), and a Gaussian g, of shape (B, d) (slide 33).
 
-    The input is the k x d matrix z g^T.  If z is one-hot, the row of the chosen class is g, and all other rows are 0.
-    The attribute dg, of shape (B, d), accumulates the gradient with respect to g.
+    The input of an image is the k x d matrix z g^T, as a row of k d numbers.  If z is one-hot, the matrix has g in the
+    row of the chosen class and 0 elsewhere.  The attribute dg, of shape (B, d), accumulates the gradient with respect
+    to g.
     """
 
     n = 1
@@ -51,28 +51,24 @@ class ClassRow:
         return (z[:, 0, :, None] * self.g[:, None, :]).reshape(len(z), -1)
 
     def backward(self, z: np.ndarray, dinputs: np.ndarray) -> np.ndarray:
-        """Convert the gradient with respect to the input to the gradient with respect to z, of shape (B, 1, k)."""
         return np.einsum("bcj,bj->bc", dinputs.reshape(len(z), self.k, -1), self.g)[:, None, :]
 
     def accumulate(self, z: np.ndarray, back: Backward, weight: float) -> None:
-        """Add the gradient with respect to g, multiplied by `weight`, to the attribute dg."""
+        """Add `weight` times the gradient with respect to g to the attribute dg."""
         self.dg += weight * np.einsum("bc,bcj->bj", z[:, 0], back.dx.reshape(len(z), self.k, -1))
 
     def every(self, first: Linear) -> np.ndarray:
         """Return the first layer's output for every pair of an image and a class, of shape (B k, H).
 
-        Only one row of the k x d input matrix is not zero.  So the output for a class is the product of g with the d
-        rows of weights that belong to this class.  The k products cost as much as one product with a full input.
+        Only one row of the k x d input matrix is not zero.  So g is multiplied only with the d rows of weights that
+        belong to the class.  The products for all k classes cost as much as one product with a full input.
         """
         y = (self.g @ self._by_class(first.W)).reshape(-1, first.n_out)
         y += first.b
         return y
 
     def accumulate_every(self, first: Linear, dy: np.ndarray) -> None:
-        """Do the backward pass of every(), and add the results to the first layer's gradients and to dg.
-
-        dy, of shape (B k, H), is the gradient with respect to the output of every().
-        """
+        """Do the backward pass of every() for dy, of shape (B k, H), and add the gradients to `first` and to dg."""
         db = dy.sum(axis=0)
         dy = dy.reshape(len(self.g), self.k * first.n_out)                  # the first layer, all classes at once
         dW = (self.g.T @ dy).reshape(-1, self.k, first.n_out).transpose(1, 0, 2).reshape(first.W.shape)
@@ -85,10 +81,9 @@ class ClassRow:
 
 
 class BesideGaussian:
-    """Joins the n vectors of z, of shape (B, n, k), and a Gaussian g, of shape (B, d), into one row of n k + d numbers
-    per image.
+    """Joins the n vectors of z, of shape (B, n, k), and a Gaussian g, of shape (B, d), into one row per image.
 
-    The attribute dg, of shape (B, d), accumulates the gradient with respect to g.
+    A row has n k + d numbers.  The attribute dg, of shape (B, d), accumulates the gradient with respect to g.
     """
 
     shared = False
@@ -102,11 +97,9 @@ class BesideGaussian:
         return np.concatenate([z.reshape(len(z), -1), self.g], axis=1)
 
     def backward(self, z: np.ndarray, dinputs: np.ndarray) -> np.ndarray:
-        """Convert the gradient with respect to the input to the gradient with respect to z, of shape (B, n, k)."""
         return dinputs[:, :self.n * self.k].reshape(z.shape)
 
     def accumulate(self, z: np.ndarray, back: Backward, weight: float) -> None:
-        """Add the gradient with respect to g, multiplied by `weight`, to the attribute dg."""
         self.dg += weight * back.dx[:, self.n * self.k:]
 
     def constant(self, first: Linear) -> np.ndarray:
@@ -116,16 +109,13 @@ class BesideGaussian:
     def every(self, first: Linear) -> np.ndarray:
         """Return the first layer's output for every pair of an image and a joint value, of shape (B K, H).
 
-        It is a sum of a part that depends only on z and a part that depends only on g.
+        The output is the sum of a part that depends only on z and a part that depends only on g.
         """
         of_z = joint.one_hots(self.n, self.k, self.g.dtype) @ first.W[:self.n * self.k]         # (K, H)
         return (self.constant(first)[:, None] + of_z).reshape(-1, first.n_out)
 
     def accumulate_every(self, first: Linear, dy: np.ndarray) -> None:
-        """Do the backward pass of every(), and add the results to the first layer's gradients and to dg.
-
-        dy, of shape (B K, H), is the gradient with respect to the output of every().
-        """
+        """Do the backward pass of every() for dy, of shape (B K, H), and add the gradients to `first` and to dg."""
         dy = dy.reshape(len(self.g), -1, first.n_out)
         of_g = dy.sum(axis=1)
         hots = joint.one_hots(self.n, self.k, self.g.dtype)

@@ -1,9 +1,9 @@
 """The mixture model of slide 33, whose latent variables are discrete variables and a Gaussian.
 
-It can be trained when only some of the images have labels.  It is the model M2 of Kingma, Rezende, Mohamed and Welling
-(Semi-supervised learning with deep generative models, NeurIPS 2014), with three differences.  The posterior of the
-Gaussian does not depend on the class, both posteriors share the first layers of the encoder, and training does not need
-to enumerate the classes.
+The model can be trained when only some of the images have labels.  It is the model M2 of Kingma, Rezende, Mohamed and
+Welling (Semi-supervised learning with deep generative models, NeurIPS 2014), with three differences.  The posterior of
+the Gaussian does not depend on the class.  Both posteriors share the first layers of the encoder.  Training does not
+need to enumerate the classes.
 
     encoder  x (784) -> 400 ReLU -> 200 ReLU = e     class     e -> 100 ReLU -> h (n, k)  q(c | x) = prod_i softmax(h_i)
                                                      Gaussian  e -> mu, log s^2 (d each)  q(g | x) = N(mu, s^2)
@@ -43,9 +43,10 @@ BLOCK = 500             # the number of images at a time when the model is evalu
 class Draw(NamedTuple):
     """Holds the encoder's outputs for a batch, a sample of the Gaussian, and what the backward pass needs.
 
-    h, of shape (B, n, k), holds the scores of the discrete variables.  mu and log_var, of shape (B, d), are the
-    parameters of the Gaussian.  The sample is g = mu + s xi, of shape (B, d), where xi is standard normal and s =
-    exp(log_var / 2) is `deviation`.
+    h             the scores of the discrete variables, of shape (B, n, k)
+    mu, log_var   the parameters of the Gaussian, of shape (B, d)
+    g             the sample mu + deviation * xi, of shape (B, d), where xi is standard normal
+    deviation     exp(log_var / 2), of shape (B, d)
     """
 
     trunk: Pass
@@ -68,7 +69,7 @@ class Draw(NamedTuple):
 class Bound(NamedTuple):
     """Holds the ELBO and its three terms, averaged over images, in nats.
 
-    test_elbo = reconstruction - class_kl - gaussian_kl <= log p(x), on average over the images.
+    test_elbo = reconstruction - class_kl - gaussian_kl, whose expectation is at most the mean of log p(x).
     """
 
     test_elbo: float
@@ -109,7 +110,7 @@ class MixtureVAE:
             network.initialise(rng)
 
     def encode(self, x: np.ndarray, rng: np.random.Generator) -> Draw:
-        """Run the encoder on the images x, of shape (B, pixels), and draw a sample g of the Gaussian for each image."""
+        """Run the encoder on images x, of shape (B, pixels), and sample a Gaussian g for each image."""
         trunk = self.trunk.run(x)
         class_head, gaussian_head = self.class_head.run(trunk.y), self.gaussian_head.run(trunk.y)
         mu, log_var = np.split(gaussian_head.y, 2, axis=1)
@@ -119,20 +120,17 @@ class MixtureVAE:
         return Draw(trunk, class_head, gaussian_head, h, mu + deviation * xi, xi, deviation)
 
     def objective(self, x: np.ndarray, g: np.ndarray) -> DecoderObjective:
-        """Return f as a function of the discrete variables, for images x, of shape (B, pixels), with Gaussians g, of
-        shape (B, d)."""
+        """Return f as a function of the discrete variables, given x, of shape (B, pixels), and g, of shape (B, d)."""
         return DecoderObjective(self.decoder, with_gaussian(self.n, self.k, g), x)
 
     def decode(self, g: np.ndarray) -> np.ndarray:
-        """Return the logits a, of shape (B, K, pixels), for each g, of shape (B, d), combined with each of the K = k^n
-        joint values."""
+        """Return the logits for every pair of a g and a joint value, of shape (B, K, pixels), for g of shape (B, d)."""
         every = joint.values(self.n, self.k)
         K = len(every)
         return self.decode_as(np.tile(every, (len(g), 1)), np.repeat(g, K, axis=0)).reshape(len(g), K, -1)
 
     def decode_as(self, values: np.ndarray, g: np.ndarray) -> np.ndarray:
-        """Return the logits a, of shape (B, pixels), for the discrete variables `values`, integers (B, n), and for g,
-        of shape (B, d)."""
+        """Return the logits, of shape (B, pixels), for integers `values`, of shape (B, n), and g, of shape (B, d)."""
         z = gumbel.one_hot(values, self.k).astype(self.dtype)
         return self.decoder.forward(with_gaussian(self.n, self.k, g).forward(z))
 
@@ -145,7 +143,7 @@ class MixtureVAE:
         x          the images, of shape (B, pixels), as zeros and ones in the model's dtype
         kl_grad    whether the gradient includes the KL term of the discrete variables
         beta       the weight of the Gaussian's KL term.  If beta = 1, the loss is an upper bound on -log p(x)
-        settings   the hyperparameters of the estimator, such as eps or tau, and its memory
+        settings   the hyperparameters of the estimator, such as eps or tau, and its memory if it has one
         """
         beta, kl_grad = arguments.kl_weight("beta", beta), arguments.flag("kl_grad", kl_grad)
         draw = self.encode(x, rng)
@@ -168,9 +166,9 @@ class MixtureVAE:
 
             1/B sum_b  image_weight [ -f(x_b, y_b, g) + beta KL(q(g) || N(0, 1)) ] - weight * (objective of `term`)
 
-        `term` is a function from estimators/label_terms.py.  Its arguments are h, the value of each variable for
-        the label, `rng` and `eps`.  It returns a direction of h in which the objective of the term rises.  The label is
-        certain, so the KL term of the discrete variables is constant, and the decoder is run only for this label.
+        `term` is a function from estimators/label_terms.py.  term(h, values, rng, eps) returns a direction of h in
+        which the term's objective rises, where `values` holds the value of each variable, of shape (B, n).  The label
+        is certain, so the KL term of the discrete variables is constant, and the decoder is run only for this label.
         """
         weight, image_weight = arguments.weight("weight", weight), arguments.weight("image_weight", image_weight)
         beta = arguments.kl_weight("beta", beta)
@@ -181,9 +179,7 @@ class MixtureVAE:
         self._encoder_backward(draw, dh, objective.inputs.dg, image_weight * beta)
 
     def _encoder_backward(self, draw: Draw, dh: np.ndarray, dg: np.ndarray, beta: float) -> None:
-        """Add the gradient of the encoder, given the gradients dh and dg of the loss with respect to h and g.
-
-        This method also adds the gradient of the Gaussian's KL term, with weight beta.
+        """Add the encoder's gradients, given d loss / dh, d loss / dg, and the weight beta of the Gaussian's KL term.
         """
         _, kl_mu, kl_log_var = gaussian_kl(draw.mu, draw.log_var)
         dmu = beta * kl_mu / len(dh) + dg                                           # g = mu + s xi
@@ -203,17 +199,16 @@ class MixtureVAE:
         return joint.values(self.n, self.k)[arguments.indices(labels, joint.count(self.n, self.k), "labels")]
 
     def infer(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the likeliest value of each variable, of shape (B, n), and the mean of g, of shape (B, d), for images
-        x (B, pixels)."""
+        """Infer the discrete variables and the Gaussian from images x, of shape (B, pixels).
+
+        Returns the likeliest value of each variable, of shape (B, n), and the mean of g, of shape (B, d).
+        """
         e = self.trunk.forward(x)
         h = self.family.theta(self.class_head.forward(e))
         return h.argmax(axis=-1), self.gaussian_head.forward(e)[:, :self.d]
 
     def classify(self, images) -> np.ndarray:
-        """Return the likeliest label of each image of a data.Part, of shape (N,).
-
-        This label consists of the likeliest value of each variable.
-        """
+        """Return the likeliest label of each of the N images of a data.Part, of shape (N,)."""
         digits = self.k ** np.arange(self.n - 1, -1, -1)
         heads = (self.class_head.forward(self.trunk.forward(x)) for x in images.blocks(BLOCK, self.dtype))
         return np.concatenate([self.family.theta(head).argmax(axis=-1) @ digits for head in heads])
@@ -236,8 +231,7 @@ class MixtureVAE:
 
 
 def _joint_law(q: np.ndarray) -> np.ndarray:
-    """Return the probability of every joint value, of shape (B, K), in the order of joint.values, for q of shape (B, n,
-    k)."""
+    """Return the probability of every joint value, of shape (B, K), for q of shape (B, n, k)."""
     law = q[:, 0]
     for i in range(1, q.shape[1]):
         law = (law[:, :, None] * q[:, i, None, :]).reshape(len(q), -1)

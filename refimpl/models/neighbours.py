@@ -1,8 +1,8 @@
 """Compute f at all neighbours of a joint value z in one decoder pass.
 
-A neighbour differs from z in one coordinate.  So a z of n variables has n (k - 1) neighbours.  Two things save time.
-Replacing z_i changes the first layer's output by the difference of two rows of its weights, so the first layer needs no
-matrix product.  And the last layer computes the scores f without storing the logits (last_layer.scores).
+A neighbour differs from z in one coordinate, so z has n (k - 1) neighbours.  Replacing z_i changes the first layer's
+output by the difference of two rows of weights, so the first layer needs no matrix product.  The last layer computes f
+without storing the logits (last_layer.scores).
 """
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from refimpl.nn.network import MLP
 
 def neighbour_scores(decoder: MLP, inputs: OneHots | BesideGaussian, x: np.ndarray,
                      chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return two arrays (B, n, k-1): the values to which each coordinate of z can change, and f after each change.
+    """Return the k - 1 other values of each coordinate of z, and f after each replacement, both of shape (B, n, k-1).
 
-    f is log p(x given z), in nats.  `chosen`, of shape (B, n), holds z as integers.
+    f is log p(x given z), in nats.  `chosen` has shape (B, n) and holds z as integers.
     """
     (batch, n), k = chosen.shape, inputs.k
     first, _, *middle, last = decoder.layers

@@ -14,21 +14,21 @@ from refimpl.nn.parameters import StalePass
 class Weighted:
     """The decoder's part of the loss, if the decoder learns from all joint values.
 
-    `weights`, of shape (B, K), contains the weight of each joint value for each image.  Each row sums to 1.
+    `weights` has shape (B, K) and holds the weights of the joint values.  The weights of each image sum to 1.
     """
 
     def __init__(self, table: SharedTable | OwnTable, weights: np.ndarray) -> None:
         self.table, self.weights = table, np.array(weights)             # a copy, as in DecoderPass
 
     def accumulate(self, weight: float = 1.0) -> None:
-        """Add `weight` times the gradient of -1/B sum_bz weights_bz f_bz to the stored gradients of the decoder."""
+        """Add `weight` times the gradient of -1/B sum_bz weights_bz f_bz to the decoder's stored gradients."""
         self.table.accumulate(self.weights, weight)
 
 
 class EnumeratedPoint(Weighted):
-    """The decoder's part of the loss, if the decoder learns from one z per image and z is a single variable.
+    """The decoder's part of the loss, if the decoder learns from one z per image and n = 1.
 
-    All values of the variable have been enumerated.  The chosen value has weight 1, and all others have weight 0.
+    The table holds all values of the variable.  The chosen value has weight 1, and all others have weight 0.
     """
 
     def __init__(self, table: SharedTable | OwnTable, z: np.ndarray) -> None:
@@ -56,8 +56,8 @@ class SharedTable:
 class OwnTable:
     """A table for a decoder whose input contains a Gaussian for each image.
 
-    Each image needs K = k^n decoder outputs of its own.  `inputs` computes the first layer for all joint values
-    together (inputs.py), which is faster than computing it for K inputs one by one.
+    Each image needs K = k^n decoder outputs of its own.  `inputs` computes the first layer for all of them together,
+    which is faster than one by one.
     """
 
     def __init__(self, decoder: MLP, inputs: Gaussian, x: np.ndarray, keep: bool = True) -> None:

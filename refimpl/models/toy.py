@@ -2,7 +2,7 @@
 
     f_b(z) = sum_m c_bm sin(a_bm . z + 1)
 
-The rows of z, of shape (n, k), are one-hot or relaxed.  f is nonlinear, depends on all coordinates jointly, and is
+z has shape (n, k), and its rows are one-hot or relaxed.  f is nonlinear, depends on all coordinates jointly, and is
 smooth between the one-hot vectors.
 """
 from __future__ import annotations
@@ -19,7 +19,7 @@ WAVES = 5
 
 
 class ToyPass:
-    """Holds one z per image, and computes f and the derivative of f at this z."""
+    """Computes f and its derivative at one z per image."""
 
     def __init__(self, toy: Toy, z: np.ndarray) -> None:
         self._toy, self.z = toy, z
@@ -65,7 +65,7 @@ class Toy:
     def repeated(self, image: int, times: int) -> Toy:
         """Return a Toy with `times` images, all of which have the function f of the given image.
 
-        With this Toy, one call of an estimator makes many independent draws for the same f.
+        One call of an estimator with this Toy makes many independent draws for the same f.
         """
         copy = Toy(0, self.n, self.k, np.random.default_rng(0))
         copy.a = np.broadcast_to(self.a[image], (times,) + self.a.shape[1:])

@@ -27,8 +27,7 @@ class VAE:
     """The variational auto-encoder with this family of latent variables.
 
     `hidden` is the width of the hidden layer of the encoder and of the decoder.  `dtype` is float32 for training and
-    float64 for checks.  All parameters are stored in one flat vector (see nn.parameters), in which the parameters of
-    the encoder come first.
+    float64 for checks.  One flat vector stores all parameters, those of the encoder first (see nn.parameters).
     """
 
     def __init__(self, family: Family, hidden: int = 300, pixels: int = 784, dtype: np.dtype = np.float32) -> None:
@@ -48,12 +47,11 @@ class VAE:
 
     @property
     def encoder_grads(self) -> np.ndarray:
-        """Return the part of the flat gradients that belongs to the encoder."""
+        """Return the encoder's part of the flat vector of gradients."""
         return self.parameters.grads[:self.encoder.n_parameters]
 
     def encode(self, x: np.ndarray) -> np.ndarray:
-        """Return theta for the images x, of shape (B, pixels).  For independent variables theta is h, of shape (B, n,
-        k)."""
+        """Return theta for images x, of shape (B, pixels).  For independent variables it is h, of shape (B, n, k)."""
         return self.family.theta(self.encoder.forward(x))
 
     def objective(self, x: np.ndarray) -> DecoderObjective:
@@ -69,8 +67,8 @@ class VAE:
         kl_weight  the weight of the KL term.  If kl_weight = 1, the loss is an upper bound on -log p(x)
         settings   the hyperparameters of the estimator, and its memory if it has one
 
-        Returns the objective, with the number of decoder evaluations in `evaluations`.  Raises ValueError if kl_grad is
-        True and the KL term has no closed form, or if the estimator cannot be used for this family.
+        Returns the objective, whose attribute `evaluations` is the number of decoder evaluations.  Raises ValueError if
+        kl_grad is True and the KL term has no closed form, or if the estimator cannot be used for this family.
         """
         if not estimator.serves(self.family):
             raise ValueError(f"estimator must serve this family of latent variables, and {estimator.name} does not: "
@@ -94,12 +92,11 @@ class VAE:
     # --- what it has learnt -------------------------------------------------------------------------------------------
 
     def decode_all(self) -> np.ndarray:
-        """Return the logits a for every joint value, of shape (K, pixels).  Raise InputError if there are too many
-        values."""
+        """Return the logits for every joint value, of shape (K, pixels).  Raise InputError if there are too many."""
         return self.decoder.forward(self.family.values(self.dtype))
 
     def score_all(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return theta and the table f, of shape (B, K), for the images x, of shape (B, pixels), in float64."""
+        """Return theta, and f at every joint value, of shape (B, K), for images x.  Both are in float64."""
         a = self.decode_all().astype(np.float64)
         f = x.astype(np.float64) @ a.T - softplus_sum(a)
         return self.encode(x).astype(np.float64), f
@@ -118,9 +115,9 @@ class VAE:
     def sampled_elbo(self, images, rng: np.random.Generator, block: int = 2_000) -> float:
         """Return the mean of f(x, z*) - KL(unary scores || uniform) over the images, with one sampled z* per image.
 
-        For independent variables this is an unbiased estimate of the ELBO.  For pair scores it is minus the loss that
-        the released code reports.  This loss is NOT a bound on -log p(x): z* depends on all scores, but the KL term of
-        the loss depends only on the unary scores.
+        For independent variables the mean is an unbiased estimate of the ELBO.  For pair scores it is minus the loss
+        that the released code reports.  This loss is NOT a bound on -log p(x), because its KL term ignores the pair
+        scores.
         """
         total = 0.0
         for x in images.blocks(block, self.dtype):

@@ -10,7 +10,7 @@ from refimpl.latent.solvers.base import check, matrix
 
 
 def argmax(u: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Return a z, of shape (B, n), such that changing any one of its variables does not increase the score.
+    """Return a local maximum z, of shape (B, n): no change of a single variable increases the score.
 
     The loop ends, because a variable changes only if the score increases.
     """

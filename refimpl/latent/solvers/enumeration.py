@@ -1,4 +1,4 @@
-"""Compute the scores of all 2^n values of z in one matrix product of the features [z, z_i z_j] with (u, w)."""
+"""Find the arg max by comparing all 2^n values of z.  One matrix product computes the scores of a block of images."""
 from __future__ import annotations
 
 import math
@@ -15,14 +15,14 @@ KEPT = 16                   # up to this n, the features are kept in memory: 71 
 
 @lru_cache(maxsize=None)
 def all_values(n: int) -> np.ndarray:
-    """Return all z as a read-only int8 array (2^n, n), in the order of joint.values(n, 2)."""
+    """Return all values of z as a read-only int8 array of shape (2^n, n), in the order of joint.values(n, 2)."""
     z = (np.arange(2**n)[:, None] >> np.arange(n - 1, -1, -1) & 1).astype(np.int8)
     z.setflags(write=False)
     return z
 
 
 def features(n: int, dtype: np.dtype) -> np.ndarray:
-    """Return all z and their products z_i z_j as a read-only array (2^n, n + n (n-1)/2)."""
+    """Return all values of z and their products z_i z_j, as a read-only array of shape (2^n, n + n (n-1)/2)."""
     return (_kept_features if n <= KEPT else _features)(n, np.dtype(dtype))
 
 
@@ -44,19 +44,18 @@ def all_scores(u: np.ndarray, w: np.ndarray) -> np.ndarray:
 def _exact(terms: np.ndarray) -> bool:
     """Return whether the sum of any subset of these float64 numbers is exact.
 
-    This is the case if all numbers are multiples of one unit, and the sum of their absolute values is below 2^53 units.
+    Sums are exact if all numbers are multiples of one unit, and their absolute values add up to less than 2^53 units.
     """
     mantissa, exponent = np.frexp(terms[terms != 0])
     digits = (mantissa * 2.0**53).astype(np.int64)
-    lowest = np.frexp((digits & -digits).astype(np.float64))[1] + exponent - 53         # each is a multiple of 2^lowest
+    lowest = np.frexp((digits & -digits).astype(np.float64))[1] + exponent - 53         # multiples of 2^(lowest-1)
     return not len(lowest) or np.abs(terms).sum() < np.ldexp(1.0, int(lowest.min()) + 52)
 
 
 def _first_best(scores: np.ndarray, u: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Return the index of the first exact maximiser for each image, of shape (B,).
+    """Return the index of each image's first maximiser, of shape (B,).
 
-    `scores`, of shape (B, 2^n), contains rounding errors.  If several scores are so close together that these errors
-    could decide which one is the largest, the close scores are compared again without rounding.
+    `scores` has shape (B, 2^n) and contains rounding errors.  Scores near the largest are compared without rounding.
     """
     best = scores.argmax(axis=1)
     size = np.abs(u).sum(axis=1) + np.abs(w).sum(axis=1)
@@ -79,8 +78,7 @@ def _first_best(scores: np.ndarray, u: np.ndarray, w: np.ndarray) -> np.ndarray:
 
 
 def argmax(u: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Return the first maximiser in the order of all_values, of shape (B, n), by comparing all z.  n must be at most
-    MOST."""
+    """Return the first maximiser in the order of all_values, of shape (B, n).  Raise ValueError if n exceeds MOST."""
     u, w = check(u, w)
     n = u.shape[1]
     if n > MOST:

@@ -1,34 +1,34 @@
 """Find the arg max by a maximum flow.  The method is exact for w >= 0.
 
-For w >= 0 the score S is supermodular, and finding its maximum is finding a minimum cut (Hammer 1965).
-
-Because -w z_i z_j = -(w/2) (z_i + z_j) + (w/2) |z_i - z_j|,
+For w >= 0 the score S is supermodular, so a minimum cut gives the arg max (Hammer 1965).  Because -w z_i z_j = -(w/2)
+(z_i + z_j) + (w/2) |z_i - z_j|, the value of a cut is, up to a constant,
 
     -S(z) = sum_i t_i z_i + sum_{i<j} (w_ij / 2) |z_i - z_j|,     t_i = -u_i - (1/2) sum_j w_ij
 
-is the value of a cut, up to a constant.  The network has these edges: if t_i < 0, an edge source -> i of capacity -t_i;
-if t_i > 0, an edge i -> sink of capacity t_i; and between i and j an edge of capacity w_ij / 2 in each direction.
-The variables on the source's side of the cut have z_i = 1.
+The variables on the source's side of the cut have z_i = 1.  The network has these edges:
 
-The flow is found by pushing a preflow (Goldberg and Tarjan 1988), for all images at once:
+    source -> i             of capacity -t_i, if t_i < 0
+    i -> sink               of capacity t_i, if t_i > 0
+    i -> j and j -> i       of capacity w_ij / 2 each
+
+The flow is found by pushing a preflow (Goldberg and Tarjan 1988), for all images at once.  Two arrays describe it:
 
     excess (B, n)     the flow that has arrived at i and has not left it yet.  If excess is negative, i can still send
                       |excess| to the sink.  All edges from the source are full at the start, so excess starts as -t.
     room (B, n, n)    how much more flow the edge i -> j can take.  A push along i -> j adds the same room on j -> i.
 
-A sweep first computes the distance of each variable.  The distance is the number of edges with room on the shortest
-way to a variable that can still send flow to the sink.  The variables at the same distance form a layer.  Then the
-sweep goes from the farthest layer to the nearest one (as in Karzanov 1974).  Each variable distributes its excess over
-its edges to the next layer, in proportion to their room.  It sends all of its excess, or as much as they can take.
+A sweep first computes the distance of each variable.  The distance is the number of edges with room on the shortest way
+to a variable that can still send flow to the sink.  Variables at the same distance form a layer.  Then the sweep goes
+from the farthest layer to the nearest one (as in Karzanov 1974).  Each variable sends as much of its excess as possible
+to the next layer, and distributes it over the edges in proportion to their room.
 
 The algorithm ends when no excess can reach the sink.  The variables that can still reach the sink form the sink's side
-of the cut, with z_i = 0.  All edges into this side are full, and there is no excess on it.  So the flow equals the
-value of the cut.  Therefore the flow is a maximum and the cut is a minimum.
+of the cut, with z_i = 0.  All edges into this side are full, and no variable on this side has excess.  So the flow
+equals the value of the cut.  Therefore the flow is a maximum and the cut is a minimum.
 
-The algorithm always ends.  A push adds room only to an edge that leads away from the sink, so no distance decreases.
-If a variable has excess left, all its edges to the next layer (or, at distance 0, its edge to the sink) are full, so
-its distance increases.  Distances are below n or infinite, so there are at most n^2 sweeps.  In practice, about ten
-sweeps are enough.
+The algorithm always ends.  A push adds room only to an edge that leads away from the sink, so no distance decreases. A
+variable that keeps some excess has filled all its edges to the next layer, so its distance increases.  Distances are
+below n or infinite, so there are at most n^2 sweeps.  In practice, about ten sweeps are enough.
 """
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ ROOMS = 50_000              # the number of edges at a time: this many fit into 
 
 
 def _network(u: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return `excess`, of shape (B, n), and `room`, of shape (B, n, n), before the first push.
+    """Return `excess` and `room` before the first push.
 
-    The scores of each image are divided by a power of two near the largest of them.  So sums of huge scores stay
-    finite, and quotients of tiny scores stay accurate.  Division by a power of two causes no rounding.
+    The scores of each image are first divided by a power of two near the largest score, which causes no rounding. So
+    sums of huge scores stay finite, and quotients of tiny scores stay accurate.
     """
     largest = np.maximum(np.abs(u).max(axis=1, initial=0), w.max(axis=1, initial=0))[:, None]
     unit = np.frexp(largest)[1]
@@ -53,10 +53,7 @@ def _network(u: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _distances(excess: np.ndarray, room: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the distance of each variable, and the total room on its edges to the next layer, both (B, n).
-
-    The distance is n if the variable cannot reach the sink.
-    """
+    """Return each variable's distance (n if it cannot reach the sink), and the room on its edges to the next layer."""
     n = excess.shape[1]
     distance = np.where(excess < 0, 0, n)
     onward = np.zeros(excess.shape)
@@ -71,7 +68,7 @@ def _distances(excess: np.ndarray, room: np.ndarray) -> tuple[np.ndarray, np.nda
 
 
 def _sweep(excess: np.ndarray, room: np.ndarray, distance: np.ndarray, onward: np.ndarray) -> None:
-    """Push flow from every layer to the next one.  `excess` and `room` are changed in place."""
+    """Push flow from every layer to the next one, and change `excess` and `room` in place."""
     n = excess.shape[1]
     for layer in range(distance[distance < n].max(), 0, -1):
         pushing = (distance == layer) & (excess > 0)
@@ -88,8 +85,7 @@ def _sweep(excess: np.ndarray, room: np.ndarray, distance: np.ndarray, onward: n
 
 
 def _minimum_cut(excess: np.ndarray, room: np.ndarray) -> np.ndarray:
-    """Return whether each variable is on the source's side of the cut, of shape (B, n).  `excess` and `room` are
-    overwritten."""
+    """Return whether each variable is on the source's side of the cut.  `excess` and `room` are overwritten."""
     source_side = np.zeros(excess.shape, bool)
     image = np.arange(len(excess))                                      # images that are not finished yet
     while len(image):
@@ -105,9 +101,9 @@ def _minimum_cut(excess: np.ndarray, room: np.ndarray) -> np.ndarray:
 
 
 def argmax(u: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Return a maximiser z, (B, n) int8, up to the rounding of float64.
+    """Return a maximiser z, of shape (B, n), up to the rounding of float64.
 
-    The maximum exceeds S(z) by at most about 1e-15 times the sum of the image's |u| and w.  Raises ValueError if u or w
+    No score exceeds S(z) by more than about 1e-15 times the sum of the image's |u| and w.  Raises ValueError if u or w
     has the wrong shape, if a score is not finite, or if a pair score is negative.
     """
     u, w = (scores.astype(np.float64) for scores in check(u, w))

@@ -1,10 +1,12 @@
-"""Find the arg max for pair scores of any sign with one integer program per image, by scipy.optimize.milp (HiGHS).
+"""Find the arg max for pair scores of any sign by solving an integer program for each image.
+
+The solver is HiGHS, called by scipy.optimize.milp.  The program is
 
     maximise sum u_i z_i + sum w_ij y_ij,   z binary,  0 <= y <= 1
     w_ij > 0:  y_ij <= z_i,  y_ij <= z_j            w_ij < 0:  y_ij >= z_i + z_j - 1
 
-At the optimum, y_ij = z_i z_j.  If w_ij > 0, y_ij becomes as large as possible, so only upper bounds are needed.
-If w_ij < 0, y_ij becomes as small as possible, so only lower bounds are needed.
+At the optimum, y_ij = z_i z_j.  If w_ij > 0, y_ij becomes as large as possible, so only upper bounds are needed. If
+w_ij < 0, y_ij becomes as small as possible, so only lower bounds are needed.
 """
 from __future__ import annotations
 
@@ -14,11 +16,11 @@ from refimpl.latent.solvers.base import check, pairs
 
 
 def argmax(u: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Return a maximiser z, of shape (B, n), up to the solver's tolerances, which are about 1e-6 times the largest
-    score.
+    """Return a maximiser z, of shape (B, n), up to the tolerances of the solver.
 
-    The tolerances of the solver are absolute.  So the scores of each image are first divided by the largest of them.
-    Raises ValueError if u or w has the wrong shape or a score is not finite, and RuntimeError if the solver fails.
+    The tolerances are absolute, about 1e-6.  So the scores of each image are first divided by their largest absolute
+    value. Raises ValueError if u or w has the wrong shape or a score is not finite, and RuntimeError if the solver
+    fails.
     """
     u, w = check(u, w)
     u, w = u.astype(np.float64), w.astype(np.float64)

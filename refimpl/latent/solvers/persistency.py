@@ -1,4 +1,4 @@
-"""Fix the variables whose best value is certain, then enumerate the others.
+"""Find the arg max by fixing the variables whose best value is certain, and enumerating the others.
 
 The method is exact for pair scores of any sign, and fast if |u| is large.
 
@@ -8,8 +8,8 @@ Given the variables that are already fixed, setting z_i to 1 adds at least low_i
     high_i = u_i + sum over j fixed at 1 of w_ij + sum over free j of max(w_ij, 0)
 
 If low_i > 0, z_i is 1 in every maximiser.  If high_i < 0, z_i is 0 in every maximiser.  Each fixed variable narrows the
-ranges low_i ... high_i of the free variables.  So this step is repeated until no further variable can be fixed.
-Enumeration then sets the free variables, which include all variables that have different values in two maximisers.
+ranges from low_i to high_i of the free variables.  So this step is repeated until no further variable can be fixed. A
+variable that differs between two maximisers is never fixed.  At the end, the free variables are enumerated.
 """
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from refimpl.latent.solvers.base import check, matrix, pairs
 def fix_certain(u: np.ndarray, W: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return two boolean arrays of shape (B, n): whether each variable is still free, and whether it is fixed at 1.
 
-    u has shape (B, n), and W, of shape (B, n, n), holds the pair scores as symmetric matrices.
+    u has shape (B, n).  W has shape (B, n, n) and holds the pair scores as symmetric matrices.
     """
     negative, positive = np.minimum(W, 0), np.maximum(W, 0)
     free, ones = np.ones(u.shape, bool), np.zeros(u.shape, bool)
@@ -38,9 +38,7 @@ def fix_certain(u: np.ndarray, W: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def argmax(u: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Return a maximiser z, of shape (B, n).  Raise ValueError if an image has more than enumeration.MOST uncertain
-    variables.
-    """
+    """Return a maximiser z, of shape (B, n).  Raise ValueError if more than enumeration.MOST variables stay free."""
     u, w = check(u, w)
     n = u.shape[1]
     W = matrix(w, n)
