@@ -3,8 +3,8 @@
 1. The encoder maps an image x to a score h(z) for each of the ten values of z.  We add Gumbel noise gamma to the
    scores.  The arg max z* of the sums is a sample of q = softmax(h).
 2. The decoder maps z to the logits a of 784 pixels, and f(z) = log p(x given z) measures how well z explains x.
-3. An arg max has no useful derivative, so the encoder learns from two arg maxes: by Theorem 1, the difference of the
-   one-hot vectors of z(eps) and z*, divided by eps, estimates the gradient of E f(z*) with respect to h.
+3. An arg max has no useful derivative, so the encoder learns from a second arg max, z(eps).  By Theorem 1,
+   (onehot z(eps) - onehot z*) / eps estimates the gradient of E f(z*) with respect to h.
 4. The decoder learns from z*.  Each backward pass differentiates the lines of its forward pass in reverse order.
 5. After each epoch the bound on -log p(x) is computed exactly, as a sum over all ten values of z.
 
@@ -29,7 +29,7 @@ EPS, RATE, BATCH, EPOCHS, SEED = 0.1, 1e-3, 100, 3, 0
 
 
 def initialise(rng: np.random.Generator, dtype: type = np.float32) -> list[np.ndarray]:
-    """Draw [W1, b1, W2, b2, V1, c1, V2, c2] uniformly between -a and a, where a = 1/sqrt(inputs of the layer)."""
+    """Draw [W1, b1, W2, b2, V1, c1, V2, c2] uniformly between -a and a, where a = 1/sqrt(n_in) for n_in inputs."""
     layers = (PIXELS, HIDDEN), (HIDDEN, K), (K, HIDDEN), (HIDDEN, PIXELS)
     return [rng.uniform(-1 / np.sqrt(n_in), 1 / np.sqrt(n_in), shape).astype(dtype)
             for n_in, n_out in layers for shape in ((n_in, n_out), (n_out,))]
@@ -41,7 +41,7 @@ def gumbel(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
 
 
 def forward(weights: list[np.ndarray], x: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Run the encoder and the decoder on a batch of images x (B, 784) of zeros and ones.  H = 300 and k = 10."""
+    """Run the encoder and the decoder on images x of shape (B, 784), whose pixels are 0 or 1.  H = 300 and k = 10."""
     W1, b1, W2, b2, V1, c1, V2, c2 = weights
     r = np.maximum(x @ W1 + b1, 0)                                      # (B, H)    (a) relu
     h = r @ W2 + b2                                                     # (B, k)    (a) the encoder's scores
@@ -55,7 +55,7 @@ def forward(weights: list[np.ndarray], x: np.ndarray) -> tuple[np.ndarray, ...]:
 
 
 def gradients(weights: list[np.ndarray], x: np.ndarray, noise: np.ndarray, eps: float = EPS) -> list[np.ndarray]:
-    """Estimate the gradient of the loss (e) with respect to all weights, for images x (B, 784) and noise (B, k)."""
+    """Estimate the gradient of the loss (e) for all weights, given x of shape (B, 784) and noise of shape (B, k)."""
     W1, b1, W2, b2, V1, c1, V2, c2 = weights
     r, h, s, a, f, q, log_q = forward(weights, x)                       # as there  (a) (b) (c) (5)
     onehot, B = np.eye(f.shape[1]), len(x)                              # (k, k)    (5) row z is the one-hot z
@@ -80,9 +80,9 @@ def gradients(weights: list[np.ndarray], x: np.ndarray, noise: np.ndarray, eps: 
 
 
 def adam(weights: list, grads: list, M: list, V: list, t: int) -> tuple[list, list, list]:
-    """Take step number t, from 1 on.  M and V are sums of the gradients and of their squares; old terms weigh less.
+    """Take step t = 1, 2, ... of Adam.  M and V are sums of gradients and of their squares, in which old terms decay.
 
-    Adam's means are m_hat = M (1 - 0.9) / (1 - 0.9^t), v_hat = V / root^2; `rate` and `tiny` are scaled accordingly."""
+    The means are m_hat = M (1 - 0.9) / (1 - 0.9^t) and v_hat = V / root^2.  `rate` and `tiny` contain these factors."""
     root = ((1 - 0.999**t) / (1 - 0.999)) ** 0.5                                            # ()             (f)
     rate, tiny = RATE * root * (1 - 0.9) / (1 - 0.9**t), 1e-8 * root                        # (), ()         (f)
     M = [0.9 * M_ + g for M_, g in zip(M, grads)]                                           # as the weights (f)
@@ -92,7 +92,7 @@ def adam(weights: list, grads: list, M: list, V: list, t: int) -> tuple[list, li
 
 
 def bound(weights: list[np.ndarray], x: np.ndarray) -> float:
-    """Sum over all values of z, and return the exact -ELBO in nats, averaged over the images x (N, 784)."""
+    """Return the exact -ELBO in nats, averaged over images x of shape (N, 784), by a sum over all values of z."""
     *_, f, q, log_q = forward(weights, x)                               # (N, k)    (a) (b) (c) (5)
     KL = (q * log_q).sum(axis=1) + np.log(q.shape[1])                   # (N,)      (d)
     return float((-(q * f).sum(axis=1) + KL).mean(dtype=np.float64))    # ()        (e)

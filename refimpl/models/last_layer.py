@@ -18,8 +18,8 @@ CACHED = 200        # softplus_sum takes this many outputs at a time: their 784 
 def scores(last: Linear, hidden: np.ndarray, x: np.ndarray, keep: np.ndarray | None = None) -> np.ndarray:
     """Return log p(x given z) in nats for m hidden states of each image, of shape (B, m).
 
-    hidden   the hidden states, of shape (B, m, H + 1).  Each ends with a 1, so the product with W_over_b, whose last row
-             is b, contains the bias.  Adding the bias separately would be slower
+    hidden   the hidden states, of shape (B, m, H + 1).  Each ends with a 1, so its product with W_over_b contains the
+             bias.  Adding the bias separately would be slower
     x        the images, of shape (B, pixels)
     keep     an array of shape (B m, pixels) into which the logits are written, or None if they are not needed later
     """

@@ -33,7 +33,7 @@ class Adam:
         values -= lr  m_hat / (sqrt(v_hat) + eps),     m_hat = m / (1 - beta1^t),   v_hat = v / (1 - beta2^t)
                 = rate M / (sqrt(V) + floor)
 
-    Raises ValueError if lr, a beta or eps is out of range.
+    Raises ValueError if lr, beta1, beta2 or eps is out of range.
     """
 
     def __init__(self, parameters: Parameters, lr: float = 1e-3, beta1: float = 0.9, beta2: float = 0.999,

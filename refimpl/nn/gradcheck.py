@@ -8,7 +8,7 @@ import numpy as np
 
 
 class Check(NamedTuple):
-    """Holds the derivative along a direction, computed by the backward pass (analytic) and by differences (numeric).
+    """Holds two derivatives along one direction: by the backward pass (analytic) and by differences (numeric).
 
     `error` is the relative difference of these two numbers.
     """
@@ -30,14 +30,14 @@ def gradcheck(loss: Callable[[], float], values: np.ndarray, grads: np.ndarray, 
     step     the length of the step to either side.  The error of the difference formula grows as step^2, and the
              rounding error grows as 1/step
 
-    The error is the difference of the two derivatives, divided by the larger of their absolute values.  As both
-    derivatives may by chance be near 0, the divisor is at least the length of the gradient divided by sqrt(size), which
-    is the typical size of a derivative along a random direction.  If the kink of a ReLU lies between the two points,
-    the numeric derivative is wrong, but this is rare with such a small step.
+    The error is the difference of the two derivatives, divided by the larger of their absolute values.  The divisor is
+    at least |grads| / sqrt(size), the typical size of a derivative, because both derivatives may by chance be near 0.
+    If the kink of a ReLU lies between the two points of a difference, the numeric derivative is wrong.  With such a
+    small step this is rare.
 
-    Raises TypeError if an array is not float64, because in float32 the rounding error of a difference hides errors of
-    the gradient below about one percent.  Raises ValueError if the shapes differ, if there is nothing to check, or if
-    loss() returns different numbers at the same point.
+    Raises TypeError if an array is not float64: in float32, rounding hides errors of the gradient below about one
+    percent.  Raises ValueError if the shapes differ, if there is nothing to check, or if loss() returns different
+    numbers at the same point.
     """
     if values.dtype != np.float64 or grads.dtype != np.float64:
         raise TypeError(f"gradcheck: values and grads must be float64, got {values.dtype} and {grads.dtype}")
@@ -69,5 +69,5 @@ def gradcheck(loss: Callable[[], float], values: np.ndarray, grads: np.ndarray, 
 
 
 def worst(checks: list[Check]) -> float:
-    """Return the largest relative error of a gradcheck."""
+    """Return the largest relative error in `checks`, the result of gradcheck()."""
     return max(check.error for check in checks)

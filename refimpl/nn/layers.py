@@ -19,7 +19,7 @@ class Layer:
     n_parameters = 0
 
     def bind(self, values: np.ndarray, grads: np.ndarray) -> None:
-        """Use `values` and `grads`, which have n_parameters entries each, as this layer's parameters and gradients."""
+        """Make the flat vectors `values` and `grads` this layer's parameters and gradients."""
 
     def initialise(self, rng: np.random.Generator) -> None:
         """Draw the initial parameters in place."""
@@ -53,7 +53,8 @@ class Linear(Layer):
         self.db = grads[n_weights:]
 
     def initialise(self, rng: np.random.Generator) -> None:
-        """Draw W and b uniformly between -1/sqrt(n_in) and 1/sqrt(n_in), as the library of the released code does."""
+        """Draw W and b uniformly between -1/sqrt(n_in) and 1/sqrt(n_in), like the library that the released code uses.
+        """
         bound = 1.0 / np.sqrt(self.n_in)
         self.W[...] = rng.uniform(-bound, bound, self.W.shape)
         self.b[...] = rng.uniform(-bound, bound, self.b.shape)
@@ -69,13 +70,12 @@ class Linear(Layer):
         return dy @ self.W.T                            # dx_bi = sum_j dy_bj W_ij
 
     def accumulate(self, x: np.ndarray, dy: np.ndarray, weight: float = 1.0) -> None:
-        """Add dW_ij = sum_b x_bi dy_bj and db_j = sum_b dy_bj, since y_bj = sum_i x_bi W_ij + b_j."""
+        """Add `weight` times dW_ij = sum_b x_bi dy_bj and db_j = sum_b dy_bj to the stored gradients."""
         if weight != 1:
             x = x * x.dtype.type(weight)                # so the product x^T dy contains the factor `weight`
         self.add(x.T @ dy, dy.sum(axis=0) * dy.dtype.type(weight))
 
     def add(self, dW: np.ndarray, db: np.ndarray) -> None:
-        """Add dW and db, which were computed elsewhere, to the stored gradients."""
         self.dW += dW
         self.db += db
 

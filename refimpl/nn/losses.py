@@ -1,6 +1,6 @@
 """Compute the terms of the losses and their derivatives: the score of binary pixels, and the KL terms.
 
-All terms are in nats.  The functions do not divide by the batch size, because the models do this.
+All terms are in nats, and are not divided by the batch size.
 """
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def softplus_and_sigmoid(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def softplus_sum(a: np.ndarray, scratch: np.ndarray | None = None) -> np.ndarray:
-    """Return the sum of log(1 + e^a) over the last axis, of shape (rows,), where `a` has shape (rows, width).
+    """Return the sum of log(1 + e^a) over each row of `a`, of shape (rows,).
 
-    `scratch` is an array with the shape and dtype of `a`, which the function overwrites.  `scratch` can be `a` itself
-    if `a` is not needed any more.
+    `a` has shape (rows, width).  `scratch` is an array with the shape and dtype of `a`, which is overwritten.  It can
+    be `a` itself if `a` is not needed any more.
 
     A logarithm is several times slower than a product.  So if no entry of `a` is above SAFE, the function multiplies
-    four factors 1 + e^a and takes the logarithm of the product.  Otherwise it uses
-    log(1 + e^a) = a/2 + |a|/2 + log(1 + e^-|a|), where the factors 1 + e^-|a| are between 1 and 2.
+    four factors 1 + e^a and takes the logarithm of the product.  Otherwise it does the same with 1 + e^-|a|, which
+    cannot overflow, because log(1 + e^a) = (a + |a|) / 2 + log(1 + e^-|a|).
     """
     rows, width = a.shape
     outside, factors = 0.0, np.empty_like(a) if scratch is None else scratch
@@ -47,7 +47,7 @@ def softplus_sum(a: np.ndarray, scratch: np.ndarray | None = None) -> np.ndarray
 def sigmoid(a: np.ndarray) -> np.ndarray:
     """Return 1 / (1 + e^-a), computed as (1 + tanh(a / 2)) / 2.
 
-    This formula is fast and cannot overflow.  Its absolute error is about the rounding error of the number 1.
+    This formula is fast and cannot overflow.  Its absolute error is about the machine epsilon.
     """
     half = a.dtype.type(0.5)
     s = a * half
@@ -58,9 +58,9 @@ def sigmoid(a: np.ndarray) -> np.ndarray:
 
 
 def bernoulli_score(x: np.ndarray, a: np.ndarray) -> np.ndarray:
-    """Return log p(x given logits a), the score of D binary pixels in nats, of shape (B,).
+    """Return log p(x given logits a) for each image, of shape (B,), in nats.
 
-    The pixels x, with values in [0, 1], and the logits a have shape (B, D).
+    x and a have shape (B, D).  The pixels x lie in [0, 1].
     """
     return np.einsum("bd,bd->b", x, a) - softplus_sum(a)     # f = sum_d x_d a_d - log(1 + e^{a_d})
 
@@ -72,11 +72,10 @@ def bernoulli_score_backward(x: np.ndarray, a: np.ndarray) -> np.ndarray:
 
 
 def bernoulli_score_table(x: np.ndarray, a: np.ndarray) -> np.ndarray:
-    """Return a table, of shape (B, K), of the scores log p(x_b given logits a_z) in nats, for all images and all
-    logits.
+    """Return log p(x_b given logits a_z) for every b and every z, of shape (B, K), in nats.
 
-    x has shape (B, D), and a has shape (K, D).  The logits a do not depend on the images, so a decoder computes them
-    once, and one matrix product then gives the scores of all images.
+    x has shape (B, D), and a has shape (K, D).  One matrix product gives the scores of all images, because the logits
+    do not depend on the image.
     """
     f = x @ a.T
     f -= softplus_sum(a)                                     # f_bz = x_b . a_z - sum_d log(1 + e^{a_zd})
@@ -84,9 +83,7 @@ def bernoulli_score_table(x: np.ndarray, a: np.ndarray) -> np.ndarray:
 
 
 def bernoulli_score_table_backward(weights: np.ndarray, x: np.ndarray, a: np.ndarray) -> np.ndarray:
-    """Return the gradient of sum_bz weights_bz f_bz with respect to a, of shape (K, D), where f =
-    bernoulli_score_table(x, a).
-    """
+    """Return the gradient of sum(weights * bernoulli_score_table(x, a)) with respect to a, of shape (K, D)."""
     da = weights.T @ x                                              # sum_b weights_bz x_b
     da -= weights.sum(axis=0)[:, None] * sigmoid(a)                 #     - (sum_b weights_bz) sigmoid(a_z)
     return da
@@ -98,10 +95,10 @@ def log_softmax(h: np.ndarray) -> np.ndarray:
 
 
 def categorical_kl(h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return KL(softmax(h) || uniform), of shape (...), and its gradient with respect to h, of shape (..., k).
+    """Return KL(softmax(h) || uniform), of shape (...), and its gradient, for h of shape (..., k).
 
-    With q = softmax(h), KL is sum q log q + log k, and its gradient is q (log q - sum q log q).  If a q underflows to
-    0, its term q log q is 0.
+    With q = softmax(h), the KL divergence is sum q log q + log k, and the gradient is q (log q - sum q log q).  If an
+    entry of q underflows to 0, its term q log q is 0.
     """
     log_q = log_softmax(h)
     q = np.exp(log_q)
@@ -111,10 +108,10 @@ def categorical_kl(h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def gaussian_kl(mu: np.ndarray, log_var: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return KL(N(mu, s^2) || N(0, 1)), of shape (...), and its gradients with respect to mu and log_var, of shape
-    (..., d).
+    """Return KL(N(mu, s^2) || N(0, 1)), of shape (...), and its two gradients, for mu and log_var of shape (..., d).
 
-    With s^2 = exp(log_var), KL is sum (mu^2 + s^2 - log s^2 - 1) / 2, and the gradients are mu and (s^2 - 1) / 2.
+    With s^2 = exp(log_var), the KL divergence is sum (mu^2 + s^2 - log s^2 - 1) / 2.  The gradients with respect to mu
+    and log_var are mu and (s^2 - 1) / 2.
     """
     variance = np.exp(log_var)
     kl = 0.5 * (mu * mu + variance - log_var - 1).sum(axis=-1)

@@ -1,4 +1,4 @@
-"""Networks of layers, in which a forward pass is an object that stores what the backward pass needs.
+"""Networks of layers.  A forward pass is an object that stores what the backward pass needs.
 
     run = network.run(x)            run the forward pass; run.y is the output
     back = run.backward(dy)         compute d loss / d output of every layer, from the last to the first
@@ -17,10 +17,10 @@ from refimpl.nn.parameters import Parameters, StalePass, bind
 
 
 class Pass:
-    """A forward pass of a network, with the output y, of shape (rows, n_out).
+    """A forward pass of a network.  The output y has shape (rows, n_out).
 
-    The pass becomes stale when an optimiser updates the parameters.  The input x is not copied.  If it is changed in
-    place before the backward pass, the gradient is wrong.
+    The pass becomes stale when an optimiser updates the parameters.  The input x is not copied, so it must not be
+    changed in place before the backward pass.
     """
 
     def __init__(self, network: Network, x: np.ndarray) -> None:
@@ -34,8 +34,7 @@ class Pass:
         return self.outputs[-1]
 
     def backward(self, dy: np.ndarray) -> Backward:
-        """Return the backward pass for dy = d loss / dy, of shape (rows, n_out).  Raise StalePass if this pass is
-        stale."""
+        """Return the backward pass for the given dy = d loss / dy.  Raise StalePass if this pass is stale."""
         return Backward(self, dy)
 
     def check(self) -> None:
@@ -45,9 +44,9 @@ class Pass:
 
 
 class Backward:
-    """Computes d loss / d output of every layer.
+    """A backward pass of a network, which computes d loss / d output of every layer.
 
-    The gradients with respect to the parameters and to x are computed when they are needed, by accumulate() and dx.
+    accumulate() and dx compute the gradients with respect to the parameters and to x when they are needed.
     """
 
     def __init__(self, run: Pass, dy: np.ndarray) -> None:
@@ -62,14 +61,14 @@ class Backward:
         self._dys.reverse()
 
     def accumulate(self, weight: float = 1.0) -> None:
-        """Add `weight` times the gradient with respect to the parameters to the stored gradients of the parameters."""
+        """Add `weight` times d loss / d parameters to the stored gradients of the parameters."""
         self._run.check()
         for layer, x, dy in zip(self._layers, self._run.outputs, self._dys):
             layer.accumulate(x, dy, weight)
 
     @cached_property
     def dx(self) -> np.ndarray:
-        """Return d loss / dx, of shape (rows, n_in).  This derivative is computed at its first use."""
+        """Return d loss / dx, of shape (rows, n_in)."""
         self._run.check()
         return self._layers[0].backward(self._run.outputs[0], self._run.outputs[1], self._dys[0])
 
@@ -77,8 +76,8 @@ class Backward:
 class Network:
     """A sequence of layers.
 
-    Its parameters are float32 zeros at first.  nn.parameters.bind can join them with the parameters of other networks,
-    or change the dtype.
+    The parameters are float32 zeros at first.  nn.parameters.bind can join the parameters of several networks, or
+    change the dtype.
     """
 
     parameters: Parameters
@@ -98,15 +97,14 @@ class Network:
         return Pass(self, x)
 
     def forward(self, x: np.ndarray) -> np.ndarray:
-        """Return the output, of shape (rows, n_out), for x, of shape (rows, n_in), and store nothing for a backward
-        pass."""
+        """Return the output for x, of shape (rows, n_out), without storing anything for a backward pass."""
         for layer in self.layers:
             x = layer.forward(x)
         return x
 
 
 class MLP(Network):
-    """A network of linear layers of the given widths, with a ReLU between every two consecutive layers.
+    """A network of linear layers of the given widths, with a ReLU between consecutive layers.
 
     For example, MLP([784, 300, 10]) has 784 inputs, a hidden layer of 300 ReLUs, and 10 outputs.
     """

@@ -15,7 +15,7 @@ class StalePass(RuntimeError):
 
 
 class Parameters:
-    """Holds two flat vectors of the same length: `values`, the parameters, and `grads`, their gradients.
+    """Holds all parameters in a flat vector `values`, and their gradients in a flat vector `grads`.
 
     With this layout an optimiser updates one array, a model is saved as one array, and gradcheck() changes one array.
     The gradients accumulate: a training step calls zero_grads() once, every term of the loss adds its gradient, and
@@ -32,12 +32,12 @@ class Parameters:
         self.version = 0
 
     def zero_grads(self) -> None:
-        """Set all gradients to 0.  The gradients in the layers are views, so they become 0, too."""
+        """Set all gradients to 0, also those of the layers, which are views."""
         self.grads.fill(0)
 
 
 def bind(layers: Sequence[Layer], dtype: np.dtype = np.float32) -> Parameters:
-    """Make one Parameters object for all these layers or networks, and return it.
+    """Join the parameters of all given layers or networks in one Parameters object, and return it.
 
     The parameters of the layers become views of the vectors of this object.  All values are 0 at first.
     """

@@ -36,7 +36,7 @@ def bounds(rows: Sequence[dict[str, float]], label: str, dataset: str) -> Figure
 def accuracies(rows: Sequence[dict[str, float]], label: str, dataset: str) -> Figure:
     """Plot the accuracy and the bound of one run against the epoch.
 
-    Epoch 0 is the pretraining.  The bound of epoch 0 is left out, because it is far from all later bounds.
+    Epoch 0 is the pretraining.  Its bound is left out, because it is far from all later bounds.
     """
     figure, (accuracy, bound) = new_figure(2)
     marker = "o" if len(rows) < 40 else None

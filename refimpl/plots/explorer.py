@@ -27,10 +27,10 @@ class Explorer:
                  names: Sequence[str] = walls.NAMES) -> None:
         """Draw on `figure`, which must be empty.
 
-        h      encoder scores at the start, of shape (3,), pure numbers
-        f      decoder scores before they are multiplied by the factor, of shape (3,), nats
-        eps    weight of f in the second arg max at the start, in the range EPS, 1/nat
-        noise  the draws of the noise, of shape (N, 3)
+        h      initial encoder scores, of shape (3,), pure numbers
+        f      decoder scores, which the slider "spread" multiplies by a factor, of shape (3,), nats
+        eps    initial weight of f in the second arg max, in the range EPS, 1/nat
+        noise  N draws of the noise, of shape (N, 3)
         names  the names of the three values
         """
         self.figure, self.given_f, self.noise, self.names = figure, np.asarray(f, float), noise, names

@@ -43,7 +43,7 @@ def law(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, names: Sequence[str]
 
 
 def errors(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, draws: int) -> None:
-    """Plot the exact errors of a mean of direct gradients against eps, and mark the errors at the given `eps` by dots.
+    """Plot the exact errors of a mean of direct gradients against eps, with dots at the given `eps`.
 
     `draws` is the number of gradients in the mean.
     """

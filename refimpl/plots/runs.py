@@ -19,7 +19,7 @@ Rows = Sequence[Mapping[str, float]]
 
 
 def of_run(run, rows: Rows, dataset: data.Dataset) -> dict[str, Figure]:
-    """Return the pictures of a run, with file names as keys; return {} if this kind of run is not in KINDS."""
+    """Return the pictures of a run by file name, or {} if there are none for this kind of run."""
     draw = KINDS.get(type(run).COMMAND)
     return draw(run, rows, dataset) if draw else {}
 
@@ -28,7 +28,7 @@ def vae(run, rows: Rows, dataset: data.Dataset) -> dict[str, Figure]:
     """Return curves.png and samples.png for a run of `train`.
 
     With one latent variable, samples.png shows the mean image of every value.  With several, it shows the mean images
-    of the 100 joint values that are drawn most often for the first 2,000 test images, and the shares of these values.
+    and shares of the 100 joint values drawn most often for the first 2,000 test images.
     """
     settings, model = run.settings, run.model
     names = None
@@ -68,7 +68,7 @@ def mixture(run, rows: Rows, dataset: data.Dataset) -> dict[str, Figure]:
 
 
 def _even(classes: int) -> list[int]:
-    """Return the labels of the combinations in which an even number of attributes is present."""
+    """Return the labels that stand for an even number of attributes."""
     return [label for label in range(classes) if label.bit_count() % 2 == 0]
 
 
@@ -80,8 +80,8 @@ def combination(attributes: tuple[str, ...], bits: np.ndarray) -> str:
 def samples(run, part: data.Part) -> Figure:
     """Draw a grid of mean images from a model with attributes.
 
-    Each column is a combination of the attributes, and each row has its own draw of the Gaussian g from the prior.  If
-    the model was trained without labels, each variable is named after the attribute that fits it best on `part`.
+    Each column is a combination of the attributes, and each row has its own Gaussian g, drawn from the prior.  If the
+    model was trained without labels, each variable is named after the attribute that fits it best on `part`.
     """
     settings, (n, k) = run.settings, run.settings.variables
     says = run.naming(part).read(joint.values(n, k))                            # attributes, by joint value
@@ -93,12 +93,12 @@ def samples(run, part: data.Part) -> Figure:
 
 
 def switched(run, part: data.Part, changes: bool = False) -> Figure:
-    """Draw a grid that shows what happens if one attribute of a face is switched.
+    """Draw a grid that shows how the picture of a face changes if one attribute is switched.
 
-    There is one row for each combination in which an even number of attributes is present.  A row begins with the first
-    image of `part` that has this combination.  From this image the model infers one bit for each attribute, and a mean
-    of g.  The second picture is drawn from these bits and this mean, and each further picture is drawn with one of
-    the bits switched.  If `changes` is set, the further pictures show how much each pixel changes.
+    Each row belongs to a combination with an even number of attributes.  It begins with the first image of `part` that
+    has this combination.  From this image the model infers one bit for each attribute, and a mean of g.  The second
+    picture is drawn from the bits and the mean.  For each further picture, one of the bits is switched.  If `changes`
+    is set, the further pictures show how much each pixel changes.
     """
     settings, model = run.settings, run.model
     found = [np.flatnonzero(part.labels == label)[:1] for label in _even(settings.entry.classes)]

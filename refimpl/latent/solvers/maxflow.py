@@ -27,8 +27,8 @@ of the cut, with z_i = 0.  All edges into this side are full, and no variable on
 equals the value of the cut.  Therefore the flow is a maximum and the cut is a minimum.
 
 The algorithm always ends.  A push adds room only to an edge that leads away from the sink, so no distance decreases. A
-variable that keeps some excess has filled all its edges to the next layer, so its distance increases.  Distances are
-below n or infinite, so there are at most n^2 sweeps.  In practice, about ten sweeps are enough.
+variable that keeps some excess has filled all its edges to the next layer or to the sink, so its distance increases.
+Distances are below n or infinite, so there are at most n^2 sweeps.  In practice, about ten sweeps are enough.
 """
 from __future__ import annotations
 
