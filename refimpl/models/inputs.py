@@ -34,9 +34,8 @@ class OneHots:
 class ClassRow:
     """Computes the decoder's input from a class z, of shape (B, 1, k), and a Gaussian g, of shape (B, d) (slide 33).
 
-    The input of an image is the k x d matrix z g^T, as a row of k d numbers.  If z is one-hot, the matrix has g in the
-    row of the chosen class and 0 elsewhere.  The attribute dg, of shape (B, d), accumulates the gradient with respect
-    to g.
+    The input is the k x d matrix z g^T.  If z is one-hot, the row of the chosen class is g, and all other rows are 0.
+    The attribute dg, of shape (B, d), accumulates the gradient with respect to g.
     """
 
     n = 1

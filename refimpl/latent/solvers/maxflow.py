@@ -1,7 +1,7 @@
 """Find the arg max by a maximum flow.  The method is exact for w >= 0.
 
-For w >= 0 the score S is supermodular, so a minimum cut gives the arg max (Hammer 1965).  Because -w z_i z_j = -(w/2)
-(z_i + z_j) + (w/2) |z_i - z_j|, the value of a cut is, up to a constant,
+For w >= 0 the score S is supermodular, so a minimum cut gives the arg max (Hammer 1965).  Because
+-w z_i z_j = -(w/2) (z_i + z_j) + (w/2) |z_i - z_j|, the value of a cut is, up to a constant,
 
     -S(z) = sum_i t_i z_i + sum_{i<j} (w_ij / 2) |z_i - z_j|,     t_i = -u_i - (1/2) sum_j w_ij
 
@@ -26,8 +26,8 @@ The algorithm ends when no excess can reach the sink.  The variables that can st
 of the cut, with z_i = 0.  All edges into this side are full, and no variable on this side has excess.  So the flow
 equals the value of the cut.  Therefore the flow is a maximum and the cut is a minimum.
 
-The algorithm always ends.  A push adds room only to an edge that leads away from the sink, so no distance decreases. A
-variable that keeps some excess has filled all its edges to the next layer or to the sink, so its distance increases.
+The algorithm always ends.  A push adds room only to an edge that leads away from the sink, so no distance decreases.
+A variable that keeps some excess has filled all its edges to the next layer or to the sink, so its distance increases.
 Distances are below n or infinite, so there are at most n^2 sweeps.  In practice, about ten sweeps are enough.
 """
 from __future__ import annotations
@@ -42,8 +42,8 @@ ROOMS = 50_000              # the number of edges at a time: this many fit into 
 def _network(u: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return `excess` and `room` before the first push.
 
-    The scores of each image are first divided by a power of two near the largest score, which causes no rounding. So
-    sums of huge scores stay finite, and quotients of tiny scores stay accurate.
+    The scores of each image are first divided by a power of two near the largest score, which causes no rounding.
+    So sums of huge scores stay finite, and quotients of tiny scores stay accurate.
     """
     largest = np.maximum(np.abs(u).max(axis=1, initial=0), w.max(axis=1, initial=0))[:, None]
     unit = np.frexp(largest)[1]

@@ -5,8 +5,8 @@ The solver is HiGHS, called by scipy.optimize.milp.  The program is
     maximise sum u_i z_i + sum w_ij y_ij,   z binary,  0 <= y <= 1
     w_ij > 0:  y_ij <= z_i,  y_ij <= z_j            w_ij < 0:  y_ij >= z_i + z_j - 1
 
-At the optimum, y_ij = z_i z_j.  If w_ij > 0, y_ij becomes as large as possible, so only upper bounds are needed. If
-w_ij < 0, y_ij becomes as small as possible, so only lower bounds are needed.
+At the optimum, y_ij = z_i z_j.  If w_ij > 0, y_ij becomes as large as possible, so only upper bounds are needed.
+If w_ij < 0, y_ij becomes as small as possible, so only lower bounds are needed.
 """
 from __future__ import annotations
 
@@ -18,9 +18,8 @@ from refimpl.latent.solvers.base import check, pairs
 def argmax(u: np.ndarray, w: np.ndarray) -> np.ndarray:
     """Return a maximiser z, of shape (B, n), up to the tolerances of the solver.
 
-    The tolerances are absolute, about 1e-6.  So the scores of each image are first divided by their largest absolute
-    value. Raises ValueError if u or w has the wrong shape or a score is not finite, and RuntimeError if the solver
-    fails.
+    The tolerances are absolute, about 1e-6.  So the scores of each image are first divided by the largest |score|.
+    Raises ValueError if u or w has the wrong shape or a score is not finite, and RuntimeError if the solver fails.
     """
     u, w = check(u, w)
     u, w = u.astype(np.float64), w.astype(np.float64)

@@ -8,8 +8,8 @@ Given the variables that are already fixed, setting z_i to 1 adds at least low_i
     high_i = u_i + sum over j fixed at 1 of w_ij + sum over free j of max(w_ij, 0)
 
 If low_i > 0, z_i is 1 in every maximiser.  If high_i < 0, z_i is 0 in every maximiser.  Each fixed variable narrows the
-ranges from low_i to high_i of the free variables.  So this step is repeated until no further variable can be fixed. A
-variable that differs between two maximisers is never fixed.  At the end, the free variables are enumerated.
+ranges from low_i to high_i of the free variables.  So this step is repeated until no further variable can be fixed.
+A variable that differs between two maximisers is never fixed.  At the end, the free variables are enumerated.
 """
 from __future__ import annotations
 
