@@ -40,7 +40,7 @@ def as_one_sided(h, f, eps, two_sided: bool) -> tuple[np.ndarray, np.ndarray, np
 
 
 def from_likeliest(h: np.ndarray, f: np.ndarray) -> np.ndarray:
-    """Return f - f_b, where b = argmax h.  In contrast to exact.from_likeliest, h may exceed 1e300."""
+    """Return f - f_b, where b = argmax h.  Here, unlike in exact.from_likeliest, h may exceed 1e300."""
     h, f = np.broadcast_arrays(h, f)
     return f - np.take_along_axis(f, h.argmax(axis=-1)[..., None], axis=-1)
 

@@ -20,7 +20,7 @@ LISTED = 10**9          # the largest number of entries in an array of all one-h
 
 
 def count(n: int, k: int) -> int:
-    """Return the number of joint values, k^n, for n and k from 1 to 1,000,000."""
+    """Return k^n, the number of joint values.  n and k must be from 1 to 1,000,000."""
     return arguments.integer("k", k, 1, most=10**6) ** arguments.integer("n", n, 1, most=10**6)
 
 
@@ -136,5 +136,5 @@ def gradient(h: np.ndarray, f: np.ndarray) -> np.ndarray:
 
 
 def _joined(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Return the joint law, of shape (..., a b), of two independent variables with a and b values."""
+    """Return the joint law, of shape (..., a b), of two independent variables of a and of b values."""
     return (one[..., :, None] * other[..., None, :]).reshape(one.shape[:-1] + (one.shape[-1] * other.shape[-1],))

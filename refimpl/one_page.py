@@ -1,4 +1,4 @@
-"""Train a discrete auto-encoder by direct optimisation through arg max, on one page: `python -m refimpl.one_page`.
+"""Train a discrete auto-encoder by direct optimisation through arg max: `python -m refimpl.one_page`.
 
 1. The encoder maps an image x to a score h(z) for each of the ten values of z.  We add Gumbel noise gamma to the
    scores.  The arg max z* of the sums is a sample of q = softmax(h).

@@ -412,8 +412,8 @@ assert np.allclose(danskin.d2G_dh_deps(h, f, 0), danskin.d2G_deps_dh(h, f, 0), r
 # <details><summary>Solution</summary>
 #
 # In each draw $1/\epsilon$ is added to one entry of the estimate and subtracted from one entry, so the entries add up
-# to 0. The entries of the exact gradient do so too: their sum is the derivative of $E f(z^{\star})$ when all scores
-# rise by the same number, and then no wall moves.
+# to 0. The sum of the entries of the exact gradient is also 0: it is the derivative of $E f(z^{\star})$ when all
+# scores rise by the same number, and in that case no wall moves.
 #
 # ```python
 # assert (direct_gradient(h, f, 0.1, noise).sum(axis=1) == 0).all() and abs(truth.sum()) < 1e-8

@@ -228,9 +228,9 @@ plt.show()
 # %% [markdown]
 # What to see. The arrow is the true gradient, and the ring is the exact mean of the estimate. At $\epsilon = 0.03$ the
 # ring surrounds the head of the arrow, but the cloud is wide. (The dots lie on a grid, because each component is a
-# small whole number times $1/(100\, \epsilon)$. A larger dot stands for more means. A few dots lie outside the axes.)
-# At 3 the cloud is narrow, but in the wrong place. At 0.3 both errors are acceptable. The number in each title is the
-# root mean square of the distance between the dots and the head of the arrow.
+# small whole number times $1/(100\, \epsilon)$. A larger dot stands for several equal means. A few dots lie outside the
+# axes.) At 3 the cloud is narrow, but in the wrong place. At 0.3 both errors are acceptable. The number in each title
+# is the root mean square of the distance between the dots and the head of the arrow.
 #
 # ## Choosing epsilon without the true gradient
 #

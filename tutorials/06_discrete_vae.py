@@ -433,7 +433,7 @@ later_rows.show_yardsticks(yardsticks)
 
 # %% [markdown]
 # The objective explains at most a part of the result. (The authors' recipe leaves out the KL gradient, and its
-# $\epsilon$ falls. In the last two lines at $k = 50$ only one of these two changes is made. After ten epochs `direct`
+# $\epsilon$ falls. Each of the last two lines at $k = 50$ has only one of these differences. After ten epochs `direct`
 # is at 210 nats without the KL gradient, and near 196.5 with a falling $\epsilon$. With both changes it is at 142.7. So
 # neither change alone explains the result: [results.md](results.md#convergence).)
 #

@@ -459,8 +459,8 @@ plt.show()
 #
 # </details>
 #
-# **3 (hard).** When the capacities are rounded to integers, the cut that is found is not always the best one. Find a
-# bound on the loss in $h(z)$ that depends on `unit`, and test the bound with `unit=20`.
+# **3 (hard).** When the capacities are rounded to integers, the cut that is found is not always the best one. As a
+# function of `unit`, find a bound on how much $h(z)$ is too small, and test the bound with `unit=20`.
 #
 # <details><summary>Solution</summary>
 #

@@ -279,9 +279,9 @@ assert heavy[drawn, 0].mean() < 0.5 < 0.9 < heavy[mean, 0].min() and heavy[mean,
 # is a toy problem with one learning rate and plain gradient steps.)
 #
 # With the three poorly chosen labels, the accuracy is slightly lower than the accuracy under the best naming without
-# labels, because each labelled point lies off the centre of its cloud and pulls the boundary towards itself. But the
-# class of the nearest labelled point, which needs no training, is right less often. In this example the clusters exist
-# before the labels are used. With digits they do not, as the next section shows.
+# labels, because each labelled point lies off the centre of its cloud and pulls the boundary towards itself. But a
+# classifier that takes the class of the nearest labelled point is less accurate, and it needs no training. In this
+# example the clusters exist before the labels are used. With digits they do not, as the next section shows.
 #
 # ## In training
 #

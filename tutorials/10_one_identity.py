@@ -50,7 +50,7 @@ truth = q * (f - q @ f)                                             # grad E f(z
 # Four remarks. First, the score function of the noise does not differentiate a maximum. (*Score function* is the
 # statisticians' word for the derivative of a log density. This term has nothing to do with the scores $h$ and $f$.)
 # Second, Fenchel-Young has no $f$. Third, implicit MLE adds to the scores a function that depends on $z^{\star}$. So if
-# the slope of $f$ is not the same everywhere, there is no single $G$ whose derivative implicit MLE estimates. Fourth,
+# the slope of $f$ is not the same everywhere, implicit MLE does not estimate the derivative of any single $G$. Fourth,
 # chapter 9 follows the slide and uses the name *direct loss minimisation* for the direct gradient with noise, where $f$
 # is minus a loss. The method of McAllester et al. has no noise.
 #
@@ -348,19 +348,19 @@ plt.show()
 
 # %% [markdown]
 # What to see. Each line is a method, and its dots are at $\epsilon$ = 0.03, 0.1, 0.3, 1 and 3. These numbers are
-# written beside two of the lines. Further up on a line $\epsilon$ is smaller, so there is less bias and more noise. As
+# written beside two of the lines. Further up on a line, $\epsilon$ is smaller, so there is less bias and more noise. As
 # $\epsilon \to 0$ the bias of `direct` and of direct loss minimisation goes to 0, and their noise grows without limit.
 # Below $\epsilon = 0.3$ the lines of these two nearly coincide, because they are one method under two noises of the
 # same variance. The line of implicit MLE turns back, because this method has two biases. The bias of a finite
 # $\epsilon$ makes the mean too short, and goes away as $\epsilon$ falls. The bias of the slope makes the mean too long,
-# and stays: where $f$ is curved, the slope at one corner overestimates how much $f$ changes on the way to the next
-# corner. Along the gradient the two biases cancel at $\epsilon = 0.3$. Across the gradient they add up, and the sum is
-# the bias in the table. The diamonds are methods without bias and without an $\epsilon$.
+# and does not go away: where $f$ is curved, the slope at one corner overestimates how much $f$ changes on the way to
+# the next corner. Along the gradient the two biases cancel at $\epsilon = 0.3$. Across the gradient they add up, and
+# the sum is the bias in the table. The diamonds are methods without bias and without an $\epsilon$.
 #
 # The table shows something that the picture does not. If 10 is added to $f$, the variance of both score functions
 # becomes very large. The variance of `direct` does not change, because `direct` depends on differences of $f$ only. But
 # a baseline is one line of code, and with it REINFORCE does not depend on the constant either. REINFORCE with a
-# baseline has no bias, and a third of the variance that `direct` has at $\epsilon = 0.3$.
+# baseline has no bias, and its variance is a third of the variance that `direct` has at $\epsilon = 0.3$.
 #
 # Blackbox differentiation is in the table only, like Fenchel-Young. At $\epsilon = 0.3$ our $h$ does not lie on a ramp,
 # so the gradient is 0. The method has the bias 0 with respect to target (c) and the variance 0, but a gradient of 0 is

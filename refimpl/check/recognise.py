@@ -1,4 +1,4 @@
-"""Call the user's function on one problem, and find all explanations of the gradients that it returns."""
+"""Call the user's function on one problem, and find all estimators that would explain its results."""
 from __future__ import annotations
 
 from collections.abc import Callable

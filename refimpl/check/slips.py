@@ -1,7 +1,7 @@
 """List the estimators that are a difference of two arg maxes: the direct gradient, and common wrong versions of it.
 
-The scores of an arg max are a h + b f + c noise.  The scores and the factor of the difference are recognised
-separately, so the check can name mistakes in both.
+Each arg max has scores of the form a h + b f + c noise, with numbers a, b and c.  The scores and the factor of the
+difference are recognised separately, so the check can name mistakes in both.
 """
 from __future__ import annotations
 

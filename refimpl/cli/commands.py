@@ -1,7 +1,7 @@
 """Define the commands of `python -m refimpl`, one function per command.
 
-Each function takes the parsed options, prints its results and returns the exit status.  Modules that only one command
-needs are imported inside its function, so that `--help` appears quickly.
+Each function takes the parsed options, prints its results and returns the exit status.  If only one command
+needs a module, its function imports the module, so that `--help` appears quickly.
 """
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def train_and_print(kind: type[Run], settings: RunSettings, epochs: int, out: Pa
 
 
 def draw_run(run, rows, dataset):
-    """Return the pictures of a run by file name."""
+    """Return the pictures of a run as a dictionary from file names to figures."""
     from refimpl.plots import runs
 
     return runs.of_run(run, rows, dataset)

@@ -59,10 +59,10 @@ class Truth(NamedTuple):
 
 
 def truth(images: int = IMAGES) -> Truth:
-    """Return the attributes and nuisances of the first `images` faces.  The order is training, validation, test.
+    """Return the attributes and nuisances of the first faces.  The order is training, validation, test.
 
     Each attribute is 0 or 1 with probability 1/2, each nuisance is uniform in its range, and all are independent.
-    Raises ValueError unless `images` is from 1 to 70,000.
+    `images` is the number of faces.  Raises ValueError unless it is from 1 to 70,000.
     """
     images = arguments.integer("images", images, 1, IMAGES)
     raw = np.random.PCG64(SEED).random_raw(images * (1 + len(LOW))).reshape(images, -1)

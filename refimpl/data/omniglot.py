@@ -91,7 +91,7 @@ def _drawer(key: str, path: Path) -> int:
 
 
 def _one_drawing(content: bytes, where: str, weights: np.ndarray) -> np.ndarray:
-    """Return the drawing in a PNG file, scaled down to 28 x 28 pixels, as packed bits of shape (98,).
+    """Read a drawing from a PNG file and scale it down to 28 x 28 pixels; return packed bits of shape (98,).
 
     Each drawing is scaled down as soon as it is read, because all 32,460 drawings in full size would take 1.4 GB.
     """

@@ -1,4 +1,4 @@
-"""List the numbers of the paper that the tables, pictures and verdicts quote, with the slides that show the numbers.
+"""List the paper's numbers for the tables, pictures and verdicts, with the slides on which the numbers stand.
 
 The numbers that were read from curves are accurate to about 2 nats.  "Test loss" is minus the bound, in nats per image.
 

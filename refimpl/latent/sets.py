@@ -10,7 +10,7 @@ exp(theta . z) over all z could be computed.  Direct optimisation does not need 
     paths(rows, columns)  (rows, columns)                 dynamic programming    dynamic programming
 
 A score of minus infinity excludes an entry, for example a forbidden pair of a matching or a missing edge of a graph.
-If several z are equally good, the one that values() lists first is returned.  Only matchings(n) may return any of them.
+If several z are equally good, the first one in values() is returned, but matchings(n) may return any of them.
 """
 from __future__ import annotations
 

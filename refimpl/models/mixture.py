@@ -69,7 +69,7 @@ class Draw(NamedTuple):
 class Bound(NamedTuple):
     """Holds the ELBO and its three terms, averaged over images, in nats.
 
-    test_elbo = reconstruction - class_kl - gaussian_kl, whose expectation is at most the mean of log p(x).
+    test_elbo = reconstruction - class_kl - gaussian_kl.  The expectation of test_elbo is at most the mean of log p(x).
     """
 
     test_elbo: float

@@ -19,7 +19,7 @@ Rows = Sequence[Mapping[str, float]]
 
 
 def of_run(run, rows: Rows, dataset: data.Dataset) -> dict[str, Figure]:
-    """Return the pictures of a run by file name, or {} if there are none for this kind of run."""
+    """Return the pictures of a run as a dictionary from file names to figures, which may be empty."""
     draw = KINDS.get(type(run).COMMAND)
     return draw(run, rows, dataset) if draw else {}
 

@@ -46,7 +46,7 @@ def differences(noise: np.ndarray) -> np.ndarray:
 
 
 def y_lines(h: np.ndarray, limits: Limits = WINDOW) -> np.ndarray:
-    """Return the ends of the three walls inside the window, as an array of shape (3, 2, 2).
+    """Return the ends of the visible part of each of the three walls, as an array of shape (3, 2, 2).
 
     For each wall, in the order of WALLS, the result has two points (a, b): first the end nearer to the centre of the Y,
     then the other end.  Both points are NaN if the wall does not cross the window.

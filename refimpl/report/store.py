@@ -65,7 +65,8 @@ class Store:
     def read(cls, folder: Path, refused: Callable[[InputError], None] = records.raise_it) -> Store:
         """Return a store with the records in a folder and its subfolders.
 
-        If a record cannot be used, refused(problem) is called.  By default, this call raises the InputError `problem`.
+        For each record that cannot be used, the function `refused` is called with an InputError.  By default, it raises
+        this error.
         """
         kept = []
         for record in records.read_all(folder, refused):

@@ -24,8 +24,8 @@ def draw(part: data.Part, labels: int, classes: int, rng: np.random.Generator) -
 def shift(x: np.ndarray, most: int, rng: np.random.Generator, shape: tuple[int, int] = data.SHAPE) -> np.ndarray:
     """Return the images `x` after shifting each image at random.
 
-    `x` has shape (B, height x width), and `shape` is (height, width).  An image moves by up to `most` pixels up or
-    down, and by up to `most` pixels left or right.  Pixels that come in from outside are 0.
+    `x` has shape (B, height x width), and `shape` is (height, width).  An image is shifted vertically
+    and horizontally by `most` pixels or less.  Pixels that come in from outside are 0.
     """
     if most == 0:
         return x

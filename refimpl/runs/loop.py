@@ -6,7 +6,7 @@ The output folder of a run contains these files:
     metrics.csv                 one row of metrics per epoch
     commit.txt, threads.txt     the versions of the code and the numbers of threads that were used
     checkpoint.npz              everything that is needed to continue the run
-    curves.png, samples.png     pictures, made at the end; switched.png, too, if the data set has attributes
+    curves.png, samples.png     pictures, drawn at the end; switched.png is drawn only if there are attributes
 """
 from __future__ import annotations
 

@@ -229,7 +229,7 @@ class RunSettings:
         return replace(self, as_released=False, **preset)
 
     def _check_estimator(self, estimator: estimators.Estimator) -> None:
-        """Raise InputError if the estimator lacks a given hyperparameter, or does not fit the schedule."""
+        """Raise InputError if the estimator has no such hyperparameter, or cannot follow the schedule."""
         check_options(estimator.hyperparameters, self.hyperparameters, f"the estimator {estimator.name}")
         released = "--schedule released" if self.schedule == "released" else ""
         scheduled = "--as-released" if self.as_released else released

@@ -160,7 +160,7 @@ def _readable(path: Path, missing: str) -> Iterator[None]:
 
 
 def file_stamp(path: Path, missing: str) -> tuple[int, ...]:
-    """Return numbers that change if the content or the permissions of a plain file change.
+    """Return numbers by which a later call can find out whether a plain file or its permissions have changed.
 
     Raises InputError under the same conditions as read_whole.
     """

@@ -90,7 +90,7 @@ def lines(runs: dict[Cell, list[dict[str, float]]], epoch: int) -> list[str]:
 
 
 def draw(records: Sequence[Record], title: str) -> Figure:
-    """Plot the share of right tiles.  Each data set has one panel per size, and one for the runs without labels."""
+    """Plot the share of correct tiles.  Each data set has one panel per size, and one for the runs without labels."""
     drawn = []
     for dataset in panels.datasets(records):
         for side, words in (*((side, "") for side in SIDES), (3, NO_LABELS)):

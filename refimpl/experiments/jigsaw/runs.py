@@ -82,17 +82,17 @@ class Tested(NamedTuple):
 
 @functools.lru_cache(maxsize=1)
 def mixture_of(dataset: str, data_dir: str | None) -> Mixture:
-    """Return a mixture model that is fitted to the training images after the first 40,000."""
+    """Return a mixture model, fitted to all training images except the first 40,000."""
     whole = data.load(dataset, data_dir).train.images(slice(SHUFFLED, None))
     return Mixture(whole, COMPONENTS, np.random.default_rng(FITTING))
 
 
 @functools.lru_cache(maxsize=1)
 def ceiling(dataset: str, data_dir: str | None, side: int) -> tuple[Likelihood, dict[str, float]]:
-    """Return f of the test images' jigsaws, and four numbers with which a network's results can be compared.
+    """Return the objective f for the test images, and four numbers with which a network's results can be compared.
 
-    The numbers are the mean f of the right matchings and of the best matchings found, and the shares of right tiles
-    and of right images in the best matchings found.
+    The numbers are the mean f of the true matchings, the mean f of the best matchings found, and the shares of correct
+    tiles and of correct images in the latter.
     """
     tested = Tested.of(data.load(dataset, data_dir).test, side)
     f = mixture_of(dataset, data_dir).objective(tested.tiles, side)

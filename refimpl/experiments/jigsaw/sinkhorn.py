@@ -16,7 +16,7 @@ ROWS, COLUMNS = 1, 0                                    # the axis of (N, N, B) 
 def forward(scores: np.ndarray, tau: float, rounds: int = ROUNDS) -> list[np.ndarray]:
     """Return P after each division, as a list of arrays of shape (N, N, B), for scores of shape (B, N, N).
 
-    The batch is on the last axis, because sums over few rows or columns are then fast.
+    The batch is the last axis, because NumPy then computes the sums over rows and columns fast.
     """
     L, made = np.ascontiguousarray(scores.transpose(1, 2, 0)) / tau, []
     for _ in range(rounds):

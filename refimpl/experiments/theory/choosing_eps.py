@@ -202,7 +202,7 @@ def table(M: int, seed: int = 0, count: int = PROBLEMS) -> dict[str, dict[str, n
 
 
 def lines(found: dict[str, dict[str, np.ndarray]], M: int) -> list[str]:
-    """Return the printed lines of the table."""
+    """Return the lines of the table."""
     made = [f"Mean squared error of the mean of {M:,} estimates, divided by the least possible; R = max f - min f",
             f"{'random problems:':31s}" + "".join(f" {words:>19s}" for words in found),
             f"{'':31s}" + f" {'median':>9s} {'worst':>9s}" * len(found)]
@@ -215,7 +215,7 @@ def lines(found: dict[str, dict[str, np.ndarray]], M: int) -> list[str]:
 
 
 def run(M: int, count: int = PROBLEMS, seed: int = 0) -> list[str]:
-    """Return the printed lines of the table for means of M estimates.
+    """Return the lines of the table for means of M estimates.
 
     Raises InputError if an option is out of range.
     """

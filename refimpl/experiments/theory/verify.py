@@ -46,7 +46,7 @@ def problem(k: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
 
 def scores(k: int = 6, seed: int = 0, h: np.ndarray | None = None, f: np.ndarray | None = None
            ) -> tuple[np.ndarray, np.ndarray]:
-    """Return h and f, where h is normalised to log q.  If they are None, return random scores of k values.
+    """Return h and f, where h is normalised to log q.  If they are None, return random scores for k values.
 
     Raises InputError if only one of `h` and `f` is given, if their lengths differ or are not from 2 to 50, if a number
     is not from -1,000 to 1,000, or if all f are equal.
@@ -228,7 +228,7 @@ def _maximised_probability(k: int, eps: float) -> float:
 
 def _gradient_by_differences(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray,
                              unit: float = 1.0) -> np.ndarray:
-    """Return the gradient of `function` at x by six-point differences, 0.01 * unit apart."""
+    """Return the gradient of `function` at x by differences of six points that are 0.01 * unit apart."""
     moves = 0.01 * unit * np.eye(len(x))
     weights = (3 / 4, -3 / 20, 1 / 60)                  # for function(x + m step) - function(x - m step)
     return sum(weight * (function(x + m * moves) - function(x - m * moves))

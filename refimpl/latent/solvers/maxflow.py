@@ -42,7 +42,7 @@ ROOMS = 50_000              # the number of edges at a time: this many fit into 
 def _network(u: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return `excess` and `room` before the first push.
 
-    The scores of each image are first divided by a power of two near the largest score, which causes no rounding.
+    The scores of each image are first divided by a power of two near the largest score.  This division is exact.
     So sums of huge scores stay finite, and quotients of tiny scores stay accurate.
     """
     largest = np.maximum(np.abs(u).max(axis=1, initial=0), w.max(axis=1, initial=0))[:, None]
