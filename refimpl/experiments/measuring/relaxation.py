@@ -30,7 +30,7 @@ from refimpl.system.files import output_folder
 from refimpl.system.progress import Progress
 
 IMAGES, SAMPLES = 2_000, 10
-TAUS = (0.25, 0.5, 1.0)
+TAUS = (0.1, 0.25, 0.5, 1.0)
 HARD = "straight-through-gumbel-softmax"
 LABELS = {**{f"gumbel-softmax, tau {tau:g}": ("gumbel-softmax", tau) for tau in TAUS}, "straight-through, tau 0.5": (
     HARD, 0.5)}
