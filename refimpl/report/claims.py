@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from refimpl.arguments import InputError
@@ -139,7 +139,7 @@ CLAIMS = (
           f"{paper.NOISE['gumbel-softmax'][0] / paper.NOISE['direct'][0]:.0f} times less at ε = τ = 0.1", (_noise,)),
     Claim("`direct` is best at k = 20, 30, 40 and 50", "supplement, figure 1",
           "sizes-of-a-single-latent-variable", OTHER,
-          "No method was run with the released settings at these sizes.", "curves only",
+          "At k = 20, 30 and 40 no method was run with the released settings.", "curves only",
           (compared("latent-sizes", "mnist", {"direct, k = 20": "direct", "exact, k = 20": "enumeration",
                                               "gumbel-softmax, k = 20": "Gumbel-softmax"},
                     median=True, words="k = 20: "), lambda store: Finding(
@@ -198,6 +198,8 @@ CLAIMS = (
 def find(claim: Claim, store: Store) -> Finding | None:
     """Return what the measurements show about a claim, or None if measurements are missing.
 
+    If the claim is about several comparisons, the result has the largest of their numbers of epochs.
+
     Raises InputError if the measurements contradict the verdict on the claim.
     """
     every = [finding for look in claim.looks if (finding := look(store))]
@@ -208,7 +210,7 @@ def find(claim: Claim, store: Store) -> Finding | None:
     if not all(finding.holds for finding in every):
         raise InputError(f"the claim {claim.words!r} ({claim.slide}) is called {claim.verdict!r} in refimpl/report/"
                          f"claims.py, and the rows no longer support the sentence that says why; they show {here}")
-    return shown[0]._replace(here=here)
+    return Finding(True, here, max(finding.epochs for finding in shown), sum((found.seeds for found in shown), ()))
 
 
 def counts(store: Store) -> str:
@@ -227,11 +229,15 @@ def claims(store: Store) -> str:
     lines = []
     for claim in CLAIMS:
         finding = find(claim, store)
-        length = f"{finding.epochs}, {finding.seeds}" if finding and finding.epochs else "–"
+        length = f"{finding.epochs}, {_range(finding.seeds)}" if finding and finding.epochs else "–"
         lines.append([f"{claim.words} ([{claim.slide}](#{claim.section}))",
                       *((f"**{claim.verdict}**", claim.paper, finding.here, length, claim.why) if finding else
                         (NOT_RUN, claim.paper, "–", "–", "–"))])
     return counts(store) + "\n\n" + table(["claim", "verdict", "paper", "here", "epochs, seeds", "why"], lines)
+
+
+def _range(numbers: Sequence[int]) -> str:
+    return " to ".join(map(str, sorted({min(numbers), max(numbers)})))
 
 
 def readme(store: Store) -> str:

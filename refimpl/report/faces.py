@@ -84,7 +84,7 @@ def look(store: Store) -> Finding | None:
     holds = judged and worst >= SHARE and most < len(ATTRIBUTES) and min(len(taught), len(alone)) > 1
     return Finding(holds, f"50 labels: {100 * worst:.1f} % of the switches change only the right "
                    f"attribute; no labels: {most} of {len(ATTRIBUTES)} attributes are found",
-                   int(taught[0].rows[0]["epochs"]), str(len(taught)))
+                   int(taught[0].rows[0]["epochs"]), (len(taught),))
 
 
 def attributes(store: Store) -> str:

@@ -19,7 +19,8 @@ class Finding(NamedTuple):
     here: str = ""
     epochs: int = 0
     """The number of epochs of the runs, or 0 if nothing was trained."""
-    seeds: str = ""
+    seeds: tuple[int, ...] = ()
+    """The numbers of seeds of the methods."""
 
 
 Look = Callable[[Store], Finding | None]
@@ -88,7 +89,5 @@ def compared(experiment: str, dataset: str, names: Mapping[str, str], rule: Call
         if not shown:
             return Finding(rule(runs))
         here = ", ".join(f"{name} {value.median if median else value.mean:.1f}" for name, value in values.items())
-        counts = sorted({len(value.values) for value in values.values()})
-        seeds = " to ".join(map(str, counts if len(counts) < 2 else (counts[0], counts[-1])))
-        return Finding(rule(runs), words + here, runs.epoch, seeds)
+        return Finding(rule(runs), words + here, runs.epoch, tuple(len(value.values) for value in values.values()))
     return look

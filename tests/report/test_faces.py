@@ -62,7 +62,7 @@ def test_claim_about_faces_holds_only_if_labels_are_needed_and_sufficient(record
     assert finding.holds is holds and finding.epochs == 4
     if holds:
         assert finding.here == ("50 labels: 97.0 % of the switches change only the right attribute; no labels: 1 of 3 "
-                                "attributes are found") and finding.seeds == "2"
+                                "attributes are found") and finding.seeds == (2,)
 
 
 def test_the_claim_about_faces_needs_runs_with_and_without_labels():
