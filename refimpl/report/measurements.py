@@ -86,25 +86,30 @@ def structured_timing(store: Store) -> str:
             + "\n\n" + commits_line(store.select("structured-timing")))
 
 
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1_000 else f"{value:.3g}"
+
+
 def estimators(store: Store) -> str:
-    """Make one table of the estimators' bias, variance and cost for each size of the toy problem."""
-    parts = []
+    """Make a table of the estimators' bias, variance and cost, with four columns for each size of the toy problem."""
+    head, cells, records = ["estimator"], {}, store.select("estimators")
     for n, k in SIZES:
         rows = store.measurements("estimators", f"n = {n}, k = {k}")
-        if not rows:
-            continue
-        settings = store.select("estimators", label=f"n = {n}, k = {k}")[0].settings
-        ordered = sorted(rows, key=lambda row: row["variance"])
-        silent = 1e-9 * max(float(row["variance"]) for row in rows)             # rounding is not noise
-        lines = []
-        for row in ordered:
+        silent = 1e-9 * max((float(row["variance"]) for row in rows), default=0.0)          # rounding is not noise
+        for row in sorted(rows, key=lambda row: row["variance"]):
             variance = float(row["variance"]) if row["variance"] > silent else 0.0
-            lines.append([str(row["name"]), f"{row['bias']:.2g}", "within" if row["found"] else "beyond",
-                          f"{variance:.3g}", f"{row['evaluations']:g}", f"{variance * row['evaluations']:.3g}"])
-        parts.append(f"**n = {n}, k = {k}**, {settings['samples']:,} draws\n\n" + table(
-            ["estimator", "distance of the mean from the exact gradient, nats", "within 4 standard errors?",
-             "variance of one sample", "decoder evaluations", "variance × evaluations"], lines))
-    return "\n\n".join([*parts, commits_line(store.select("estimators"))]) if parts else NO_ROWS.format("estimators")
+            bias = f"none found ({row['bias']:.2g})" if row["found"] else f"{row['bias']:.2g}"
+            line = cells.setdefault(str(row["name"]), [])
+            line += ["–"] * (len(head) - 1 - len(line)) + [
+                bias, f"{variance:.3g}", f"{row['evaluations']:g}", _number(variance * row["evaluations"])]
+        head += [f"n = {n}, k = {k}: bias", "variance", "evaluations", "variance × evaluations"] if rows else []
+    if not records:
+        return NO_ROWS.format("estimators")
+    lines = [[name, *line, *["–"] * (len(head) - 1 - len(line))] for name, line in cells.items()]
+    return (table(head, lines) + "\n\nThe bias is the distance of the mean estimate from the exact gradient, in nats. "
+            "*None found* means that it is within four standard errors. The variance and the decoder evaluations are "
+            f"those of one sample. There were {records[0].settings['samples']:,} draws. "
+            + commits_line(records))
 
 
 def yardsticks(store: Store) -> str:
