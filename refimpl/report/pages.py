@@ -44,7 +44,7 @@ SHOWN = {
     "plateau-tests": "With one setting changed, training with the capped half of the bias still leaves the plateau",
     "plateau-forces": "With the exact gradient the push exceeds the pull for more than a hundred steps; if it is "
                       "capped, the pull is larger from about step 25 on, and every seed leaves the plateau",
-    "relaxation": "At a fixed τ the −ELBO of relaxed samples falls, and the exact −ELBO rises",
+    "relaxation": "At τ = 0.25 and above, the −ELBO of relaxed samples falls, and the exact −ELBO rises",
     "convergence": "Direct soon leaves a plateau on which the exact gradient and Gumbel-softmax stay longer",
     "latent-sizes": "After ten epochs direct has the lowest median −ELBO at every k",
     "noise": "Standard deviation of the encoder gradient against ε and τ",
