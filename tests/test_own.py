@@ -94,6 +94,21 @@ def test_bad_custom_hyperparameters_are_rejected_in_one_line(mine, tmp_path, cap
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("result, words", [
+    ("None", "must return Estimate(grad, decoder_term), got NoneType"),
+    ("run, grad", "must return Estimate(grad, decoder_term), got tuple"),
+    ("grad.mean(0, keepdims=True), run", "must return a gradient of the shape of theta, (40, 1, 10), got (1, 1, 10)")])
+def test_wrong_result_of_a_custom_estimator_is_refused_in_one_line(monkeypatch, tmp_path, capsys, result, words):
+    content = own.ESTIMATOR.replace("return Estimate(", "grad, run = (")
+    assert content != own.ESTIMATOR
+    last_line = content.index("grad, run = (")
+    end = content.index("\n", last_line)
+    content = f"{content[:end]}\n    return {result}{content[end:]}"
+    registered(monkeypatch, tmp_path, estimators.REGISTRY, "mine", content)
+    assert_refused(capsys, ["train", "--estimator", "mine", *TINY, "--epochs", 1, "--out", tmp_path / "run"],
+                   f"the estimator mine {words}")
+
+
 def test_custom_hyperparameter_is_in_help_and_rejected_for_other_estimators(mine, tmp_path, capsys):
     assert "--lam LAM" in call(capsys, "train", "--help")[1]
     assert_refused(capsys, ["train", *TINY, "--lam", 0.3, "--out", tmp_path / "run"],

@@ -16,7 +16,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from refimpl.arguments import Options, Setting, Value
+from refimpl.arguments import InputError, Options, Setting, Value
 from refimpl.latent.family import Family
 from refimpl.latent.independent import Independent
 
@@ -159,6 +159,21 @@ class Estimator:
     def defaults(self) -> Options:
         """Return the default of every hyperparameter."""
         return Options({name: setting.default for name, setting in self.hyperparameters.items()})
+
+    def checked_estimate(self, theta: np.ndarray, objective: Objective, rng: np.random.Generator,
+                         **settings) -> Estimate:
+        """Return estimate(theta, objective, rng, **settings).
+
+        Raises InputError if the result is not an Estimate, or if its gradient does not have the shape of theta.
+        """
+        result = self.estimate(theta, objective, rng, **settings)
+        if not (isinstance(result, tuple) and len(result) == 2 and hasattr(result[1], "accumulate")):
+            raise InputError(f"the estimator {self.name} must return Estimate(grad, decoder_term), "
+                             f"got {type(result).__name__}")
+        if np.shape(result[0]) != theta.shape:
+            raise InputError(f"the estimator {self.name} must return a gradient of the shape of theta, {theta.shape}, "
+                             f"got {np.shape(result[0])}")
+        return result
 
     def keywords(self, family: Family) -> dict[str, Family]:
         """Return {"family": family}, or {} if the estimator works for independent variables only."""

@@ -149,7 +149,7 @@ class MixtureVAE:
         draw = self.encode(x, rng)
         objective = self.objective(x, draw.g)
         keywords = estimator.keywords(self.family)
-        grad, decoder_term = estimator.estimate(draw.h, objective, rng, **keywords, **settings)
+        grad, decoder_term = estimator.checked_estimate(draw.h, objective, rng, **keywords, **settings)
         dh = grad / -len(x)                                             # loss = -1/B sum_b (E f - KL - beta KL)
         if kl_grad:
             dh = dh + categorical_kl(draw.h)[1] / len(x)

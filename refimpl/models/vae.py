@@ -78,7 +78,7 @@ class VAE:
         theta = self.family.theta(run.y)
         objective = self.objective(x)
         keywords = estimator.keywords(self.family)
-        grad, decoder_term = estimator.estimate(theta, objective, rng, **keywords, **settings)  # of E f
+        grad, decoder_term = estimator.checked_estimate(theta, objective, rng, **keywords, **settings)    # of E f
         dtheta = grad / -len(x)                                                     # loss = -1/B sum_b (E f - KL)
         if kl_grad:
             if (kl := self.family.kl(theta)) is None:
