@@ -33,7 +33,7 @@ def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
     stopped before this step, `path` keeps its old content.  If a process is killed, its temporary file stays until the
     next call for this `path`.  Several processes can write the same `path` at the same time: the content that is
     finished last remains.  If `path` is a symbolic link, its target is replaced.  An existing file keeps its
-    permissions.
+    permissions.  On Windows it does not, and the temporary files of killed processes stay.
 
     Raises InputError if the file cannot be written or is not a plain file.  An exception of write() other than OSError
     is raised unchanged.
