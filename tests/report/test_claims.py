@@ -111,7 +111,7 @@ def test_claim_without_rows_is_reported_as_not_run(store):
     some = Store([record for record in store.records if record.experiment != "plateau"])
     (line,) = [line for line in claims.claims(some).split("\n") if line.startswith("| Enumeration stays")]
     assert "| not run yet | MNIST: a plateau at 208 | – | – | – |" in line
-    assert "1 is confirmed" in claims.counts(some) and "1 is not run yet. The runs" in claims.counts(some)
+    assert "2 are confirmed" in claims.counts(some) and "1 is not run yet. The runs" in claims.counts(some)
     assert claims.counts(Store([])) == f"Of {len(CLAIMS)} claims, {len(CLAIMS)} are not run yet."
 
 
@@ -189,9 +189,9 @@ def test_rows_support_the_text_of_results_md_about_300_epochs_of_slide_31(store)
 
 
 def test_rows_support_the_text_of_results_md_about_300_epochs_of_slides_23_and_24(store):
-    direct, exact = ([long_run(store, "convergence", "mnist", f"{name}, k = 10", seed) for seed in (0, 1)]
+    direct, exact = ([long_run(store, "convergence", "mnist", f"{name}, k = 10", seed) for seed in (0, 1, 2)]
                      for name in ("direct as released", "exact"))
-    assert [round(other[300] - ours[300], 1) for ours, other in zip(direct, exact)] == [1.1, 0.5]
+    assert [round(other[300] - ours[300], 1) for ours, other in zip(direct, exact)] == [1.1, 0.5, -0.1]
     steps = [exact[0][epoch] - exact[0][epoch + 5] for epoch in range(100, 295, 5)]
     assert exact[0][20] > 175 and max(steps) > 1                                # a step after the hundredth epoch
     for k, ahead in ((10, 4), (50, 6)):
