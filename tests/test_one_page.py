@@ -131,8 +131,40 @@ def test_missing_data_folder_is_reported_in_one_line():
     assert out == "error: --data-dir (or REFIMPL_DATA_DIR) no/such/folder is not a folder\n"
 
 
+class InFloat64:
+    """A part of the data whose images are in float64."""
+
+    def __init__(self, part: data.Part) -> None:
+        self.part = part
+
+    def __len__(self) -> int:
+        return len(self.part)
+
+    def images(self, rows: np.ndarray) -> np.ndarray:
+        return self.part.images(rows, np.float64)
+
+
 @pytest.mark.slow
-def test_three_epochs_agree_with_train_and_ctrl_c_ends_without_traceback(tmp_path):
+def test_an_epoch_in_float64_ends_with_the_weights_of_the_package(monkeypatch):
+    """All 500 steps agree.  Rounding errors grow during training: in float32 a near-tie soon has another arg max."""
+    initialise, train = one_page.initialise, data.load("mnist").train
+    monkeypatch.setattr(one_page, "initialise", lambda rng: initialise(rng, np.float64))
+    rng, settings = np.random.default_rng(one_page.SEED), vae().resolved()
+    model = VAE(Independent(1, one_page.K), settings.hidden, dtype=np.float64)
+    model.initialise(rng)
+    adam, order = Adam(model.parameters, settings.lr), rng.permutation(len(train))
+    for start in range(0, len(order), settings.batch):
+        model.parameters.zero_grads()
+        model.backward(train.images(order[start:start + settings.batch], np.float64), estimators.get("direct"), rng,
+                       **settings.hyperparameters)
+        adam.step()
+    (weights,) = one_page.train(InFloat64(train), np.random.default_rng(one_page.SEED), epochs=1)
+    np.testing.assert_allclose(flat(weights), model.parameters.values, rtol=0, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_three_epochs_end_near_train_and_ctrl_c_ends_without_traceback(tmp_path):
+    """In float32 the two runs differ as two seeds do, which is up to about two nats after three epochs."""
     process = start()
     out, err = process.communicate(timeout=600)
     assert process.returncode == 0 and err == ""
@@ -140,7 +172,7 @@ def test_three_epochs_agree_with_train_and_ctrl_c_ends_without_traceback(tmp_pat
     in_package = [-row["test_elbo"] for row in loop.train(vae(), 3, tmp_path / "run")]
     print(f"one_page: {on_page}, train: {in_package}")
     assert len(on_page) == 3 and on_page[2] < on_page[1] < on_page[0]
-    np.testing.assert_allclose(on_page, in_package, rtol=0, atol=1.0)
+    np.testing.assert_allclose(on_page[2], in_package[2], rtol=0, atol=3.0)
 
     # Tests that run in the background of a script ignore SIGINT, and so would a child process without preexec_fn.
     process = start(preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
