@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from refimpl.arguments import InputError
@@ -65,6 +66,11 @@ def _step(store: Store) -> Finding | None:
     return Finding(of["joint Gumbel-softmax"] > 3 * of["direct, maxflow"],
                    f"direct {of['direct, maxflow']:.0f} ms, Gumbel-softmax {of['joint Gumbel-softmax']:.0f} ms"
                    ) if {"joint Gumbel-softmax", "direct, maxflow"} <= of.keys() else None
+
+
+def _in_order(runs: Runs, *names: str) -> bool:
+    """Return whether every value of a method is at most every value of the next method."""
+    return all(max(runs.of(one).values) <= min(runs.of(other).values) for one, other in pairwise(names))
 
 
 def _lowest(runs: Runs, name: str) -> bool:
@@ -149,16 +155,16 @@ CLAIMS = (
           "At ε = 0.1 the biases of the coordinate-wise and the joint arg max differ by less than their sampling "
           "error.", "no number", (_coordinates,)),
     Claim("With 15 binary variables, `direct` ends lowest", "slide 31", "fifteen-binary-variables", OPEN,
-          "It does, ahead of REBAR, RELAX and ARM, in this order. But each method has only one seed, so the order may "
-          "be due to chance.", _shown(paper.BINARY, SLIDE_31),
-          (compared("binary", "fashion-mnist", SLIDE_31, lambda runs: [
-              value for name in ("direct", "REBAR", "RELAX", "ARM") for value in runs.of(name).values] == sorted(
-                  runs.of(name).median for name in runs.groups), epoch=paper.EPOCHS),)),
+          "It does, ahead of REBAR, RELAX and ARM, in this order. But RELAX has two seeds and the others have one, so "
+          "the order may be due to chance.", _shown(paper.BINARY, SLIDE_31),
+          (compared("binary", "fashion-mnist", SLIDE_31, lambda runs: _in_order(runs, "direct", "REBAR", "RELAX", "ARM")
+                    and all(len(runs.of(name).values) == 1 for name in ("direct", "REBAR", "ARM")),
+                    epoch=paper.EPOCHS),)),
     Claim("With 15 binary variables, `direct` is lowest from the 40th epoch on", "slide 31", "fifteen-binary-variables",
-          OPEN, "Here ARM is lowest at that epoch, and `direct` only from the 150th epoch on. But `direct`, RELAX and "
-          "REBAR have one seed each.", f"epoch {paper.CROSSING}: direct is lowest",
+          OPEN, "Here ARM is lowest at that epoch, and `direct` only from the 150th epoch on. But `direct` and REBAR "
+          "have one seed each.", f"epoch {paper.CROSSING}: direct is lowest",
           (compared("binary", "fashion-mnist", SLIDE_31, lambda runs: _lowest(runs, "ARM") and 1 == max(
-              len(runs.groups[name]) for name in ("direct", "RELAX", "REBAR")), epoch=paper.CROSSING),
+              len(runs.groups[name]) for name in ("direct", "REBAR")), epoch=paper.CROSSING),
            *(compared("binary", "fashion-mnist", SLIDE_31, lambda runs, is_direct=(epoch >= 150):
                       _lowest(runs, "direct") is is_direct, epoch=epoch, shown=False)
              for epoch in range(140, paper.EPOCHS + 1, 10)))),

@@ -173,16 +173,18 @@ def test_rows_support_the_text_of_results_md_about_push_and_pull(store):
 
 
 def test_rows_support_the_text_of_results_md_about_300_epochs_of_slide_31(store):
-    """One seed each: the last values compared with the slide, and the course of the bound."""
+    """The last values compared with the slide, and the course of the bound.  RELAX has two seeds."""
     labels = ("direct as released", "arm", "rebar as released", "relax as released")
     direct, arm, rebar, relax = (long_run(store, "binary", "fashion-mnist", label, 0) for label in labels)
-    assert all(len([record for record in store.select("binary", "fashion-mnist", label)
-                    if record.epochs("test_elbo")[-1] == 300]) == 1 for label in labels)
+    assert [len([record for record in store.select("binary", "fashion-mnist", label)
+                 if record.epochs("test_elbo")[-1] == 300]) for label in labels] == [1, 1, 1, 2]
+    second = long_run(store, "binary", "fashion-mnist", "relax as released", 1)
     assert abs(direct[300] - paper.BINARY["direct as released"]) < 2
-    lowest = {epoch: direct[epoch] < min(run[epoch] for run in (arm, rebar, relax)) for epoch in range(140, 301, 10)}
+    lowest = {epoch: direct[epoch] < min(run[epoch] for run in (arm, rebar, relax, second))
+              for epoch in range(140, 301, 10)}
     assert not lowest.pop(140) and all(lowest.values())
-    assert rebar[300] < relax[300] and 2 < paper.BINARY["rebar as released"] - rebar[300] < 4
-    assert 1 < relax[300] - paper.BINARY["relax as released"] < 4
+    assert rebar[300] < min(relax[300], second[300]) and 2 < paper.BINARY["rebar as released"] - rebar[300] < 4
+    assert max(abs(run[300] - paper.BINARY["relax as released"]) for run in (relax, second)) < 4
     assert 7.5 < arm[300] - paper.BINARY["arm"] < 8.5
     later = [value for epoch, value in arm.items() if epoch >= 100]
     assert 2 < max(later) - min(later) < 6 and arm[300] > arm[100] - 1
