@@ -54,6 +54,10 @@ class Setting:
     within: Callable[[str, float], float] | None = None
     choices: Callable[[], Iterable[str]] | None = None
 
+    def __post_init__(self) -> None:
+        if self.default is not None and self.choices is None:           # choices may not be registered yet
+            self.check("the default of a setting", self.default)
+
     def check(self, name: str, value: Value) -> Value:
         """Convert `value` to the type `kind`.  Raise an InputError if the value is not allowed."""
         accepted = (int, float) if self.kind is float else (self.kind,)

@@ -94,6 +94,20 @@ def test_bad_custom_hyperparameters_are_rejected_in_one_line(mine, tmp_path, cap
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("change, error, words", [
+    (dict(unbiased="yes"), TypeError, "unbiased must be True or False, got 'yes'"),
+    (dict(colour="greenish"), ValueError, "colour must be a string such as '#D55E00', got 'greenish'")])
+def test_wrong_entry_of_the_registry_is_refused(change, error, words):
+    with pytest.raises(error) as problem:
+        estimators.Estimator(**{"name": "mine", "estimate": None, "summary": "", "unbiased": False, **change})
+    assert str(problem.value) == words
+
+
+def test_default_outside_its_own_range_is_refused():
+    with pytest.raises(ValueError, match="^the default of a setting must be at most 1 and at least 0, got 7.0$"):
+        estimators.Setting(float, 7.0, "weight of the baseline", least=0, most=1)
+
+
 @pytest.mark.parametrize("result, words", [
     ("None", "must return Estimate(grad, decoder_term), got NoneType"),
     ("run, grad", "must return Estimate(grad, decoder_term), got tuple"),

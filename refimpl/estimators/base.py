@@ -10,6 +10,7 @@ computes it from a formula.
 """
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
@@ -148,7 +149,13 @@ class Estimator:
     released: Mapping[str, Value] = field(default_factory=dict)
     """The values that the authors' code uses for the settings of a run (runs/settings.py) and the hyperparameters."""
     colour: str = "#5F5F5F"
-    """The colour of the estimator's curves in every picture."""
+    """The colour of the estimator's curves in every picture, as "#RRGGBB"."""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.unbiased, bool):
+            raise TypeError(f"unbiased must be True or False, got {self.unbiased!r}")
+        if not re.fullmatch("#[0-9A-Fa-f]{6}", self.colour):
+            raise ValueError(f"colour must be a string such as '#D55E00', got {self.colour!r}")
 
     @property
     def temperature(self) -> str | None:
