@@ -50,8 +50,8 @@ SHOWN = {
     "noise": "Standard deviation of the encoder gradient against ε and τ",
     "estimators": "Bias of every estimator and its noise at equal cost, on the toy",
     "binary": "Direct and local-tilted, which share a bias, have the lowest means after 100 epochs",
-    "released-signal": "After 100 epochs −ELBO is higher with the released settings, and if REBAR and RELAX learn "
-                       "from the batch's mean",
+    "released-signal": "In these runs −ELBO after 100 epochs is higher with the released settings, and if REBAR and "
+                       "RELAX learn from the batch's mean",
     "structured": "Pairs of any sign have the lowest exact −log p(x) after 10 epochs, and pairs that start "
                   "at 0 have by far the highest",
     "structured-timing": "Seconds per training step of structured encoders against n",

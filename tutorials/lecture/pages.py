@@ -31,7 +31,7 @@ PAGES = (
     ("A small ε is noisy and a large one is biased: the best ε is known exactly", noise.errors),
     ("At finite ε the mean of the estimate is the exact gradient of another objective, T", noise.tilted),
     ("Noise without a density breaks the theorem: with coin flips the quotient grows like 1/ε", noise.atoms),
-    ("On MNIST two arg maxes leave a plateau at once; the exact gradient can stay there for epochs",
+    ("On MNIST two arg maxes leave a plateau in one epoch; the exact gradient can stay longer",
      training.bounds),
     ("Where the sum is cheap, compute it: two arg maxes are for problems with only a cheap arg max",
      training.seconds))
