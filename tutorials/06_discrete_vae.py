@@ -389,8 +389,8 @@ later_rows.show_plateau(five)
 
 # %% [markdown]
 # What to see in the first table. It is for *one seed*. After three epochs, [a second
-# seed](plateau.md#which-part-of-the-bias) gives the same result. We say that a run is *off the plateau* if it is below
-# 175 nats.
+# seed](plateau.md#which-part-of-the-bias) agrees on which runs are close to the best; later the seeds differ. *Close to
+# the best* means below 175 nats.
 #
 # - *With the KL gradient and* $\epsilon = 0.1$ the cap is what helps. `capped` leaves the plateau as `tilted` does, and
 #   `amplified` ends where enumeration ends. Without the KL gradient, at this $\epsilon$, these three methods are still
@@ -398,14 +398,13 @@ later_rows.show_plateau(five)
 #   KL term. (`direct`, which adds noise to `tilted`, is at 177 after three epochs. By the tenth epoch `tilted`,
 #   `capped` and `amplified` are at 174 to 179. We did not test why.)
 # - *Without the KL gradient and* $\epsilon = 1$, where the authors' recipe starts, the amplification is what helps.
-#   `amplified` is off the plateau after three epochs. `capped` leaves it later. With the KL gradient `amplified`
-#   leaves the plateau too, and every method that has the cap ends between 198 and 206. There the bound is poor, as
-#   explained above.
-# - *Noise alone* (`noisy-exact`). At $\epsilon = 1$ with the KL gradient, training leaves 208 nats sooner than with
-#   enumeration: the bounds after one epoch are 199 and 209. At 0.1 without the KL gradient, noise does not help. In
-#   these two cases training ends where enumeration ends. At $\epsilon = 1$ without the KL gradient, training leaves 208
-#   nats after the third epoch. At 0.1 with the KL gradient, noise helps: in the second table all five seeds leave 208
-#   nats by the third epoch, but all end above `direct`'s median.
+#   `amplified` is close to the best after three epochs, and `capped` only later. With the KL gradient `amplified` is
+#   close to the best too, and every method that has the cap ends between 198 and 206.
+# - *Noise alone* (`noisy-exact`). At $\epsilon = 1$ with the KL gradient, it depends on the seed: here training leaves
+#   208 nats in the first epoch, but with the second seed it stays there for ten epochs. At 0.1 without the KL gradient,
+#   noise does not help. At $\epsilon = 1$ without the KL gradient, training leaves 208 nats after the third epoch. At
+#   0.1 with the KL gradient, noise helps: in the second table all five seeds leave 208 nats by the third epoch, but all
+#   end above `direct`'s median.
 #
 # The second table also shows three further results. Training with the mean of the direct gradient and a decoder that
 # learns from $q$ leaves the plateau with every seed. A decoder that learns from $z^{\star}$ does not help enumeration.
@@ -441,9 +440,9 @@ later_rows.show_yardsticks(yardsticks)
 #   still leaves the plateau within the first epoch.
 # - The objective does not explain *the final bound at* $k = 10$: for `direct` this bound is nearly the same with both
 #   recipes.
-# - The objective partly explains *the final bounds at* $k = 50$: the authors' recipe is some nats ahead of `direct`
-#   with the KL gradient. With the same objective for all, the best seed of enumeration is ahead of `direct`, and its
-#   worst seed is far behind.
+# - The objective alone does not explain *the final bounds at* $k = 50$: only the authors' recipe as a whole is ahead of
+#   `direct` with the KL gradient, by some nats. With the same objective, the best seed of enumeration is ahead of
+#   `direct`, and its worst seed is far behind.
 #
 # **The way of measuring.** On the slides `direct` is measured with one sample per image, Gumbel-softmax with a hundred,
 # and enumeration exactly. The last lines above show three trained models, each measured in all three ways. (The
@@ -480,9 +479,9 @@ plt.show()
 
 # %% [markdown]
 # What to see. Before training, the second arg max removes seven eighths of the variance at $\epsilon = 0.1$. After
-# training the scores of the values differ by dozens of nats, and most images have a clear winner. Then the two
-# variances are about the same at this $\epsilon$, and the second arg max would help only at a smaller $\epsilon$. For
-# small $\epsilon$ the two winners are nearly always the same, so the variance grows like $1/\epsilon$ instead of
+# training the scores of the values differ by dozens of nats, and most images have a clear winner. Then the second arg
+# max removes only a fifth of the variance at this $\epsilon$, and at a larger one it adds variance. For small
+# $\epsilon$ the two winners are nearly always the same, so the variance grows like $1/\epsilon$ instead of
 # $1/\epsilon^2$. For large $\epsilon$ the two winners are nearly independent, and the second winner adds its own noise.
 #
 # Finally, here are the ten pictures of the small model's decoder, trained without labels. Most pictures look like a
