@@ -69,6 +69,7 @@ LABELS: dict[str, dict[str, dict[str, object]]] = {
                      for name in ("direct", "exact", "gumbel-softmax")},
     "convergence": {
         **{f"{name}, k = {k}": of(name, k=k) for k in (10, 50) for name in ("direct", "exact", "gumbel-softmax")},
+        **{f"gumbel-softmax with tau 0.1, k = {k}": of("gumbel-softmax", k=k, tau=0.1) for k in (10, 50)},
         **{f"direct as released, k = {k}": of("direct", k=k, **RELEASED) for k in (10, 50)},
         **{f"{words} as released, k = {k}": of(name, k=k) | dict(schedule="released", tau=None) for k in (10, 50)
            for words, name in (("gumbel-softmax", "gumbel-softmax"),
