@@ -8,8 +8,8 @@ from refimpl.report.markdown import table
 from refimpl.report.store import Store, lengths, spread
 from refimpl.report.tables import NO_ROWS, bounds, plural, commits_line, seeds_at
 
-METHODS = ("direct", "direct as released", "exact", "gumbel-softmax", "gumbel-softmax as released",
-           "straight-through as released", "gumbel-softmax with tau 0.1", "direct without KL", "direct with falling eps")
+METHODS = ("direct", "direct as released", "direct without KL", "direct with falling eps", "exact", "gumbel-softmax",
+           "gumbel-softmax with tau 0.1", "gumbel-softmax as released", "straight-through as released")
 BINARY = ("direct", "direct as released", "local-expectation", "disarm", "arm", "rebar", "rebar as released", "relax",
           "relax as released", "imle", "local-tilted", "gumbel-softmax", "reinforce-loo", "reinmax", "direct, no KL")
 SIGNAL = ("rebar", "rebar, batch mean", "rebar as released", "relax", "relax, batch mean", "relax as released")
