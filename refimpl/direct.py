@@ -31,7 +31,7 @@ from scipy.special import log_softmax, logsumexp
 from refimpl import arguments, gumbel
 from refimpl._digits import as_one_sided, checked, mean_change, ratio, tilt, tilted
 from refimpl.coupling import covariance, joint_law, stay_probability, variance
-from refimpl.error import best_eps, bias, mse
+from refimpl.finite_eps import best_eps, bias, mse
 
 __all__ = ["Pair", "argmax_pair", "best_eps", "bias", "covariance", "expected_gradient", "gradient", "joint_law", "mse",
            "stay_probability", "tilted_objective", "two_sided_gradient", "variance"]

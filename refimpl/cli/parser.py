@@ -48,7 +48,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"refimpl {__version__}")
     command = Commands(parser, "command").add
     datasets = list(data.REGISTRY)
-    any_images = f"{', '.join(datasets)} or FILE{data.own.SUFFIX} of your own"
+    any_images = f"{', '.join(datasets)} or FILE{data.own_images.SUFFIX} of your own"
 
     quickstart = command(SEE, "quickstart", commands.quickstart,
                          "verify the theorems, then train on real MNIST, in less than a minute",

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from refimpl.arguments import InputError, unknown
-from refimpl.data import faces, mnist, omniglot, own
+from refimpl.data import faces, mnist, omniglot, own_images
 from refimpl.data.base import PIXELS, SHAPE, Dataset, Entry, Part, Reader
 from refimpl.data.mnist import FOLDER as SHIPPED
 
@@ -29,18 +29,18 @@ def get(name: str) -> Entry:
     """
     if name in REGISTRY:
         return REGISTRY[name]
-    if name.endswith(own.SUFFIX):
-        return own.entry(name)
-    raise InputError(unknown("data set", name, REGISTRY) + f", and FILE{own.SUFFIX} of your own")
+    if name.endswith(own_images.SUFFIX):
+        return own_images.entry(name)
+    raise InputError(unknown("data set", name, REGISTRY) + f", and FILE{own_images.SUFFIX} of your own")
 
 
 def load(name: str, data_dir: str | os.PathLike | None = None, limit: int | None = None,
          sha256: str | None = None) -> Dataset:
     """Return the images and labels of a data set.
 
-    name      one of NAMES, or FILE.npz with your own images (see own.py).  mnist, fashion-mnist and faces have 50,000
-              images for training, 10,000 for validation and 10,000 for testing.  For mnist and fashion-mnist, the
-              validation part consists of the last 10,000 of the original 60,000 training images.
+    name      one of NAMES, or FILE.npz with your own images (see own_images.py).  mnist, fashion-mnist and faces have
+              50,000 images for training, 10,000 for validation and 10,000 for testing.  For mnist and fashion-mnist,
+              the validation part consists of the last 10,000 of the original 60,000 training images.
     data_dir  the folder to search before the shipped folder data/.  The default is the environment variable
               REFIMPL_DATA_DIR, if it is set.
     limit     the largest number of images to keep in each part.  By default, all images are kept.

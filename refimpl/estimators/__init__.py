@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from refimpl.arguments import COUNTS, InputError, Setting, temperature, unknown
-from refimpl.estimators import (arm, direct, exact, gumbel_rao, gumbel_softmax, halves, imle, local_expectation,
+from refimpl.estimators import (arm, bias_halves, direct, exact, gumbel_rao, gumbel_softmax, imle, local_expectation,
                                 local_tilted, noisy_exact, perturbed, rebar, reinforce, reinmax, relax, tilted)
 from refimpl.estimators.base import (DecoderTerm, Estimate, Estimator, JointTable, Memory, Objective, Pass, Table,
                                      binary, every_family, noise_on_every_score, relaxable)
@@ -36,9 +36,9 @@ REGISTRY: dict[str, Estimator] = {entry.name: entry for entry in (
               colour="#8C3B00"),
     Estimator("tilted", tilted.estimate, "mean of the direct gradient at finite eps, by enumeration", unbiased=False,
               bias_order=1, hyperparameters=EPS, enumerates=True, released=NO_KL, colour="#B8860B"),
-    Estimator("capped", halves.capped_estimate, "exact, with the half of direct's bias that limits worse values",
+    Estimator("capped", bias_halves.capped_estimate, "exact, with the half of direct's bias that limits worse values",
               unbiased=False, bias_order=1, hyperparameters=EPS, enumerates=True, released=NO_KL, colour="#1B7837"),
-    Estimator("amplified", halves.amplified_estimate,
+    Estimator("amplified", bias_halves.amplified_estimate,
               "exact, with the half of direct's bias that enlarges better values", unbiased=False, bias_order=1,
               hyperparameters=EPS, enumerates=True, released=NO_KL, colour="#762A83"),
     Estimator("noisy-exact", noisy_exact.estimate, "exact gradient plus the noise of the direct gradient",

@@ -17,7 +17,7 @@ from refimpl.experiments.faces import experiment as faces_experiment
 from refimpl.experiments.jigsaw import experiment as jigsaw
 from refimpl.experiments.jigsaw.runs import train as train_jigsaws
 from refimpl.experiments.records import Record
-from refimpl.experiments.training import cells, comparisons, panels, semi_supervised
+from refimpl.experiments.training import cells, panels, runs_by_slide, semi_supervised
 from refimpl.experiments.training.cells import Cell
 from refimpl.system.files import output_folder
 
@@ -66,23 +66,23 @@ class Experiment:
 ALL = ("mnist", "fashion-mnist", "omniglot")
 REGISTRY = {entry.name: entry for entry in (
     Experiment("binary", "slide 31: n = 15 binary variables, every estimator", ("fashion-mnist", "mnist"), "test_elbo",
-               comparisons.binary, panels.binary),
+               runs_by_slide.binary, panels.binary),
     Experiment("joint", "slides 29 and 30: coordinate-wise and joint arg max, n = 8 and 12", ("mnist",), "test_elbo",
-               comparisons.joint, panels.ranked),
+               runs_by_slide.joint, panels.ranked),
     Experiment("structured", "slide 32: structured encoders", ("fashion-mnist",), "test_log_likelihood",
-               comparisons.structured, panels.structured),
-    Experiment("latent-sizes", "supplement, figure 1: k = 20, 30, 40, 50", ALL, "test_elbo", comparisons.latent_sizes,
+               runs_by_slide.structured, panels.structured),
+    Experiment("latent-sizes", "supplement, figure 1: k = 20, 30, 40, 50", ALL, "test_elbo", runs_by_slide.latent_sizes,
                panels.latent_sizes),
-    Experiment("convergence", "slides 23 and 24: k = 10 and 50", ALL, "test_elbo", comparisons.convergence,
+    Experiment("convergence", "slides 23 and 24: k = 10 and 50", ALL, "test_elbo", runs_by_slide.convergence,
                panels.convergence),
     Experiment("plateau", "why training by direct leaves the plateau: its bias, its noise, or its decoder's sample",
-               ALL[:2], "test_elbo", comparisons.plateau, panels.plateau),
+               ALL[:2], "test_elbo", runs_by_slide.plateau, panels.plateau),
     Experiment("plateau-exits", "which half of direct's bias makes training leave the plateau", ALL[:2], "test_elbo",
-               comparisons.plateau_exits, panels.plateau_exits),
+               runs_by_slide.plateau_exits, panels.plateau_exits),
     Experiment("plateau-tests", "whether training with the capped half leaves the plateau if one setting is changed",
-               ALL[:1], "test_elbo", comparisons.plateau_tests, panels.plateau_tests),
+               ALL[:1], "test_elbo", runs_by_slide.plateau_tests, panels.plateau_tests),
     Experiment("tuning", "every method with several settings, to choose the best on the validation part", ALL[:1],
-               "valid_elbo", comparisons.tuning,
+               "valid_elbo", runs_by_slide.tuning,
                functools.partial(panels.ranked, merit="valid_elbo", words="validation -ELBO")),
     Experiment("semi-supervised", "slide 33: a few labels", ("mnist", "fashion-mnist"), "test_elbo",
                semi_supervised.by_labels, semi_supervised.draw, semi_supervised.lines, semi_supervised.grids),

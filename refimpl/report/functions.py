@@ -11,11 +11,12 @@ from refimpl.system.files import write_text
 
 PAGE = "tutorials/functions.md"
 # The modules that readers call.  Those with the paper's mathematics come first, then those that train models.
-MODULES = ("gumbel", "danskin", "direct", "coupling", "error", "exact", "joint", "check", "nn.layers", "nn.network",
-           "nn.losses", "nn.adam", "nn.gradcheck", "latent.family", "latent.independent", "latent.pairwise",
-           "latent.paths", "latent.linear", "latent.sets", "latent.solvers", "estimators.base", "estimators",
-           "models.vae", "models.mixture", "models.decoder", "models.bounds", "runs.vae", "runs.mixture", "runs.loop",
-           "runs.checkpoint", "data", "data.faces", "plots", "plots.walls", "experiments.theory.choosing_eps")
+MODULES = ("gumbel", "danskin", "direct", "coupling", "finite_eps", "exact", "joint", "check", "nn.layers",
+           "nn.network", "nn.losses", "nn.adam", "nn.gradcheck", "latent.family", "latent.independent",
+           "latent.pairwise", "latent.paths", "latent.linear", "latent.sets", "latent.solvers", "estimators.base",
+           "estimators", "models.vae", "models.mixture", "models.decoder", "models.bounds", "runs.vae",
+           "runs.mixture", "runs.loop", "runs.checkpoint", "data", "data.faces", "plots", "plots.walls",
+           "experiments.theory.choosing_eps")
 
 
 def public(module: ModuleType) -> list[tuple[str, object]]:

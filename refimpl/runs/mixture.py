@@ -93,7 +93,7 @@ class MixtureSettings(RunSettings):
         if classes is None or classes < 2:
             labelled = [name for name, entry in data.REGISTRY.items() if entry.classes is not None]
             raise InputError(f"{self.dataset} has no labels of two classes or more; semi-supervised takes "
-                             f"{', '.join(labelled)}, or FILE{data.own.SUFFIX} with such labels")
+                             f"{', '.join(labelled)}, or FILE{data.own_images.SUFFIX} with such labels")
         if self.labels % classes and not self.entry.attributes:
             raise InputError(f"--labels must be divisible by the {classes} classes, got {self.labels}")
         if self.shift is not None and self.shift > most:

@@ -115,7 +115,7 @@ class RunSettings:
     fills in the fields whose names begin with file_.  The run can then only be continued with the same file.
     """
 
-    dataset: str = setting("mnist", "images to train on", choices=lambda: data.REGISTRY, files=data.own.SUFFIX)
+    dataset: str = setting("mnist", "images to train on", choices=lambda: data.REGISTRY, files=data.own_images.SUFFIX)
     estimator: str = setting("direct", "estimator of the gradient with respect to the encoder's scores",
                              choices=lambda: estimators.REGISTRY)
     batch: int = setting(100, "images per step", least=1)
@@ -130,9 +130,11 @@ class RunSettings:
     seed: int = setting(0, "seed of the weights, of the order of the images and of the noise", least=0)
     limit: int | None = setting(None, "use only the first LIMIT images of each part (default: all)", least=1)
     file_sha256: str | None = setting(None, "of the file", option=False)
-    file_height: int | None = setting(None, "of its images, pixels", least=1, most=data.own.MOST_PIXELS, option=False)
-    file_width: int | None = setting(None, "of its images, pixels", least=1, most=data.own.MOST_PIXELS, option=False)
-    file_classes: int | None = setting(None, "of its labels, if it has any", least=1, most=data.own.MOST_CLASSES,
+    file_height: int | None = setting(None, "of its images, pixels", least=1, most=data.own_images.MOST_PIXELS,
+                                      option=False)
+    file_width: int | None = setting(None, "of its images, pixels", least=1, most=data.own_images.MOST_PIXELS,
+                                     option=False)
+    file_classes: int | None = setting(None, "of its labels, if it has any", least=1, most=data.own_images.MOST_CLASSES,
                                        option=False)
 
     def as_dict(self) -> dict[str, object]:
@@ -180,8 +182,8 @@ class RunSettings:
         found = (self.file_sha256, self.file_height, self.file_width)
         if None in found and found != (None, None, None) or self.file_sha256 is None and self.file_classes is not None:
             raise InputError("file_sha256, file_height and file_width go together, and file_classes with them")
-        if None not in found and self.file_height * self.file_width > data.own.MOST_PIXELS:
-            raise InputError(f"file_height times file_width must be at most {data.own.MOST_PIXELS}, "
+        if None not in found and self.file_height * self.file_width > data.own_images.MOST_PIXELS:
+            raise InputError(f"file_height times file_width must be at most {data.own_images.MOST_PIXELS}, "
                              f"got {self.file_height * self.file_width}")
         entry = self.entry
         if self.file_sha256 is not None or entry.sha256 is None:
@@ -194,7 +196,8 @@ class RunSettings:
         """Return the entry of the data set.  For a user's file, the entry is made from the fields file_*."""
         if self.file_sha256 is None:
             return data.get(self.dataset)
-        return data.own.cached(self.dataset, self.file_sha256, (self.file_height, self.file_width), self.file_classes)
+        return data.own_images.cached(self.dataset, self.file_sha256, (self.file_height, self.file_width),
+                                      self.file_classes)
 
     @property
     def shape(self) -> tuple[int, int]:

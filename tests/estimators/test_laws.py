@@ -8,7 +8,7 @@ import pytest
 from scipy.special import softmax
 
 from refimpl import direct, estimators, joint
-from refimpl.estimators import halves, reinmax, tilted
+from refimpl.estimators import bias_halves, reinmax, tilted
 from tests.estimators import laws
 from tests.estimators.drawn import (CASES, EPS, SAMPLES, STANDARD_ERRORS, check_gradient_is_zero_if_f_is_zero,
                                     check_scaling_f_equals_scaling_eps,
@@ -76,7 +76,7 @@ def test_capped_and_amplified_split_the_tilt_at_the_likeliest_value(scale, eps, 
         exact = joint.gradient(h, f)
         normaliser = (q * np.exp(np.minimum(eps * f, 700))).sum(axis=-1)[:, None, None]
         tilt = tilted.gradient(h, f, eps) * (normaliser if sign < 0 else 1)
-        like_tilt, like_exact = (halves.capped_gradient, halves.amplified_gradient)[::int(-sign)]
+        like_tilt, like_exact = (bias_halves.capped_gradient, bias_halves.amplified_gradient)[::int(-sign)]
         if eps * scale < 100:                                               # otherwise the exponential above overflows
             np.testing.assert_allclose(like_tilt(h, f, eps), tilt, rtol=1e-9, atol=1e-13 * np.abs(tilt).max())
         np.testing.assert_allclose(like_exact(h, f, eps), exact, rtol=1e-12, atol=1e-14 * np.abs(exact).max())

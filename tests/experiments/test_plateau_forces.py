@@ -11,7 +11,7 @@ from refimpl import cli, data
 from refimpl.arguments import Options
 from refimpl.experiments import records
 from refimpl.experiments.measuring import plateau_forces, plateau_steps
-from refimpl.experiments.training import comparisons
+from refimpl.experiments.training import runs_by_slide
 from refimpl.experiments.training.cells import Cell
 from refimpl.runs.vae import VAERun
 from tests.settings import vae
@@ -46,8 +46,9 @@ def test_look_equals_plain_loops(estimator, eps, kl_grad):
 
 
 def test_command_writes_the_rows_of_every_label_and_a_picture(tmp_path, monkeypatch, capsys):
-    cells = [Cell(cell.label, replace(cell.settings, k=3, hidden=5)) for cell in comparisons.plateau_exits("mnist", 0)]
-    monkeypatch.setattr(comparisons, "plateau_exits", lambda dataset, seed: [
+    cells = [Cell(cell.label, replace(cell.settings, k=3, hidden=5))
+             for cell in runs_by_slide.plateau_exits("mnist", 0)]
+    monkeypatch.setattr(runs_by_slide, "plateau_exits", lambda dataset, seed: [
         Cell(cell.label, replace(cell.settings, dataset=dataset, seed=seed)) for cell in cells])
     monkeypatch.setattr(plateau_steps, "IMAGES", 50)
     assert cli.main(["measure", "plateau-forces", "--seeds", "2", "--steps", "3", "--out", str(tmp_path)]) == 0

@@ -10,7 +10,7 @@ import pytest
 from refimpl import cli, data
 from refimpl.arguments import InputError
 from refimpl.experiments import records
-from refimpl.experiments.training import comparisons
+from refimpl.experiments.training import runs_by_slide
 from refimpl.experiments.measuring import plateau_steps
 from refimpl.experiments.training.cells import Cell
 from refimpl.runs.loop import train_epoch
@@ -60,8 +60,8 @@ def test_measuring_does_not_change_the_training(monkeypatch):
 
 
 def test_command_writes_the_rows_of_every_run_and_a_picture(tmp_path, monkeypatch, capsys):
-    cells = [Cell(cell.label, replace(cell.settings, k=3, hidden=5)) for cell in comparisons.plateau("mnist", 0)[:2]]
-    monkeypatch.setattr(comparisons, "plateau", lambda dataset, seed: [
+    cells = [Cell(cell.label, replace(cell.settings, k=3, hidden=5)) for cell in runs_by_slide.plateau("mnist", 0)[:2]]
+    monkeypatch.setattr(runs_by_slide, "plateau", lambda dataset, seed: [
         Cell(cell.label, replace(cell.settings, dataset=dataset, seed=seed)) for cell in cells])
     monkeypatch.setattr(plateau_steps, "IMAGES", 50)
     options = ["--seeds", "2", "--steps", "3", "--dataset", "mnist", "--out", str(tmp_path)]

@@ -9,7 +9,7 @@ import pytest
 
 from refimpl.arguments import InputError
 from refimpl.experiments import records, registry
-from refimpl.experiments.training import cells, comparisons
+from refimpl.experiments.training import cells, runs_by_slide
 from refimpl.experiments.training.cells import Cell
 from refimpl.runs import checkpoint
 from tests.cases import first
@@ -18,16 +18,16 @@ from tests.cases import first
 @pytest.fixture(autouse=True)
 def small(monkeypatch, quick):
     """Give all cells few images, hidden units and latent variables.  Other tests check the pictures."""
-    original = comparisons._cell
+    original = runs_by_slide._cell
 
     def cell(label, dataset, seed, **settings):
         full = original(label, dataset, seed, **settings)
         n = min(full.settings.n, 5)
         return Cell(label, replace(full.settings, limit=100, hidden=6, n=n))
 
-    monkeypatch.setattr(comparisons, "_cell", cell)
-    monkeypatch.setattr(comparisons, "LEARNING_RATES", (1e-3,))
-    monkeypatch.setattr(comparisons, "TUNED", {"direct": [{"eps": 0.1}], "exact": [{}],
+    monkeypatch.setattr(runs_by_slide, "_cell", cell)
+    monkeypatch.setattr(runs_by_slide, "LEARNING_RATES", (1e-3,))
+    monkeypatch.setattr(runs_by_slide, "TUNED", {"direct": [{"eps": 0.1}], "exact": [{}],
                                                "gumbel-softmax": [{"tau": 0.5}]})
 
 

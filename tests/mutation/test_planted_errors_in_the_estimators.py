@@ -11,7 +11,7 @@ from functools import cache
 import pytest
 
 from refimpl import estimators
-from refimpl.estimators import (arm, direct, exact, gumbel_rao, gumbel_softmax, halves, imle, label_terms,
+from refimpl.estimators import (arm, bias_halves, direct, exact, gumbel_rao, gumbel_softmax, imle, label_terms,
                                 local_expectation, local_tilted, noisy_exact, perturbed, rebar, reinforce, reinmax,
                                 relax, tilted)
 from refimpl.latent import pairwise, solvers
@@ -70,12 +70,12 @@ SLIPS = {
         ("direct.expected_gradient(_h, f, eps)", "direct.expected_gradient(_h, f, eps, two_sided=True)", {}),
         ("table.weighted(np.exp(joint.log_q(h)))", "table.weighted(np.exp(joint.log_q(-h)))", {}),
     ]),
-    "capped": (halves, "capped_estimate", [
+    "capped": (bias_halves, "capped_estimate", [
         ("np.where(d < 0, _u, d)", "np.where(d > 0, _u, d)", {}),
         ("np.expm1(eps * np.minimum(d, 0)) / eps", "np.expm1(eps * np.minimum(d, 0))", {}),
         ("np.expm1(eps * np.minimum(d, 0)) / eps", "np.maximum(d, -1 / eps)", {}),
     ]),
-    "amplified": (halves, "amplified_estimate", [
+    "amplified": (bias_halves, "amplified_estimate", [
         ("np.where(d > 0, amplified, _u)", "np.where(d < 0, amplified, _u)", {}),
         ("np.maximum(logsumexp(log_q + eps * d, axis=-1, keepdims=True), 0)",
          "logsumexp(log_q + eps * d, axis=-1, keepdims=True)", {}),

@@ -6,7 +6,7 @@ import math
 import pytest
 from scipy import stats
 
-from refimpl.experiments.training import comparisons, semi_supervised
+from refimpl.experiments.training import runs_by_slide, semi_supervised
 from refimpl.experiments.records import Record
 from refimpl.report import causes, choice, claims, labels, measurements, training, verdicts
 from refimpl.report.store import Spread, Store, evaluations_an_epoch, lengths, paired, spread
@@ -157,7 +157,7 @@ def test_table_of_exits_counts_runs_on_the_plateau_early_and_at_the_end():
         "| mnist | amplified | 1 | no | 2 of 3 | 0 of 3 | 166.00 (165.00 … 167.00) | 5.0 | 10 |",
         "| fashion-mnist | exact | – | yes | 0 of 1 | 0 of 1 | 225.00 | 5.0 | 5 |"]
     assert causes.exits(Store([])).startswith("*Not run yet: `python -m refimpl experiment plateau-exits`")
-    labels = [cell.label for cell in comparisons.plateau_exits("mnist", 0)]
+    labels = [cell.label for cell in runs_by_slide.plateau_exits("mnist", 0)]
     every = causes.exits(Store([record for label in labels for record in three(label, (-170,), (-165,))]))
     assert every.count("| mnist |") == len(labels) == 22
 

@@ -6,7 +6,7 @@ The winner w of an image is its likeliest value, and all other values are its lo
 score of a losing value i.  Both forces are divided by the probability q_i of this value, and are given in nats:
 
     push      g_i / q_i, the force of the gradient g of E f.  For the exact gradient it is f_i - E f.  For `capped`
-              it is u_i - E u, where u_i is never below -1/eps (estimators/halves.py)
+              it is u_i - E u, where u_i is never below -1/eps (estimators/bias_halves.py)
     pull      log q_w - log q_i, the force of the KL term, up to a term that is the same for all values
 
 The estimators that are compared here have no noise.  Every few steps, some values are computed exactly on the first
@@ -33,7 +33,7 @@ from refimpl.experiments import pictures
 from refimpl.experiments.measuring.plateau_steps import EVERY, Point, measure
 from refimpl.experiments.pictures import by_label, curve
 from refimpl.experiments.records import Record
-from refimpl.experiments.training import comparisons
+from refimpl.experiments.training import runs_by_slide
 from refimpl.runs import streams
 from refimpl.runs.vae import VAERun
 
@@ -64,7 +64,8 @@ def look(run: VAERun, x: np.ndarray, step: int) -> Point:
 def run(out: Path | str, seeds: int = 3, steps: int = 1_000, datasets: Sequence[str] = ("mnist",),
         report: Callable[[str, str, Point], None] = lambda dataset, label, row: None) -> list[Record]:
     """Train and measure every run, and write the rows and plateau-forces.png into `out`."""
-    return measure("plateau-forces", comparisons.plateau_exits, LABELS, datasets, seeds, steps, look, draw, out, report)
+    return measure("plateau-forces", runs_by_slide.plateau_exits, LABELS, datasets, seeds, steps, look, draw, out,
+                   report)
 
 
 def draw(records: Sequence[Record], title: str = "Push and pull on the losing values, and the bound") -> Figure:

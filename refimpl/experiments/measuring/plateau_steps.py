@@ -27,7 +27,7 @@ from refimpl import data, plots
 from refimpl.experiments import options, pictures
 from refimpl.experiments.pictures import Panel
 from refimpl.experiments.records import Record, write
-from refimpl.experiments.training import comparisons, panels
+from refimpl.experiments.training import panels, runs_by_slide
 from refimpl.experiments.training.cells import Cell
 from refimpl.runs import streams
 from refimpl.runs.vae import VAERun
@@ -105,8 +105,8 @@ def measure(name: str, make: Callable[[str, int], list[Cell]], labels: Sequence[
 def run(out: Path | str, seeds: int = 5, steps: int = 1_000, datasets: Sequence[str] = ("mnist", "fashion-mnist"),
         report: Callable[[str, str, Point], None] = lambda dataset, label, row: None) -> list[Record]:
     """Train and measure every run, and write the rows and plateau-steps.png into `out`."""
-    labels = [cell.label for cell in comparisons.plateau(datasets[0], 0)]
-    return measure("plateau-steps", comparisons.plateau, labels, datasets, seeds, steps, look, draw, out, report)
+    labels = [cell.label for cell in runs_by_slide.plateau(datasets[0], 0)]
+    return measure("plateau-steps", runs_by_slide.plateau, labels, datasets, seeds, steps, look, draw, out, report)
 
 
 def draw(records: Sequence[Record], title: str = "The first steps, seen from inside") -> Figure:

@@ -11,7 +11,7 @@ from refimpl import plots
 from refimpl.experiments import paper
 from refimpl.experiments.pictures import DOTS, Panel, dots, draw, in_common
 from refimpl.experiments.records import Record
-from refimpl.experiments.training import comparisons
+from refimpl.experiments.training import runs_by_slide
 
 Records = Sequence[Record]
 NATS = "test -ELBO, nats per image"
@@ -99,7 +99,7 @@ def plateau_tests(records: Records, title: str) -> Figure:
     """Plot a panel for each changed setting, except for the weight of the KL term."""
     titles = ("learning rate 0.0003", "learning rate 0.003", "k = 50", "decoder learns from z*")
     panels = [Panel(words, chosen(records, [f"{name}, {changed}" for name in EXITS], "mnist", True), above=72)
-              for words, changed in zip(titles, comparisons.CHANGES)]
+              for words, changed in zip(titles, runs_by_slide.CHANGES)]
     return draw(panels, NATS, title, columns=2)
 
 

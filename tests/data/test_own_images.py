@@ -16,7 +16,7 @@ import pytest
 
 from refimpl import data
 from refimpl.arguments import InputError
-from refimpl.data import own
+from refimpl.data import own_images
 from refimpl.experiments.training import compare, tutorial_runs
 from refimpl.plots import images as drawing
 from refimpl.runs import checkpoint, labelled_images, loop
@@ -250,7 +250,7 @@ def test_missing_and_special_files_are_rejected(tmp_path, capsys):
 
 
 def test_file_is_cached_and_read_again_when_it_changes(file, monkeypatch, rng):
-    reads = spied(monkeypatch, own, "read_whole")
+    reads = spied(monkeypatch, own_images, "read_whole")
     for _ in range(3):
         part = data.load(str(file)).train
     assert len(reads) == 1
