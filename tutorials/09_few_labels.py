@@ -272,11 +272,11 @@ assert heavy[drawn, 0].mean() < 0.5 < 0.9 < heavy[mean, 0].min() and heavy[mean,
 # released term, which has noise. Direct loss at $\epsilon = 5$ pulls at most a fifth as hard as cross-entropy, and at
 # weight 20 it finds the right names with all ten seeds. So at $\epsilon = 5$ and weight one it failed because of its
 # weight. At $\epsilon = 0.05$ and weight 20 direct loss still fails when the labels are used from the first step on.
-# The reason is its noise: its mean, computed without draws, gives the right names with all ten seeds. The effect of the
-# form of direct loss can be seen when the labels are used only after 200 steps. By then some labelled points are in a
-# wrong cluster, with $q(y)$ near 0. On these points direct loss hardly pulls. At weight 20 even its mean does not bring
-# all of them back, while cross-entropy does. So the weight, the noise and the form of a label's term all matter. (This
-# is a toy problem with one learning rate and plain gradient steps.)
+# The reason is the noise: the mean of direct loss, computed without draws, gives the right names with all ten seeds.
+# The effect of the form of direct loss can be seen when the labels are used only after 200 steps. By then some labelled
+# points are in a wrong cluster, with $q(y)$ near 0. On these points direct loss hardly pulls. At weight 20 even its
+# mean does not bring all of them back, while cross-entropy does. So the weight, the noise and the form of a label's
+# term all matter. (This is a toy problem with one learning rate and plain gradient steps.)
 #
 # With the three poorly chosen labels, the accuracy is slightly lower than the accuracy under the best naming without
 # labels, because each labelled point lies off the centre of its cloud and pulls the boundary towards itself. But a

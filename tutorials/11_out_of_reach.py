@@ -97,8 +97,8 @@ plt.show()
 
 # %% [markdown]
 # What to see. The dots are measured times. The dotted lines continue them, growing like $n!$ and like $n^2\, 2^n$. The
-# list can be used for up to about nine tiles, and `by_subsets` for up to twenty or thirty. The best of $512!$ matchings
-# takes milliseconds.
+# list can be used for up to about nine tiles, and `by_subsets` for up to twenty or thirty. To find the best of $512!$
+# matchings takes milliseconds.
 #
 # The next table lists five sets. For the first three, the sum is as easy to compute as the best element. For these
 # three, use the sum:

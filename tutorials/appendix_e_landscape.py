@@ -375,8 +375,8 @@ for method, part in of.items():
 # the seeds, the learnt costs of these three colours are too high. Why?
 #
 # Both methods assume that the walker makes mistakes, because in the model a walk is the best path for *noisy* scores.
-# Our walkers make no mistakes. If the learnt costs are too high for this reason, we should learn the true costs from
-# walkers who make exactly the mistakes of the model. To test this we leave the network out and learn one score for each
+# Our walkers make no mistakes. If this is the reason why the learnt costs are too high, then walkers who make exactly
+# the mistakes of the model give us the true costs. To test this we leave the network out and learn one score for each
 # kind of ground by Fenchel-Young, with three seeds for each of the two kinds of walkers:
 
 # %%

@@ -30,7 +30,7 @@ def released(h: np.ndarray, labels: np.ndarray, rng: np.random.Generator, eps: f
 def direct_loss(h: np.ndarray, labels: np.ndarray, rng: np.random.Generator, eps: float) -> np.ndarray:
     """Return the direct gradient, of shape (B, k), for f(z) = -[z != y]: direct loss minimisation with the 0/1 loss.
 
-    The mean of this direction is (q_eps - q) / eps, where q_eps = softmax(h + eps onehot(y)).  The arguments are those
+    The mean of this gradient is (q_eps - q) / eps, where q_eps = softmax(h + eps onehot(y)).  The arguments are those
     of `released`.
     """
     (h,), k, eps = arguments.scores(h=h), np.shape(h)[-1], arguments.temperature("eps", eps)

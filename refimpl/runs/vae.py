@@ -168,8 +168,8 @@ class VAERun(Run):
 
         Bounds are computed by enumeration, or are NaN.  If `exact_parts` contains all three parts of the data set,
         their bounds are computed in each epoch.  If it contains only the test part, the bounds of this part are
-        computed every `exact_every` epochs and if `last` is True.  sampled_elbo uses one z per image and is computed in
-        each epoch.
+        computed every `exact_every` epochs, and also whenever `last` is True.  sampled_elbo uses one z per image and is
+        computed in each epoch.
         """
         settings, model = self.settings, self.model
         train = valid = test = Bounds(math.nan, math.nan, math.nan)

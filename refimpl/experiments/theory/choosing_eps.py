@@ -159,7 +159,10 @@ def problems(count: int, least: int, most: int, seed: int,
 
 
 def least_errors(given: list[tuple[np.ndarray, np.ndarray]], M: int) -> np.ndarray:
-    """Return each problem's smallest exact error: at the best eps, or of the estimate 0 if there is no best eps."""
+    """Return the exact error of each problem at its best eps.
+
+    If a problem has no best eps, its value is the error of the estimate that is always 0.
+    """
     least = np.empty(len(given))
     for k in {len(h) for h, _ in given}:                                # problems of the same size together, for speed
         rows = [row for row, (h, _) in enumerate(given) if len(h) == k]
@@ -171,7 +174,7 @@ def least_errors(given: list[tuple[np.ndarray, np.ndarray]], M: int) -> np.ndarr
 
 
 def least_up_to_bound(h: np.ndarray, f: np.ndarray, M: int) -> float:
-    """Return the smallest exact error at 200 values of eps up to 1 / R, and at the estimate 0."""
+    """Return the smallest exact error among 200 values of eps up to 1 / R and the estimate that is always 0."""
     return min(float(direct.mse(h, f, np.geomspace(0.01, 1, 200) / np.ptp(f), M).min()), float(at_zero(h, f)))
 
 

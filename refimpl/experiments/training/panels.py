@@ -28,7 +28,10 @@ def datasets(records: Records) -> list[str]:
 
 
 def chosen(records: Records, labels: Sequence[str], dataset: str, short: bool = False) -> list[Record]:
-    """Return the runs with these labels on one data set.  If `short` is true, labels end at their first comma."""
+    """Return the runs with these labels on one data set.
+
+    If `short` is true, the labels of the returned runs are cut off at the first comma.
+    """
     return [replace(record, label=label.split(",")[0] if short else label) for label in labels for record in records
             if (record.label, record.dataset) == (label, dataset)]
 
