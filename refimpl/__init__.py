@@ -6,14 +6,14 @@ only the folder `data`, which loads the images.
 The modules below contain the mathematics of the paper (Lorberbom, Gane, Jaakkola and Hazan, NeurIPS 2019;
 arXiv 1806.02867) as pure functions:
 
-    gumbel    the Gumbel-max trick                                        Theorem 2
-    danskin   the proof of Theorem 1, step by step                        equations 2 to 4
-    direct    the gradient at finite eps, and its exact mean              Theorem 1, equation 1
-    coupling  the joint law of the two arg maxes, and the variance of the gradient
-    error     the bias of the gradient, and the best eps
-    exact     exact values by enumeration
-    joint     all joint values of several variables
-    check     functions that test whether your implementation computes the direct gradient
+    gumbel      the Gumbel-max trick                                        Theorem 2
+    danskin     the proof of Theorem 1, step by step                        equations 2 to 4
+    direct      the gradient at finite eps, and its exact mean              Theorem 1, equation 1
+    coupling    the joint law of the two arg maxes, and the variance of the gradient
+    finite_eps  the bias of the gradient, and the best eps
+    exact       exact values by enumeration
+    joint       all joint values of several variables
+    check       functions that test whether your implementation computes the direct gradient
 
 The folders of the package use these modules.  Each folder imports only from the modules and from the folders that come
 after it in this list:

@@ -171,7 +171,8 @@ class Estimator:
                          **settings) -> Estimate:
         """Return estimate(theta, objective, rng, **settings).
 
-        Raises InputError if the result is not an Estimate, or if its gradient does not have the shape of theta.
+        Raises InputError if the result is not an Estimate, or if its gradient is not finite or does not have the shape
+        of theta.
         """
         result = self.estimate(theta, objective, rng, **settings)
         if not (isinstance(result, tuple) and len(result) == 2 and hasattr(result[1], "accumulate")):
@@ -180,6 +181,9 @@ class Estimator:
         if np.shape(result[0]) != theta.shape:
             raise InputError(f"the estimator {self.name} must return a gradient of the shape of theta, {theta.shape}, "
                              f"got {np.shape(result[0])}")
+        if not np.isfinite(result[0]).all():
+            raise InputError(f"the estimator {self.name} returned a gradient that contains NaN or infinity; "
+                             "if this happens only after many steps, training diverged: try a smaller --lr")
         return result
 
     def keywords(self, family: Family) -> dict[str, Family]:

@@ -53,8 +53,7 @@ class Linear(Layer):
         self.db = grads[n_weights:]
 
     def initialise(self, rng: np.random.Generator) -> None:
-        """Draw W and b uniformly between -1/sqrt(n_in) and 1/sqrt(n_in), like the library that the released code uses.
-        """
+        """Draw W and b uniformly between -1/sqrt(n_in) and 1/sqrt(n_in), as in the released code."""
         bound = 1.0 / np.sqrt(self.n_in)
         self.W[...] = rng.uniform(-bound, bound, self.W.shape)
         self.b[...] = rng.uniform(-bound, bound, self.b.shape)

@@ -4,8 +4,8 @@
 
 The toy (models/toy.py) has n variables of k values and a nonlinear score f that couples all of them.  The gradient
 grad_h E_q f is computed exactly, by enumeration.  If an estimator is declared unbiased, the mean of its estimates must
-agree with this gradient to within four standard errors in every coordinate.  This limit is
-larger if there are more coordinates, so that the probability of a false alarm stays the same.
+agree with this gradient to within four standard errors in every coordinate.  This limit is larger if there are more
+coordinates, so that the probability of a false alarm stays the same.
 """
 from __future__ import annotations
 

@@ -51,8 +51,8 @@ def read_run(folder: Path | str) -> tuple[RunSettings, list[Row]]:
 def run(folders: list[Path | str], out: Path | str) -> list[tuple[RunSettings, list[Row]]]:
     """Plot the runs in these folders into the file `out`, and return their settings and rows.
 
-    Raises InputError if a folder does not contain a run, if the runs have different data sets, or if the suffix of
-    `out` is not in plots.FORMATS.
+    Raises InputError if a folder does not contain a run or contains no test bound, if the runs have different data
+    sets, if `out` is a folder or cannot be written, or if its suffix is not in plots.FORMATS.
     """
     out = Path(out)
     if out.is_dir():
