@@ -111,7 +111,9 @@ def test_default_outside_its_own_range_is_refused():
 @pytest.mark.parametrize("result, words", [
     ("None", "must return Estimate(grad, decoder_term), got NoneType"),
     ("run, grad", "must return Estimate(grad, decoder_term), got tuple"),
-    ("grad.mean(0, keepdims=True), run", "must return a gradient of the shape of theta, (40, 1, 10), got (1, 1, 10)")])
+    ("grad.mean(0, keepdims=True), run", "must return a gradient of the shape of theta, (40, 1, 10), got (1, 1, 10)"),
+    ("grad * float('nan'), run", "returned a gradient that contains NaN or infinity; if this happens only after many "
+                                 "steps, training diverged: try a smaller --lr")])
 def test_wrong_result_of_a_custom_estimator_is_refused_in_one_line(monkeypatch, tmp_path, capsys, result, words):
     content = own.ESTIMATOR.replace("return Estimate(", "grad, run = (")
     assert content != own.ESTIMATOR

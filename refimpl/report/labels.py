@@ -34,8 +34,8 @@ def semi_supervised(store: Store, experiment: str = "semi-supervised", words: st
                    "Gumbel-softmax: −ELBO", "seeds", "direct minus Gumbel-softmax: accuracy",
                    "direct minus Gumbel-softmax: −ELBO"], lines)
             + "\n\nOur values are means ± half the width of the 95 % interval; the paper's "
-              f"({LABEL_EPOCHS} epochs) are in brackets. Each difference compares two runs with the same seed and the "
-              "same labelled images. "
+              f"({LABEL_EPOCHS} epochs) are in brackets. Each difference is between two runs with the same seed and "
+              "the same labels. "
             + commits_line(store.select(experiment)))
 
 
