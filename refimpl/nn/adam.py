@@ -33,18 +33,20 @@ class Adam:
         values -= lr  m_hat / (sqrt(v_hat) + eps),     m_hat = m / (1 - beta1^t),   v_hat = v / (1 - beta2^t)
                 = rate M / (sqrt(V) + floor)
 
+    If `momentum_only` is True, the division is left out: values -= lr m_hat, gradient descent with momentum.
+
     Raises ValueError if lr, beta1, beta2 or eps is out of range.
     """
 
     def __init__(self, parameters: Parameters, lr: float = 1e-3, beta1: float = 0.9, beta2: float = 0.999,
-                 eps: float = USUAL_EPS) -> None:
+                 eps: float = USUAL_EPS, momentum_only: bool = False) -> None:
         lr = learning_rate("Adam: lr", lr)
         if not (0 <= beta1 < 1 and 0 <= beta2 < 1):
             raise ValueError(f"Adam: beta1 and beta2 must lie in [0, 1), got {beta1} and {beta2}")
         if not eps > 0:
             raise ValueError(f"Adam: eps must be positive, got {eps}")
         self.parameters, values = parameters, parameters.values
-        self.lr, self.beta1, self.beta2, self.eps = lr, beta1, beta2, eps
+        self.lr, self.beta1, self.beta2, self.eps, self.momentum_only = lr, beta1, beta2, eps, momentum_only
         self.M, self.V = np.zeros_like(values), np.zeros_like(values)
         self.t = 0
         tiny = TINY.get(values.dtype, 0.0)
@@ -58,7 +60,7 @@ class Adam:
         self.parameters.version += 1
         self.t += 1
         root = math.sqrt((1 - self.beta2 ** self.t) / (1 - self.beta2))
-        rate = self.lr * root * (1 - self.beta1) / (1 - self.beta1 ** self.t)
+        rate = self.lr * (1 - self.beta1) / (1 - self.beta1 ** self.t) * (1 if self.momentum_only else root)
         floor = self.eps * root
         flush = self.t % FLUSH_EVERY == 0
         for start in range(0, len(values), BLOCK):
@@ -67,13 +69,16 @@ class Adam:
             u = self._scratch[: len(g)]
             M *= self.beta1
             M += g                                      # M = beta1 M + g
-            np.multiply(g, g, out=u)
-            V *= self.beta2
-            V += u                                      # V = beta2 V + g^2
-            np.sqrt(V, out=u)
-            u += floor
-            np.divide(M, u, out=u)
-            u *= rate
+            if self.momentum_only:
+                np.multiply(M, rate, out=u)
+            else:
+                np.multiply(g, g, out=u)
+                V *= self.beta2
+                V += u                                  # V = beta2 V + g^2
+                np.sqrt(V, out=u)
+                u += floor
+                np.divide(M, u, out=u)
+                u *= rate
             w -= u                                      # w -= rate M / (sqrt(V) + floor)
             if flush:
                 M[np.abs(M) < self._tiny_M] = 0

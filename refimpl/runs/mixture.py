@@ -64,7 +64,7 @@ class MixtureSettings(RunSettings):
 
     estimator: str = setting("direct", "estimator of the gradient with respect to the class's scores",
                              choices=serving)
-    lr: float = setting(8e-4, "Adam's learning rate", check=learning_rate)
+    lr: float = setting(8e-4, "learning rate", check=learning_rate)
     labels: int = setting(100, "number of labelled images, equally many per class (0 for clustering)", least=0)
     labelled_term: str | None = setting(None, "term that trains the class's scores on a label (default: cross-entropy)",
                                         choices=lambda: label_terms.REGISTRY)

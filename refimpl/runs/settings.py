@@ -119,7 +119,7 @@ class RunSettings:
     estimator: str = setting("direct", "estimator of the gradient with respect to the encoder's scores",
                              choices=lambda: estimators.REGISTRY)
     batch: int = setting(100, "images per step", least=1)
-    lr: float = setting(1e-3, "Adam's learning rate", check=learning_rate)
+    lr: float = setting(1e-3, "learning rate", check=learning_rate)
     hyperparameters: Options = setting(Options(), "of the estimator, by name")
     schedule: str | None = setting(None, "schedule of eps or tau (released falls from 1 to 0.1) (default: constant)",
                                    choices=lambda: ("constant", "released"))

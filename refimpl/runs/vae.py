@@ -35,6 +35,8 @@ class VAESettings(RunSettings):
                                            "amplified; a relaxed sample for gumbel-softmax; z_star for all others)",
                                      choices=lambda: SIGNALS)
     kl_weight: float | None = setting(None, "weight of the KL term in the gradient (default: 1)", check=weight)
+    optimiser: str | None = setting(None, "adam, or momentum: Adam without its division by the size of the gradient "
+                                          "(default: adam)", choices=lambda: ("adam", "momentum"))
     exact_every: int = setting(5, "number of epochs between exact test bounds if there are more than 1,024 joint "
                                   "values", least=1)
 
@@ -114,6 +116,7 @@ class VAESettings(RunSettings):
         words += [] if self.kl_grad or not family.normalised else ["no KL gradient"]
         words += [] if self.kl_weight is None else [f"KL weight {self.kl_weight:g}"]
         words += [f"decoder learns from {self.learn_from}"] if self.learn_from else []
+        words += [self.optimiser] if self.optimiser else []
         return ", ".join(words)
 
 
@@ -131,6 +134,7 @@ class VAERun(Run):
 
     def __init__(self, settings: VAESettings, model: VAE, rng: np.random.Generator) -> None:
         super().__init__(settings, model, rng)
+        self.adam.momentum_only = settings.optimiser == "momentum"
         if settings.learn_from:
             self.estimator = learning_from(self.estimator, settings.learn_from)
 

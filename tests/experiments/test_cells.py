@@ -92,7 +92,9 @@ LABELS: dict[str, dict[str, dict[str, object]]] = {
     "plateau-tests": {
         **{f"{name}, {words}": of(name, **changed, **({} if name == "exact" else {"eps": 0.1}))
            for words, changed in (("lr 0.0003", {"lr": 3e-4}), ("lr 0.003", {"lr": 3e-3}), ("k 50", {"k": 50}),
-                                  ("decoder z*", {"learn_from": "z_star"}))
+                                  ("decoder z*", {"learn_from": "z_star"}),
+                                  *((f"momentum lr {lr:g}", {"optimiser": "momentum", "lr": lr})
+                                    for lr in (0.03, 0.1, 0.3, 1.0)))
            for name in ("exact", "capped", "amplified")},
         **{f"capped, KL weight {weight:g}": of("capped", kl_weight=weight) for weight in (0.1, 0.2, 0.4, 0.6, 0.8)}},
     "tuning": {

@@ -33,6 +33,20 @@ def test_steps_equal_those_of_the_textbook(rng, size):
     assert np.abs(values - textbook(start, gradients, lr=3.003e-3, beta1=0.8, beta2=0.99)).max() > 1e-6
 
 
+@pytest.mark.parametrize("size", [1, 2 * module.BLOCK + 17])
+def test_steps_with_momentum_only_equal_those_of_the_textbook_without_the_division(rng, size):
+    start, gradients = rng.normal(size=size), rng.normal(size=(5, size))
+    values, grads = start.copy(), np.zeros(size)
+    adam = Adam(Parameters(values, grads), lr=0.1, beta1=0.8, momentum_only=True)
+    expected, m = start.copy(), 0
+    for t, g in enumerate(gradients, start=1):
+        grads[...] = g
+        adam.step()
+        m = 0.8 * m + 0.2 * g
+        expected -= 0.1 * m / (1 - 0.8**t)
+    assert np.abs(values - expected).max() < 1e-14 and (adam.V == 0).all()
+
+
 def test_moments_have_no_denormal_numbers_after_gradients_become_zero(rng):
     values, grads = rng.normal(size=1000).astype(np.float32), rng.normal(size=1000).astype(np.float32)
     adam = Adam(Parameters(values, grads))

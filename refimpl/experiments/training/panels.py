@@ -100,7 +100,9 @@ def plateau_exits(records: Records, title: str) -> Figure:
 
 def plateau_tests(records: Records, title: str) -> Figure:
     """Plot a panel for each changed setting, except for the weight of the KL term."""
-    titles = ("learning rate 0.0003", "learning rate 0.003", "k = 50", "decoder learns from z*")
+    titles = ("learning rate 0.0003", "learning rate 0.003", "k = 50", "decoder learns from z*",
+              "momentum, learning rate 0.03", "momentum, learning rate 0.1", "momentum, learning rate 0.3",
+              "momentum, learning rate 1")
     panels = [Panel(words, chosen(records, [f"{name}, {changed}" for name in EXITS], "mnist", True), above=72)
               for words, changed in zip(titles, runs_by_slide.CHANGES)]
     return draw(panels, NATS, title, columns=2)

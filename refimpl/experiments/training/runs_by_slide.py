@@ -118,7 +118,8 @@ def plateau_exits(dataset: str, seed: int) -> list[Cell]:
 
 KL_WEIGHTS = (0.1, 0.2, 0.4, 0.6, 0.8)
 CHANGES = {"lr 0.0003": {"lr": 3e-4}, "lr 0.003": {"lr": 3e-3}, "k 50": {"k": 50},
-           "decoder z*": {"learn_from": "z_star"}}
+           "decoder z*": {"learn_from": "z_star"}, **{f"momentum lr {lr:g}": {"optimiser": "momentum", "lr": lr}
+                                                      for lr in (0.03, 0.1, 0.3, 1.0)}}
 
 
 def plateau_tests(dataset: str, seed: int) -> list[Cell]:
