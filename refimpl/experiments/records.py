@@ -153,7 +153,7 @@ def _upgraded(settings: dict[str, object]) -> dict[str, object]:
         if name == "eps":
             upgraded["hyperparameters"] = {}        # here, so that the fields have the current order
         if name == "exact_every":
-            upgraded["kl_weight"] = None
+            upgraded |= {"kl_weight": None, "optimiser": None}
         if name == "structure":
             upgraded |= {"family": value or "independent", "family_options": {}}
         elif field is None:

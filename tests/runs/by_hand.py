@@ -45,7 +45,8 @@ def vae(settings, epochs: int) -> tuple[VAE, Adam]:
     if options.get("pair_start") is not None:
         pairs = model.encoder.layers[-1].b[settings.n:]
         pairs += np.float32(options["pair_start"])
-    adam, entry = Adam(model.parameters, settings.lr), estimators.get(settings.estimator)
+    adam = Adam(model.parameters, settings.lr, momentum_only=settings.optimiser == "momentum")
+    entry = estimators.get(settings.estimator)
     if settings.learn_from:
         entry = learning_from(entry, settings.learn_from)
     memory = entry.memory(settings.n, settings.k) if entry.memory else {}

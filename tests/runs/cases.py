@@ -20,6 +20,7 @@ TRAIN = {
     "direct": vae(eps=0.3, k=6, dataset="fashion-mnist", **SMALL),
     "direct without the KL gradient": vae(eps=0.3, k=6, kl_grad=False, **SMALL),
     "a weight of the KL term": vae(eps=0.3, k=6, kl_weight=0.2, **SMALL),
+    "momentum": vae(eps=0.3, k=6, optimiser="momentum", **SMALL),
     "direct as released": vae(as_released=True, n=3, k=3, **SMALL),
     "two-sided as released": vae(as_released=True, estimator="two-sided", **SMALL),
     "gumbel-softmax": vae(estimator="gumbel-softmax", tau=0.8, n=2, k=4, **SMALL),
