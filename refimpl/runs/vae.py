@@ -35,8 +35,8 @@ class VAESettings(RunSettings):
                                            "amplified; a relaxed sample for gumbel-softmax; z_star for all others)",
                                      choices=lambda: SIGNALS)
     kl_weight: float | None = setting(None, "weight of the KL term in the gradient (default: 1)", check=weight)
-    optimiser: str | None = setting(None, "adam, or momentum: Adam without its division by the size of the gradient "
-                                          "(default: adam)", choices=lambda: ("adam", "momentum"))
+    optimiser: str | None = setting(None, "optimiser; momentum is Adam without its division by the size of the "
+                                          "gradient (default: adam)", choices=lambda: ("adam", "momentum"))
     exact_every: int = setting(5, "number of epochs between exact test bounds if there are more than 1,024 joint "
                                   "values", least=1)
 

@@ -203,7 +203,7 @@ def draw_settings(kind, rng: np.random.Generator):
 @pytest.fixture(scope="module", params=[VAESettings, MixtureSettings], ids=["train", "semi-supervised"])
 def random_settings(request):
     """Return pairs of allowed random settings: as drawn, and resolved."""
-    rng, pairs = np.random.default_rng(10), []
+    rng, pairs = np.random.default_rng(14), []
     for _ in range(4_000):
         settings = draw_settings(request.param, rng)
         try:
@@ -457,6 +457,12 @@ def test_kl_weight_requires_the_kl_gradient():
         vae(kl_weight=-0.2).resolved()
 
 
+def test_optimiser_is_named_in_the_label_and_must_be_known():
+    assert vae(optimiser="momentum").resolved().label() == "direct, k = 10, eps = 0.1, momentum"
+    with pytest.raises(InputError, match="^unknown optimiser 'sgd'; there are adam, momentum$"):
+        vae(optimiser="sgd").resolved()
+
+
 def test_default_settings_of_both_kinds_of_run():
     """If a default changes, the published results no longer describe the default settings."""
     common = dict(dataset="mnist", estimator="direct", batch=100, hyperparameters={"eps": 0.1}, schedule="constant",
@@ -464,7 +470,7 @@ def test_default_settings_of_both_kinds_of_run():
                   file_width=None, file_classes=None)
     assert vae().resolved().as_dict() == common | dict(
         lr=1e-3, n=1, k=10, hidden=300, family="independent", family_options={}, learn_from=None, kl_weight=None,
-        exact_every=5)
+        optimiser=None, exact_every=5)
     assert mixture().resolved().as_dict() == common | dict(
         lr=8e-4, labels=100, labelled_term="cross-entropy", label_eps=0.05, label_weight=50.0, label_batch=50,
         pretrain=1200, image_weight=0.2, shift=3, beta=5.0, beta_epochs=20, gaussian=30)
