@@ -96,7 +96,13 @@ LABELS: dict[str, dict[str, dict[str, object]]] = {
                                   *((f"momentum lr {lr:g}", {"optimiser": "momentum", "lr": lr})
                                     for lr in (0.03, 0.1, 0.3, 1.0)))
            for name in ("exact", "capped", "amplified")},
-        **{f"capped, KL weight {weight:g}": of("capped", kl_weight=weight) for weight in (0.1, 0.2, 0.4, 0.6, 0.8)}},
+        **{f"direct, momentum lr {lr:g}": of("direct", optimiser="momentum", lr=lr, learn_from="q")
+           for lr in (0.03, 0.1, 0.3, 1.0)},
+        **{f"capped, KL weight {weight:g}": of("capped", kl_weight=weight) for weight in (0.1, 0.2, 0.4, 0.6, 0.8)},
+        **{f"{words} tau 1, {changed}": of(name, tau=1.0, **settings)
+           for words, name in (("gumbel-softmax", "gumbel-softmax"),
+                               ("straight-through", "straight-through-gumbel-softmax"))
+           for changed, settings in (("Adam lr 0.001", {}), ("momentum lr 0.1", dict(optimiser="momentum", lr=0.1)))}},
     "tuning": {
         **{f"direct, k = {k}, eps {eps:g}, lr {lr:g}": of("direct", k=k, eps=eps, lr=lr)
            for k in (10, 50) for eps in (0.03, 0.1, 0.3, 1.0) for lr in (3e-4, 1e-3, 3e-3)},

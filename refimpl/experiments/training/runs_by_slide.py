@@ -123,12 +123,22 @@ CHANGES = {"lr 0.0003": {"lr": 3e-4}, "lr 0.003": {"lr": 3e-3}, "k 50": {"k": 50
 
 
 def plateau_tests(dataset: str, seed: int) -> list[Cell]:
-    """Return runs with three gradients and one change from CHANGES, and runs with other weights of the KL term."""
+    """Return runs with three gradients and one change from CHANGES, and runs with other weights of the KL term.
+
+    `direct` is run with momentum only.  Two relaxed gradients with tau = 1, as at the start of the released schedule,
+    are run with Adam and with momentum.
+    """
     cells = [_cell(f"{name}, {words}", dataset, seed, estimator=name, **{"k": 10} | changed,
                    **{} if name == "exact" else {"eps": 0.1})
              for words, changed in CHANGES.items() for name in ("exact", "capped", "amplified")]
-    return cells + [_cell(f"capped, KL weight {weight:g}", dataset, seed, estimator="capped", k=10, eps=0.1,
-                          kl_weight=weight) for weight in KL_WEIGHTS]
+    cells += [_cell(f"direct, {words}", dataset, seed, estimator="direct", k=10, eps=0.1, learn_from="q", **changed)
+              for words, changed in CHANGES.items() if "optimiser" in changed]
+    cells += [_cell(f"capped, KL weight {weight:g}", dataset, seed, estimator="capped", k=10, eps=0.1,
+                    kl_weight=weight) for weight in KL_WEIGHTS]
+    return cells + [_cell(f"{words} tau 1, {changed}", dataset, seed, estimator=name, k=10, tau=1.0, **settings)
+                    for words, name in (("gumbel-softmax", "gumbel-softmax"),
+                                        ("straight-through", "straight-through-gumbel-softmax"))
+                    for changed, settings in (("Adam lr 0.001", {}), ("momentum lr 0.1", CHANGES["momentum lr 0.1"]))]
 
 
 LEARNING_RATES = (3e-4, 1e-3, 3e-3)
