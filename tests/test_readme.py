@@ -32,7 +32,7 @@ def test_commands_in_the_readme_parse():
 
 
 def test_python_in_the_readme_prints_the_output_shown_below_it():
-    (source, shown) = re.search(r"```python\n(.*?)```\n\n```text\n(.*?)```", README, re.S).groups()
+    (source, shown) = re.search(r"```python\n(.*?)```\n```text\n(.*?)```", README, re.S).groups()
     names: dict = {}
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
@@ -44,7 +44,7 @@ def test_python_in_the_readme_prints_the_output_shown_below_it():
 
 def test_estimators_checked_in_the_readme_print_the_verdicts_shown():
     """The block needs torch and jax.  Without them, only its NumPy function is checked."""
-    (setup, _), (block, shown) = re.findall(r"```py(?:thon)?\n(.*?)```\n\n```text\n(.*?)```", README, re.S)
+    (setup, _), (block, shown) = re.findall(r"```py(?:thon)?\n(.*?)```\n```text\n(.*?)```", README, re.S)
     compile(block, "README.md", "exec")
     names: dict = {}
     exec(setup.partition("noise = ")[0], names)                            # noqa: S102
