@@ -93,10 +93,10 @@ assert np.isclose(bill + constant, -score(u, w, best))
 print(f"the cut edges add up to {bill:.2f}; with the constant {constant:.2f} that is -h = {-score(u, w, best):.2f}")
 
 # %% [markdown]
-# What to see. Blue variables are in the source's camp. The thicker an edge is, the more it costs to cut it. The
-# dashed edges are cut, and no other division costs less. In the next cell scipy finds this cheapest division. Scipy's
-# function `maximum_flow` requires integers, so the capacities are scaled up and rounded. A variable is in the source's
-# camp if it can be reached from the source along the capacities that remain when the flow is subtracted.
+# What to see. Blue variables are in the source's camp. The thicker an edge is, the more it costs to cut it. The dashed
+# edges are cut, and no other division costs less. In the next cell scipy finds this cheapest division. Scipy's function
+# `maximum_flow` requires integers, so the capacities are scaled up and rounded. Then the flow is subtracted from the
+# capacities. A variable is in the source's camp if the source is connected to it by edges with some capacity left.
 
 # %%
 def by_min_cut(u, w, unit=1e6):
@@ -199,8 +199,8 @@ print("integer program and enumeration agree on 20 random instances with pair sc
 # With this approximation, does the mean of $(z(\epsilon) - z^{\star})/\epsilon$ tend to the gradient as
 # $\epsilon \to 0$? In chapter 7 it does: the variables were independent, and at a small $\epsilon$ two of them hardly
 # ever change at once. Here two variables with a positive pair score often change at once. Then $f$ changes by
-# $f(z(\epsilon)) - f(z^{\star})$. This change is not the sum of the gains of the two variables (with a minus sign for a
-# variable that changes to 0), unless $f$ is linear in $z$. So a bias remains.
+# $f(z(\epsilon)) - f(z^{\star})$. Unless $f$ is linear in $z$, this change is not the sum of the two single changes.
+# (The single change of a variable is its gain, with a minus sign if the variable changes to 0.) So a bias remains.
 #
 # The next cell checks two estimates against finite differences of $E f(z^{\star})$: the estimate with the exact second
 # arg max, and the estimate with the arg max by gains. The estimates and the differences use the same noise:
@@ -337,10 +337,9 @@ print("d/d eps of the means of z_1, z_2, z_1 z_2   ", right)
 #
 # Pair scores help where the *posterior* is coupled. The posterior is the law $p(z \mid x)$ that the encoder should
 # imitate. Take two variables whose posterior is proportional to $e^{f(z)}$ with a known coupling: $f$ is higher by a
-# fixed number of nats if $z_1 = z_2$, and is otherwise nearly the same for all $z$. The least gap
-# $\text{KL}(q \| \text{posterior})$ that an encoder can reach is what we lose by using this kind of encoder. The table
-# below shows the least gap without and with pairs. With pairs, $q$ is the law of the perturbed arg max, and it is
-# computed by the integral above.
+# fixed number of nats if $z_1 = z_2$. Apart from this, $f$ is nearly the same for all $z$. The table shows the least
+# gap $\text{KL}(q \| \text{posterior})$ that encoders without and with pairs can reach. This gap is what we lose by
+# using such an encoder. With pairs, $q$ is the law of the perturbed arg max, and it is computed by the integral above.
 #
 # Can training by direct optimisation find this least gap? Since $q$ is known here, $\log q$ can be made a part of
 # $f$: follow the gradient upwards with $f(z) - \log q(z)$ instead of $f$, where $q$ is held fixed within a step.
@@ -382,12 +381,12 @@ for coupling in (0.0, 1.0, 2.0, 4.0):
     assert joint.fun <= alone + 1e-6 and (joint.fun < 1e-3 or coupling == 0)
 
 # %% [markdown]
-# What to see. Without coupling, pair scores are of no use. With coupling, an encoder without pairs can only choose one
-# of the two modes, 00 and 11, or spread its probability over wrong vectors too. Either choice costs up to
-# $\log 2 = 0.69$ nats. With a pair score nothing is lost, because two unary scores and one pair score can give any law
-# of two variables. Direct optimisation finds the right scores. Is the posterior of a decoder coupled? That depends on
-# training, because a decoder can also learn to code its images with independent variables. So we have to look at
-# trained models:
+# What to see. Without coupling, pair scores are of no use. With coupling, an encoder without pairs must do one of two
+# things: choose one of the modes, 00 or 11, or spread its probability over all vectors, also the wrong ones. Either
+# choice costs up to $\log 2 = 0.69$ nats. With a pair score nothing is lost, because two unary scores and one pair
+# score can give any law of two variables. Direct optimisation finds the right scores. Is the posterior of a decoder
+# coupled? That depends on training, because a decoder can also learn to code its images with independent variables. So
+# we have to look at trained models:
 
 # %%
 runs = later_rows.structured()
@@ -408,8 +407,8 @@ plt.show()
 # and the encoder with $w_{ij} \ge 0$ is behind both.
 #
 # Right: the curves show the time of a hundred arg maxes. Enumeration lists twice as many vectors with each additional
-# variable, and its time grows accordingly from about $n = 8$. With few variables enumeration is the fastest method. The
-# time of the minimum cut (`maxflow`) grows more slowly, and for larger $n$ the cut is faster than enumeration. The
+# variable. From about $n = 8$ on, its time roughly doubles too. With few variables enumeration is the fastest method.
+# The time of the minimum cut (`maxflow`) grows more slowly, and for larger $n$ the cut is faster than enumeration. The
 # integer program (`milp`) needs one call for each image, and takes longest by far. (Five images were timed, and the
 # time was scaled up to a hundred.) In return it allows pair scores of any sign. `maxflow` handles all hundred images at
 # once, as arrays, and does not round the capacities. (The trained runs with pairs used `enumeration`, or `persistency`,
@@ -459,13 +458,14 @@ plt.show()
 #
 # </details>
 #
-# **3 (hard).** When the capacities are rounded to integers, the cut that is found is not always the best one. As a
-# function of `unit`, find a bound on how much $h(z)$ is too small, and test the bound with `unit=20`.
+# **3 (hard).** When the capacities are rounded to integers, the cut that is found is not always the best one. How much
+# smaller than the maximum can $h(z)$ be at this cut? Find a bound that depends on `unit`, and test it with `unit=20`.
 #
 # <details><summary>Solution</summary>
 #
 # Rounding changes each capacity by at most $\frac12 / \text{unit}$. A cut has at most $n + n(n-1)/2$ edges, so its cost
-# changes by at most $\frac12 (n + n(n-1)/2) / \text{unit}$. Two cuts are compared, so the loss is at most twice that.
+# changes by at most $\frac12 (n + n(n-1)/2) / \text{unit}$. Two cuts are compared, so the loss is at most twice this
+# bound.
 #
 # ```python
 # for _ in range(100):

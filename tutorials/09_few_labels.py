@@ -135,8 +135,8 @@ print(f"           cross-entropy pull on the label's score {1 - q[y]:7.3f}, stan
 # The next figure shows these pulls against $q(y)$, computed from their formulas. The pull of direct loss contains the
 # factor $1/\epsilon$. So the curves of the left picture have different scales. In the right picture each curve is
 # multiplied by its $\epsilon$, so direct loss and the released term are compared without their common factor
-# $1/\epsilon$. (If no other gradient is added to such a gradient, Adam ignores its scale, and only the shape of the
-# curve matters.)
+# $1/\epsilon$. (If training uses only one of these gradients, Adam ignores the scale of this gradient, and only the
+# shape of the curve matters.)
 
 # %%
 shares = np.linspace(0.001, 0.999, 300)                     # q(y), two classes
@@ -148,10 +148,10 @@ assert (5 * pulls[5.0] > pulls[1.0]).all() and (pulls[1.0] > 0.05 * pulls[0.05])
 
 # %% [markdown]
 # What to see. Cross-entropy pulls hardest where the encoder is most wrong, and so does the released term. Direct loss
-# at a small $\epsilon$ hardly pulls there: its pull is about as weak as where the encoder is right. With a larger
-# $\epsilon$ direct loss comes closer to cross-entropy, but at any $\epsilon$ the pull tends to 0 as $q(y) \to 0$. The
-# reason is that the 0/1 loss is flat: if every likely draw gives a wrong class, a small change of the scores does not
-# change the loss, and the image teaches nothing.
+# at a small $\epsilon$ hardly pulls there: its pull at $q(y)$ near 0 is about as weak as at $q(y)$ near 1. With a
+# larger $\epsilon$ direct loss comes closer to cross-entropy, but at any $\epsilon$ the pull tends to 0 as
+# $q(y) \to 0$. The reason is that the 0/1 loss is flat: if every likely draw gives a wrong class, a small change of the
+# scores does not change the loss, and the image teaches nothing.
 #
 # ## A mixture small enough to plot
 #
@@ -261,11 +261,11 @@ assert heavy[drawn, 0].mean() < 0.5 < 0.9 < heavy[mean, 0].min() and heavy[mean,
 #
 # In the left column of the table the labels are used from the first step on. Then cross-entropy and the released term
 # give the clusters the right names with all ten seeds. At $\epsilon = 1$ the two terms give nearly the same accuracy,
-# because their means are equal. At $\epsilon = 0.05$ the released term gives a label twenty times the weight, and the
-# noise of this term costs a little accuracy. With direct loss at weight one the names are wrong in some seeds, at
-# every $\epsilon$. In the right column the labels are used only after 200 steps, when the clusters have names already.
-# Then cross-entropy at weight one is too weak in some seeds as well, because the bound keeps the clusters where they
-# are. The released term at $\epsilon = 0.05$, with its large weight, renames them.
+# because their means are equal. At $\epsilon = 0.05$ the released term gives a label twenty times as much weight as
+# cross-entropy, and the noise of this term costs a little accuracy. With direct loss at weight one the names are wrong
+# in some seeds, at every $\epsilon$. In the right column the labels are used only after 200 steps, when the clusters
+# have names already. Then cross-entropy at weight one is too weak in some seeds as well, because the bound keeps the
+# clusters where they are. The released term at $\epsilon = 0.05$ has a large weight and renames the clusters.
 #
 # Does direct loss fail because of its form, or because of its weight? In the last four rows the label's term has the
 # weight 20. With this weight cross-entropy renames the clusters, and its accuracy is a little higher than that of the
@@ -274,14 +274,16 @@ assert heavy[drawn, 0].mean() < 0.5 < 0.9 < heavy[mean, 0].min() and heavy[mean,
 # weight. At $\epsilon = 0.05$ and weight 20 direct loss still fails when the labels are used from the first step on.
 # The reason is the noise: the mean of direct loss, computed without draws, gives the right names with all ten seeds.
 # The effect of the form of direct loss can be seen when the labels are used only after 200 steps. By then some labelled
-# points are in a wrong cluster, with $q(y)$ near 0. On these points direct loss hardly pulls. At weight 20 even its
-# mean does not bring all of them back, while cross-entropy does. So the weight, the noise and the form of a label's
-# term all matter. (This is a toy problem with one learning rate and plain gradient steps.)
+# points are in a wrong cluster, with $q(y)$ near 0. On these points direct loss hardly pulls. Cross-entropy at weight
+# 20 brings all these points back to the right cluster. Direct loss with $\epsilon = 0.05$ and weight 20 does not, even
+# if its mean is computed without draws. So the weight, the noise and the form of a label's term all matter. (This is a
+# toy problem with one learning rate and plain gradient steps.)
 #
-# With the three poorly chosen labels, the accuracy is slightly lower than the accuracy under the best naming without
-# labels, because each labelled point lies off the centre of its cloud and pulls the boundary towards itself. But a
-# classifier that takes the class of the nearest labelled point is less accurate, and it needs no training. In this
-# example the clusters exist before the labels are used. With digits they do not, as the next section shows.
+# The three labels are poorly chosen: each labelled point is off the centre of its cloud and pulls the boundary to
+# itself. So with cross-entropy from the start, the accuracy is slightly lower than without labels under the best
+# naming. A classifier that takes the class of the nearest labelled point needs no training but is less accurate than
+# both. In this example the clusters exist before the labels are used. With digits they do not, as the next section
+# shows.
 #
 # ## In training
 #
@@ -312,14 +314,14 @@ plt.show()
 #
 # These are short runs on a fifth of the data, made by
 # `python -m refimpl semi-supervised --labels 50 --limit 10000 --beta-epochs 10 --epochs 15`. Longer runs are in
-# [results.md](results.md#a-few-labels). Their models generate these digits:
+# [results.md](results.md#a-few-labels). These digits come from models that were trained even longer:
 #
 # ![Generated digits, one column per class, without labels and with a hundred](figures/classes-mnist.png)
 #
-# The recipe is not that of the paper. The labelled images are added to every batch. Their cross-entropy has the
-# weight 50, and their reconstruction has the weight 0.2. Each time the labelled images are added, they are shifted by
-# up to three pixels. The KL term of the Gaussian starts with the weight 5. So $\zeta$ is expensive at first, and the
-# decoder has to use the class. These numbers were chosen by the test accuracy with a hundred labels on MNIST, seed 0.
+# The recipe is not that of the paper. The labelled images are added to every batch. Their cross-entropy has the weight
+# 50, and their reconstruction has the weight 0.2. Each time the labelled images are added, they are shifted by up to
+# three pixels. The KL term of the Gaussian starts with the weight 5. So $\zeta$ is expensive at first, and the decoder
+# has to use the class. These numbers were chosen by the test accuracy on MNIST, with seed 0 and a hundred labels.
 # [results.md](results.md) shows how much each part of the recipe contributes, and compares our table with the paper's.
 #
 # ## Exercises
@@ -346,7 +348,7 @@ plt.show()
 # </details>
 #
 # **2 (middling).** Show that direct loss minimisation becomes the released term (at the same $\epsilon$) as
-# $\epsilon \to \infty$, and the gradient of the expected accuracy $q(y)$ as $\epsilon \to 0$.
+# $\epsilon \to \infty$, and that its mean becomes the gradient of the expected accuracy $q(y)$ as $\epsilon \to 0$.
 #
 # <details><summary>Solution</summary>
 #

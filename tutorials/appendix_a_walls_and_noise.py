@@ -54,8 +54,8 @@ def left_side(law, scores, d=1e-4):
 # $\delta$, the wall moves by $\delta$ *along a coordinate axis*. So the length must be measured along the other
 # coordinate axis. For the two arms that are parallel to an axis, the length measured in this way is the arc length. The
 # third arm, between 1 and 2, is diagonal. When $h_2$ rises by $\delta$, this arm moves down by $\delta$, so its length
-# is measured along $\Delta_1$. The arc length of this arm is $\sqrt 2$ times as large. But the width of the strip, at a
-# right angle to the arm, is smaller by the same factor.
+# is measured along $\Delta_1$. The arc length of this arm is $\sqrt 2$ times that length. But at a right angle to the
+# arm, the width of the strip is $\delta / \sqrt 2$.
 
 # %%
 def plane(a, b):                                                # density of the two differences of Gumbel noise
@@ -136,10 +136,10 @@ assert np.isclose(slope, left_side(gumbel_law, W @ x)[1] * x[2], rtol=0, atol=1e
 #    $\epsilon = 0$ this is $E f(z^{\star})$, whose gradient we want. Taking this gradient gives equation 3:
 #    $\partial_w \partial_\epsilon G(w, 0) = \nabla_w E f(z^{\star})$.
 # 3. Apply Danskin's theorem under the mean, with respect to the scores, and then the chain rule:
-#    $\partial_w G = E \nabla_w h_w(z(\epsilon))$. By definition, the derivative of $\partial_w G$ with respect to
-#    $\epsilon$ at 0 is the limit, as $\epsilon \to 0$, of the difference quotient (equation 4)
-#    $\frac{1}{\epsilon} E[\nabla_w h_w(z(\epsilon)) - \nabla_w h_w(z^{\star})]$. **This is where the factor
-#    $1/\epsilon$ comes from.**
+#    $\partial_w G = E \nabla_w h_w(z(\epsilon))$. Now take the derivative of $\partial_w G$ with respect to $\epsilon$
+#    at 0. By definition it is
+#    $\lim_{\epsilon \to 0} \frac{1}{\epsilon} E[\nabla_w h_w(z(\epsilon)) - \nabla_w h_w(z^{\star})]$ (equation 4).
+#    **This is where the factor $1/\epsilon$ comes from.**
 # 4. $G$ is smooth, so the order of the two derivatives does not matter (Schwarz's theorem). Hence the results of steps
 #    2 and 3 are equal. $\blacksquare$
 #

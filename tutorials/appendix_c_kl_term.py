@@ -67,7 +67,7 @@ for eps in (1.0, 0.5, 0.1):
           f"{top_by_search(eps, 100):.4f}, with a lead of 10 nats {top_by_search(eps, 10):.4f}")
 
 # %% [markdown]
-# So with ten values and $\epsilon = 1$, for an image whose best value is clearly ahead, more than half of all samples
+# Take ten values, $\epsilon = 1$, and an image whose best value is clearly ahead. Then more than half of all samples
 # have a *wrong* value. In each of these samples the reconstruction is many nats worse than with the best value.
 #
 # Does this happen in training? The next cell loads three auto-encoders for MNIST with ten values of $z$, trained for
@@ -107,15 +107,15 @@ print(f"eps = 1 with KL is {behind:.1f} nats worse than eps = 0.1 with KL: {by_g
 # $q(\hat z)$ in the two models that are trained with the KL term, for images whose best value is over 10 nats ahead.
 # The dashed lines are the predictions.
 #
-# At $\epsilon = 1$ a lead of 10 nats is many times $1/\epsilon$, as the prediction requires. The histogram lies
-# around the prediction, 0.476. (Over all images the median is lower: if two values are about equally good, $q$ is
-# shared between them.) At $\epsilon = 0.1$ a lead of 10 nats is exactly $1/\epsilon$, so the dashed line holds only for
-# larger leads. In this model $q(\hat z)$ is close to 1 for nearly all images. For about twenty images it is close to
-# 0, because $q$ has settled on a wrong value.
+# At $\epsilon = 1$ a lead of 10 nats is many times $1/\epsilon$, as the prediction requires. The histogram lies around
+# the prediction, 0.476. (Over all images the median is lower: if two values are about equally good, $q$ is shared
+# between them.) At $\epsilon = 0.1$ a lead of 10 nats is exactly $1/\epsilon$, so the prediction holds only for larger
+# leads. In this model $q(\hat z)$ is close to 1 for nearly all images. For about twenty images it is close to 0,
+# because $q$ has settled on a wrong value.
 #
-# The bound at $\epsilon = 1$ is more than 20 nats worse than at $\epsilon = 0.1$. Part of this is the gap, because $q$
-# is far from the posterior. The rest is due to the decoder, which learns less because about half of the values that it
-# is given are wrong.
+# The bound at $\epsilon = 1$ is more than 20 nats worse than at $\epsilon = 0.1$. A part of this difference is due to
+# the gap, because $q$ is far from the posterior. The rest is due to the decoder, which learns less: about half of the
+# values that it receives are wrong.
 #
 # A smaller $\epsilon$ weakens the conflict between $T$ and the KL term, and training without the KL gradient removes
 # it. With this single seed the run without the KL gradient is the best of the three. The authors' code starts at

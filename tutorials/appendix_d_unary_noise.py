@@ -62,7 +62,7 @@ def estimate(z_eps, eps):
 #
 #    (The limit exists where no third vector ties. By step 3, almost no point of the wall has such a tie. The limit is
 #    the share that the wall sweeps over, divided by $\delta$. So if $z$ and $z'$ differ in several variables, it does
-#    not matter which of them was chosen as $i$.)
+#    not matter which of these variables was chosen as $i$.)
 #
 # 3. *No third vector ties along a whole wall.* The vectors $z''$ and $z$ tie on a hyperplane with the normal $z - z''$.
 #    This hyperplane contains our wall only if $z - z''$ is a multiple of $z - z'$. Both differences have entries 0, 1

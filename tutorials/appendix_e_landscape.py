@@ -1,11 +1,11 @@
 # %% [markdown]
 # # Appendix E. A landscape learnt from walks
 #
-# [Chapter 10](10_one_identity.ipynb) compares methods on three values. In this appendix two of these methods,
-# Fenchel-Young and `direct` with a Hamming loss, learn from paths, of which there are far too many to list. They learn
-# the hidden costs of five kinds of ground from paths that were walked. You will also see how to recognise an $\epsilon$
-# that is too small or too large. You need chapters [2](02_theorem_1.ipynb) to [4](04_finite_epsilon.ipynb) and
-# [10](10_one_identity.ipynb). The appendix runs in about ten seconds.
+# [Chapter 10](10_one_identity.ipynb) compares methods on three values. In this appendix the values are paths. On a
+# large grid there are far too many paths to list. Two of the methods, Fenchel-Young and `direct` with a Hamming loss,
+# learn the hidden costs of five kinds of ground from paths that were walked. You will also see how to recognise an
+# $\epsilon$ that is too small or too large. You need chapters [2](02_theorem_1.ipynb) to [4](04_finite_epsilon.ipynb)
+# and [10](10_one_identity.ipynb). The appendix runs in about ten seconds.
 
 # %%
 import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
@@ -70,15 +70,15 @@ print(f"paths on 4 x 4 cells: {len(every)}; on 16 x 16: {paths.count(16, 16):,};
 # means over draws, with noise on the cells.
 #
 # How can the estimates with noise on the cells be tested? We compare them with finite differences that use the same
-# noise, draw by draw, and take the mean of the *difference*, in units of its standard error. There are three
-# comparisons:
+# noise. In each draw we subtract the finite difference from the estimate. Then we divide the mean of the results by its
+# standard error. There are three comparisons:
 #
 # - The mean of `direct` is the gradient of the tilted objective $T$ (chapter 4), so `direct` is compared with finite
 #   differences of $T$. In each draw `direct` and the finite difference hardly differ, so this test finds even an error
 #   of 5 %.
 # - The score function of the noise is compared with finite differences of $E f$.
-# - `direct` is compared with finite differences of $E f$. This comparison must reveal the bias of `direct`, if the bias
-#   is large enough for this number of draws.
+# - `direct` is compared with finite differences of $E f$. This comparison shows the bias of `direct`, but only if the
+#   bias is larger than the noise of the mean over all draws.
 
 # %%
 cells = rng.normal(size=16)
@@ -137,12 +137,13 @@ later_figures.grids({"Gumbel for each path": exact_slope, "differences of E f": 
 plt.show()
 
 # %% [markdown]
-# What to see. Each picture shows the gradient of $E f$ with respect to the score of each cell: red cells should have a
-# higher score. The first and the last cell are white, up to noise, because every path goes through them. The last three
-# pictures agree up to their noise and the bias of `direct`. At $\epsilon = 0.1$ the test cannot show this bias, but at
-# 0.5 it does. The first picture uses a different noise, which changes $q$ and therefore the gradient. The score
-# function of the noise needs one value of $f$ and one arg max. With a baseline its variance is less than twice the
-# variance of `direct` at $\epsilon = 0.1$. `direct`, however, needs the values of $f$ for all twenty paths.
+# What to see. Each picture shows the gradient of $E f$ with respect to the score of each cell. If a cell is red, a
+# higher score of this cell raises $E f$. The first and the last cell are white, up to noise, because every path goes
+# through them. The last three pictures agree up to their noise and the bias of `direct`. At $\epsilon = 0.1$ the test
+# cannot show this bias, but at 0.5 it does. The first picture uses a different noise, which changes $q$ and therefore
+# the gradient. The score function of the noise needs one value of $f$ and one arg max. With a baseline its variance is
+# less than twice the variance of `direct` at $\epsilon = 0.1$. `direct`, however, needs the values of $f$ for all
+# twenty paths.
 #
 # For this $f$ the second arg max was found by comparing all paths in a list. On large grids such a list is impossible.
 # The situation is different if $f$ is *linear in* $z$: then $\epsilon f$ is added to the scores of the cells, and
@@ -331,13 +332,13 @@ for method, eps in (("direct, eps = 0.3", 0.3), ("direct, eps = 1", 1.0), ("dire
 
 # %% [markdown]
 # All runs start with random weights, and at the end the costs of their paths are close to the least possible cost. No
-# run was given a cost, and no run computed a sum over paths. No method is best: if the runs are compared seed by seed,
-# no mean difference from Fenchel-Young is as large as twice its standard error. (Only one learning rate was tried, so
-# we do not know what another one would change.) At $\epsilon = 3$ the second arg max is $y$ in nearly all draws. So
-# `direct` is nearly *the same* as Fenchel-Young there: its gradient is the gradient of Fenchel-Young divided by 3, and
-# Adam ignores such a factor. At $\epsilon = 0.3$ the two arg maxes agree in most draws, which shows that $\epsilon$ is
-# too small, and the runs at this $\epsilon$ have the worst means. So here there was no advantage in the second arg max,
-# which doubles the work.
+# run was given a cost, and no run computed a sum over paths. No method is best. We compared the runs of `direct` with
+# those of Fenchel-Young seed by seed: each mean difference is smaller than twice its standard error. (Only one learning
+# rate was tried, so we do not know what another one would change.) At $\epsilon = 3$ the second arg max is $y$ in
+# nearly all draws. So `direct` is nearly *the same* as Fenchel-Young there: its gradient is the gradient of
+# Fenchel-Young divided by 3, and Adam ignores such a factor. At $\epsilon = 0.3$ the two arg maxes agree in most draws,
+# which shows that $\epsilon$ is too small, and the means over the seeds are worst at this $\epsilon$. So here there was
+# no advantage in the second arg max, which doubles the work.
 #
 # The Hamming loss looks large compared with the cost. The reason is that many paths cost nearly the same, or exactly
 # the same, and differ in many cells. The next pictures show the first of the held-out terrains.
@@ -369,10 +370,11 @@ for method, part in of.items():
 # weights. (The picture shows seed 0, one of the two seeds that start with the lowest costs. With the other three seeds
 # the cost before training is more than 130 % above the least possible cost.) Below left: each line is one seed. The
 # lines of the two methods overlap, but one seed of `direct` ends lower than the others. Below right: each learnt score
-# of a pure colour is shown as a cost. The walks determine the costs only up to a constant, since all paths have 31
-# cells, and up to a scale, since a scale does not change the cheapest path. So the colours of water and meadow are set
-# to their true costs, and the learnt costs of the other three colours are compared with the true ones. On average over
-# the seeds, the learnt costs of these three colours are too high. Why?
+# of a pure colour is shown as a cost. The walks do not determine the costs completely. The cheapest path does not
+# change if all costs are multiplied by the same positive number. It does not change either if the same number is added
+# to all costs, since all paths have 31 cells. So the colours of water and meadow are set to their true costs, and the
+# learnt costs of the other three colours are compared with the true ones. On average over the seeds, the learnt costs
+# of these three colours are too high. Why?
 #
 # Both methods assume that the walker makes mistakes, because in the model a walk is the best path for *noisy* scores.
 # Our walkers make no mistakes. If this is the reason why the learnt costs are too high, then walkers who make exactly
