@@ -32,7 +32,7 @@ def stop(number, frame):
 
 
 def end_with_the_parent():
-    """Wait until standard input is closed, for example because the parent process has ended, and stop this process."""
+    """Stop this process when its standard input is closed, for example because the parent process has ended."""
     os.read(0, 1)
     os.kill(os.getpid(), signal.SIGTERM)
 

@@ -48,8 +48,8 @@ def from_likeliest(h: np.ndarray, f: np.ndarray) -> np.ndarray:
 def tilted(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Subtract the largest entry of h + eps f, and return the difference and this entry.
 
-    The difference has shape (..., k), and the entry has shape (..., 1).  Two values of z with the same f keep the
-    difference of their scores h, however large eps f is.
+    The difference has shape (..., k), and the entry has shape (..., 1).  If two values of z have the same f,
+    the difference of their scores h is not lost, however large eps f is.
     """
     shape = np.broadcast_shapes(h.shape, f.shape, eps.shape)         # eps may have more batch axes
     h, f = np.broadcast_to(h, shape), np.broadcast_to(f, shape)
@@ -60,7 +60,7 @@ def tilted(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> tuple[np.ndarray, n
 
 
 def ratio(value: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Divide expm1(x), log1p(x) or sinh(x), which is given as `value`, by x.  Where x = 0, return the limit 1."""
+    """Return `value` / x, or the limit 1 if x = 0.  `value` is expm1(x), log1p(x) or sinh(x)."""
     return np.where(x == 0, 1, value / np.where(x == 0, 1, x))
 
 

@@ -98,7 +98,7 @@ def in_range(name: str, value: Value, least: float | None = None, most: float | 
 def unknown(what: str, given: str, known: Iterable[str], elsewhere: Mapping[str, str] = {}) -> str:
     """Return an error message for the unknown name `given`.  It lists all known names and suggests the nearest name.
 
-    what       what has the name, for example "estimator"
+    what       the kind of thing that was named, for example "estimator"
     known      all known names
     elsewhere  maps other names to what the user should write instead
     """
@@ -189,7 +189,7 @@ def _real(name: str, value: object, kinds: str) -> np.ndarray:
 
 
 def broadcast(names: tuple[str, str], shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> tuple[int, ...]:
-    """Return the shape to which both shapes broadcast.  Raise a ValueError with both names if there is none."""
+    """Return the shape to which both shapes broadcast.  Raise a ValueError if there is no such shape."""
     try:
         return np.broadcast_shapes(*shapes)
     except ValueError:
@@ -308,7 +308,7 @@ def number(name: str, value: object) -> float:
 
 
 def positive(name: str, value: float) -> float:
-    """Return `value` as a float.  Raise TypeError if it is not a number, ValueError if it is not in (0, infinity)."""
+    """Return `value` as a float.  Raise TypeError if it is no number, and ValueError if it is not in (0, infinity)."""
     found = number(name, value)
     if not (math.isfinite(found) and found > 0):
         raise ValueError(f"{name} must be above 0 and finite, got {value}")

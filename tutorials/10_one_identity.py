@@ -108,9 +108,9 @@ assert np.allclose(left, right, atol=1e-9) and np.allclose(mixed, truth, atol=1e
 # By Danskin's theorem the gradient of the ramp is exactly
 # $(\text{onehot}(z(h + \epsilon f)) - \text{onehot}(z(h))) / \epsilon$. The ramp equals $f(z(h))$ wherever the two arg
 # maxes agree, and it is linear in each region in between, where a jump of the staircase becomes a slope. (These
-# statements hold if $f$ is linear in the one-hot vector, as any table of values is. A decoder can also be evaluated
-# between the values, and need not be linear there. For such a decoder, blackbox differentiation uses the slope of $f$
-# at $z(h)$. Implicit MLE is the same method with noise: it uses the slope of $f$ at $z^{\star}$.)
+# statements hold if $f$ is linear in the one-hot vector. Any table of values gives such an $f$. A decoder can also be
+# evaluated between the values, and it need not be linear there. For such a decoder, blackbox differentiation uses the
+# slope of $f$ at $z(h)$. Implicit MLE is the same method with noise: it uses the slope of $f$ at $z^{\star}$.)
 #
 # In the next picture the scores are $h_w = h + w\,(1, 0, -1)$, and $w$ varies. The left panel shows the staircase and
 # its ramps, and the right panel shows $E f$ and its tilted objectives $T$.
@@ -237,7 +237,7 @@ assert (direct.gradient(h, hot[y], 100.0, noise[:20_000]) * 100.0 == hot[y] - ho
 # $h$ plus a Gaussian deviation with the variance of Gumbel noise. With the same $f$ for all images, direct loss
 # minimisation is `direct` with Gaussian instead of Gumbel noise. Second, implicit MLE uses $f$ *between* the values. We
 # let $f$ be curved there: $f(z) = \sum_i f_i z_i + \frac12 \sum_i z_i (1 - z_i)$. At the one-hot vectors, the three
-# *corners*, the formula gives the same $f$ as before. Between the corners this $f$ is concave. So is the
+# *corners*, the formula gives the same $f$ as before. Between the corners this $f$ is concave, like the
 # $\log p(x \mid z)$ of a decoder whose logits are linear in $z$.
 
 # %%
@@ -359,16 +359,16 @@ plt.show()
 #
 # The table shows something that the picture does not. If 10 is added to $f$, the variance of both score functions
 # becomes very large. The variance of `direct` does not change, because `direct` depends on differences of $f$ only. But
-# a baseline is one line of code, and with it REINFORCE does not depend on the constant either. REINFORCE with a
-# baseline has no bias, and its variance is a third of the variance that `direct` has at $\epsilon = 0.3$.
+# a baseline is one line of code, and REINFORCE with a baseline does not depend on the constant either. This method has
+# no bias, and its variance is a third of the variance that `direct` has at $\epsilon = 0.3$.
 #
 # Blackbox differentiation is in the table only, like Fenchel-Young. At $\epsilon = 0.3$ our $h$ does not lie on a ramp,
 # so the gradient is 0. The method has the bias 0 with respect to target (c) and the variance 0, but a gradient of 0 is
 # useless. So the row with the smallest numbers can belong to the worst method. At $\epsilon = 1$ our $h$ is on the ramp
 # and the gradient is not 0, which counts as a bias with respect to (c).
 #
-# With three values there is no reason to use two arg maxes: REINFORCE with a baseline needs one value of $f$, and if
-# all values of $f$ are in a table, the exact gradient costs nothing more.
+# With three values there is no reason to use two arg maxes: REINFORCE with a baseline needs one value of $f$. If all
+# values of $f$ are in a table, the exact gradient can be computed from the table.
 #
 # ## When to use which method
 #
@@ -382,11 +382,11 @@ plt.show()
 #   solver. If $f$ is a distance to an observed $y$, try Fenchel-Young first: in appendix E, with five seeds, no
 #   difference between the two methods was as large as two standard errors. If there is no $y$ and $f$ is linear, an
 #   advantage of `direct` is that it needs no baseline.
-# - **Any other $f$.** The exact second arg max needs the list of all values. Otherwise $f$ has to be replaced. One way
-#   is to use the slope of $f$ at $z^{\star}$. This is implicit MLE, whose bias stays where $f$ is curved. Another way
-#   is to use the changes of $f$ when single variables change. With this second replacement, the bias goes away with
-#   $\epsilon$ if the variables are independent (chapter 7), and stays if the variables depend on each other (chapter
-#   8).
+# - **Any other $f$.** The exact second arg max needs the list of all values. If this list is too long, $f$ has to be
+#   replaced. One way is to use the slope of $f$ at $z^{\star}$. This is implicit MLE, whose bias stays where $f$ is
+#   curved. Another way is to use the changes of $f$ when single variables change. With this second replacement, the
+#   bias goes away with $\epsilon$ if the variables are independent (chapter 7), and stays if the variables depend on
+#   each other (chapter 8).
 # - **Decisions that must be made without noise.** Use blackbox differentiation, with an $\epsilon$ so large that the
 #   ramps reach $h$.
 #
@@ -436,8 +436,8 @@ plt.show()
 # </details>
 #
 # **3 (hard).** Each component of REINFORCE can have a baseline of its own. Which baseline is best for component $i$?
-# How much variance is left, compared with the best single constant? At what $\epsilon$ does `direct` have this
-# variance, and how large is the bias of `direct` there?
+# How much variance is left with these baselines, and how much with the best single constant? At what $\epsilon$ does
+# `direct` have the first of these two variances, and how large is the bias of `direct` there?
 #
 # <details><summary>Solution</summary>
 #

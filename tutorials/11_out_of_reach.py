@@ -1,11 +1,11 @@
 # %% [markdown]
 # # 11. When the sum is out of reach
 #
-# **You will** put the pieces of a picture into their places with a linear scorer that learns through a solver,
-# without ever computing a sum over all arrangements. **You will learn** why the best of $n!$ matchings is cheap to
-# find although the sum over them is not; that Theorem 1 holds for every arg max of a linear score; in which measured
-# runs direct optimisation was an advantage, and in which it was not; and when to use which method. **You need**
-# chapters [2](02_theorem_1.ipynb) and [8](08_structured_encoders.ipynb); [10](10_one_identity.ipynb) helps. The
+# **You will** put the pieces of a picture into their places with a linear scorer that learns through a solver, without
+# ever computing a sum over all arrangements. **You will learn** why the best of $n!$ matchings is cheap to find, but
+# the sum over all matchings is expensive to compute; that Theorem 1 holds for every arg max of a linear score; in which
+# measured runs direct optimisation was an advantage, and in which it was not; and when to use which method. **You
+# need** chapters [2](02_theorem_1.ipynb) and [8](08_structured_encoders.ipynb); [10](10_one_identity.ipynb) helps. The
 # chapter runs in about five seconds. The table of symbols is at the end.
 
 # %%
@@ -39,13 +39,13 @@ rng = np.random.default_rng(11)
 # takes the place of tile 2, and tile 2 takes the place of tile 1. Finding a cycle that increases the score is a
 # shortest-path problem. So no list of all matchings is needed.
 #
-# *The sum* over all matchings, $\sum_z e^{h(z)}$, cannot skip the bad ones. It is called the permanent of the matrix
-# with the entries $e^{\theta_{ij}}$. Computing a permanent is #P-hard (Valiant 1979): a fast algorithm for permanents
-# could also count the solutions of every puzzle whose solutions are easy to check. Probably no such algorithm exists.
-# The best exact algorithms known take about $2^n$ steps. One of them is `by_subsets` below. It adds the tiles one after
-# another, and stores one sum for each *set* of places that are already taken. There are randomised algorithms that
-# approximate the sum in polynomial time (Jerrum, Sinclair and Vigoda 2004), but their running time is too high a power
-# of $n$ for every step of training.
+# *The sum* over all matchings, $\sum_z e^{h(z)}$, has a term for each bad matching too. The sum is called the permanent
+# of the matrix with the entries $e^{\theta_{ij}}$. Computing a permanent is #P-hard (Valiant 1979): a fast algorithm
+# for permanents could also count the solutions of every puzzle whose solutions are easy to check. Probably no such
+# algorithm exists. The best exact algorithms known take about $2^n$ steps. One of them is `by_subsets` below. It adds
+# the tiles one after another, and stores one sum for each *set* of places that are already taken. There are randomised
+# algorithms that approximate the sum in polynomial time (Jerrum, Sinclair and Vigoda 2004), but they are too slow for
+# every step of training: their running time grows like a high power of $n$.
 
 # %%
 def best(theta):                                                # the highest score of a matching
@@ -218,10 +218,10 @@ plt.show()
 # logarithmic axes. The two-sided estimate has $z(-\epsilon)$ instead of $z^{\star}$, and divides by $2\epsilon$. Its
 # line has the slope 2, so its bias is of the order $\epsilon^2$.
 #
-# **One draw.** How do two matchings differ? Each tile has one place in both. So if a tile moves, it takes the place
-# of another tile, which must move too, and so on, until a tile takes the place that the first one has left. The next
-# cell looks for a draw in which three tiles move. Here $f$ counts the right tiles: $c_{ij} = 1$ if tile $i$ belongs
-# at place $j$, and 0 otherwise. In the code $c_{ij}$ is called `worth`.
+# **One draw.** How do two matchings differ? In each of the two matchings, every tile has a place of its own. So if a
+# tile moves, it takes the place of another tile, which must move too, and so on, until a tile takes the place that the
+# first one has left. The next cell looks for a draw in which three tiles move. Here $f$ counts the right tiles:
+# $c_{ij} = 1$ if tile $i$ belongs at place $j$, and 0 otherwise. In the code $c_{ij}$ is called `worth`.
 
 # %%
 six = sets.matchings(6)
@@ -314,8 +314,8 @@ plt.show()
 # - *Fenchel-Young* takes the right matching minus $z^{\star}$ as its gradient (chapter 10);
 # - *Gumbel-Sinkhorn* replaces the matching by a matrix of positive numbers whose rows and columns sum to 1, and
 #   differentiates $f$ at this matrix;
-# - *REINFORCE* here means the score function of the noise, with a baseline: $f(z^{\star})$ minus the baseline, times
-#   the derivative of the log density of the noise (chapter 10);
+# - *REINFORCE* here means the score function of the noise with a baseline (chapter 10): $f(z^{\star})$ minus the
+#   baseline is multiplied by the derivative of the log density of the noise;
 # - *enumeration* is the exact gradient of the mean of $f$ under the Gibbs law, a sum over all matchings.
 #
 # The settings of each method were chosen on validation images of MNIST, at $3 \times 3$ (enumeration at $2 \times 2$).
@@ -394,10 +394,10 @@ assert min(shares["direct"] + shares["two-sided"]) > max(shares["relaxed"] + sha
 # results. *Straight-through* uses $c_i$ itself as the gradient with respect to $\theta_i$. *Relaxed* first multiplies
 # $c_i$ by the derivative of a softmax. Two methods choose pixels without learning: *random* chooses them at random for
 # each image, and *most variable* takes those with the largest variance over the images. With `direct`, one- or
-# two-sided, every seed is better than every seed of straight-through and relaxed. All four methods use the slope $c_i$
-# at $z^{\star}$. But only `direct` finds out which *other* pixels would be chosen if $\epsilon c_i$ were added. (The
-# runs are short, 300 steps, with three settings tried for each method. Straight-through did best at the lowest learning
-# rate that was tried.)
+# two-sided, every seed is better than every seed of straight-through and relaxed. Straight-through, relaxed and both
+# forms of `direct` use the slope $c_i$ at $z^{\star}$. But only `direct` finds out which *other* pixels would be chosen
+# if $\epsilon c_i$ were added. (The runs are short, 300 steps, with three settings tried for each method.
+# Straight-through did best at the lowest learning rate that was tried.)
 #
 # Does the subset *explain* the decision? Be careful. The chooser sees the whole image. So the chooser can recognise the
 # digit itself, and then choose pixels from which the reader can guess the digit. Even if ten pixels are enough for this
@@ -490,8 +490,8 @@ assert min(shares["direct"] + shares["two-sided"]) > max(shares["relaxed"] + sha
 #
 # ## Where it goes wrong in practice
 #
-# - The sign is wrong. Solvers of assignment problems minimise a cost. Use `maximize=True`, or minus the scores, and
-#   do the same for both matchings.
+# - The sign is wrong. Solvers of assignment problems minimise a cost. Use `maximize=True`, or give the solver minus the
+#   scores. Do the same for both matchings.
 # - The second matching has fresh noise. Then nearly every tile moves, and the variance becomes far larger (chapter
 #   2).
 # - The scale of $\epsilon c_{ij}$ does not fit that of $\theta_{ij} + \gamma_{ij}$. With a large $\epsilon$ the

@@ -177,7 +177,7 @@ assert np.isclose(in_eps_then_w, in_w_then_eps, rtol=0, atol=1e-7)              
 # form of $G$ this loss can be computed without any draw: it is $-\log q(y)$, the *cross-entropy*, with which most
 # neural classifiers are trained. With $h = W x$ this is logistic regression. The gradient of the loss with respect to
 # the scores is $q - \text{onehot}(y)$. The next cell fits $W$ to thirty garments, each of which has two measurements.
-# It compares ten seeds of the sampled version with the exact one.
+# It fits $W$ once with the exact $q$, and once for each of ten seeds with sampled winners in place of $q$.
 #
 # **Guess first.** By how many nats do the sampled runs differ from the closed form at the end: 0.5, 0.05 or 0.005?
 
@@ -212,9 +212,9 @@ print(f"cross-entropy, exact: {exact[0]:.2f} before training, {exact[-1]:.3f} af
 assert np.abs(sampled[:, -1] - exact[-1]).max() < 0.01 and exact[-1] < 0.5 * exact[0]
 
 # %% [markdown]
-# What to see. Both versions learn. The ten seeds end within 0.01 nats of the closed form. If the sum $S$ can be
-# computed, use the closed form. If not, use the sampled version, which needs only an arg max. Appendix E does so for
-# paths.
+# What to see. Both versions learn. At the end, the loss of each sampled run is within 0.01 nats of the loss of the
+# exact run. If the sum $S$ can be computed, use the closed form. If not, use the sampled version, which needs only an
+# arg max. Appendix E uses the sampled version for paths.
 #
 # ## What to read next
 #

@@ -72,8 +72,8 @@ for eps in (1.0, 0.5, 0.1):
 #
 # Does this happen in training? The next cell loads three auto-encoders for MNIST with ten values of $z$, trained for
 # eight epochs by direct optimisation. They differ in $\epsilon$, and in whether the gradient of the KL term is used.
-# (They have 40 hidden units, to keep the files small, and a single seed. The bounds are computed on all 10,000 test
-# images, and $q(\hat z)$ on the first 2,000.)
+# (To keep the files small, the networks have 40 hidden units. Each model was trained with a single seed. The bounds are
+# computed on all 10,000 test images, and $q(\hat z)$ on the first 2,000.)
 #
 # **Guess first.** With $\epsilon = 1$ and the KL gradient, where does the histogram of $q(\hat z)$ peak?
 
@@ -122,11 +122,11 @@ print(f"eps = 1 with KL is {behind:.1f} nats worse than eps = 0.1 with KL: {by_g
 # $\epsilon = 1$ *and* leaves the KL gradient out. [results.md](results.md) contains longer runs of both kinds, with
 # more seeds.
 #
-# ## The smallest example
+# ## An example without a network
 #
-# The smallest example that shows the conflict has ten values, of which the best is 100 nats ahead. The scores
-# themselves are trained by direct optimisation with ten draws per step and with the KL gradient, for ten seeds. For
-# comparison, the scores are also trained with the exact gradient of the ELBO.
+# The conflict does not need a network. Take ten values, of which the best is 100 nats ahead. We train the ten
+# scores by direct optimisation, with ten draws per step, the KL gradient and ten seeds. For comparison, the scores are
+# also trained with the exact gradient of the ELBO.
 #
 # **Guess first.** For $\epsilon = 1$ the prediction is 0.476. Is the prediction for $\epsilon = 0.5$ nearer to 0.7 or
 # to 0.95?

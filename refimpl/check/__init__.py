@@ -10,9 +10,9 @@ gradients with the variances of well-known estimators.
 
 If the function uses the given noise, each of its gradients is compared with the direct gradient for the same noise.
 The two may differ only at near-ties, where rounding can change which of the two best scores wins.  If the function
-draws its own noise, the check counts, for each value of z, how often only the first arg max is this value, and how
-often only the second.  It compares the counts with their law for the direct gradient and for common mistakes, which the
-code calls slips.  If several explanations fit, further problems decide between them.  The modules are:
+draws its own noise, the check makes two counts for each value of z: how often only the first arg max is this value, and
+how often only the second arg max is this value.  It tests whether the counts fit the direct gradient or a common
+mistake, which the code calls a slip.  If several explanations fit, further problems decide.  The modules are:
 
     problem     h, f and eps, and the exact gradients and variances   calling    call the function
     slips       estimators that are differences of two arg maxes      smooth     recognise all other estimators
@@ -44,10 +44,10 @@ def gradient(function: Callable, h: np.ndarray, f: np.ndarray | Callable, eps: f
     """Check function(h, f, eps, noise) against the direct gradient of Theorem 1, equation (1), and return a Report.
 
     function   your estimator.  It is given h, f, eps and zero-mean Gumbel noise, where h, f and the noise have shape
-               (draws, k).  It returns an array of shape (draws, k), or a tensor of any framework, also in half
-               precision.  Each row is an estimate of the gradient of E f with respect to h.  If your function draws its
-               own noise, it must have no fourth parameter, or one with the name of a random generator: rng, generator,
-               random_state, seed, key, ...
+               (draws, k).  It returns an array of shape (draws, k), or a tensor of any framework.  Half precision
+               is allowed.  Each row is an estimate of the gradient of E f with respect to h.  If your function draws
+               its own noise, leave out the fourth parameter, or give it the name of a random generator: rng,
+               generator, random_state, seed, key, ...
     h          the scores, of shape (k,) with k >= 2, or of shape (n, k) for n variables.  With n variables, `function`
                is given h and noise of shape (draws, n, k), and returns gradients of this shape.  All k^n joint values
                are enumerated, and there may be at most 4,096
@@ -61,7 +61,7 @@ def gradient(function: Callable, h: np.ndarray, f: np.ndarray | Callable, eps: f
     precision  the precision in which the function computes: "float64", "float32", "float16" or "bfloat16".  If it is
                None, the check finds the precision
     loss       True if the function returns the gradient of the loss -f
-    convert    a function such as torch.from_numpy, which is applied to all arrays for `function` and for a callable f
+    convert    a function, such as torch.from_numpy, that converts every array passed to `function` or to a callable f
     differentiate  a function that is needed if `function` returns an objective or a loss instead of gradients.  It must
                return the gradients as differentiate(objective, h), where objective(h) calls `function`
     generator  a function that makes the fourth argument of `function` from a seed, an int

@@ -39,9 +39,9 @@ class Match:
 
 
 def _gap(draws: Draws, slip: Slip, rows: np.ndarray, plus: np.ndarray, minus: np.ndarray) -> np.ndarray:
-    """Return how far the entries of the gradients are from winning, relative to an upper bound of the scores.
+    """Return how far the scores at `plus` and `minus` are below the largest scores, divided by a bound of the scores.
 
-    The positive entries are at `plus`, and the negative ones at `minus`.  An entry wins if its score is the largest.
+    The positive entries of the gradients are at `plus`, and the negative entries are at `minus`.
     """
     problem = draws.problem
     step = max(abs(score.f) for score in (slip.plus, slip.minus) if score is not None)
@@ -110,7 +110,7 @@ def expected_near_ties(problem: Problem, slip: Slip, precision: str, noise: np.n
 
 
 def usual(problem: Problem, match: Match, level: str, allowed: list[str], noise: np.ndarray, draws: int) -> str | None:
-    """Return the finest precision whose rounding explains how many draws differ, or None.
+    """Return the finest precision for which rounding explains the number of unequal draws, or None if there is none.
 
     Only `level` and coarser precisions are tried.
     """
