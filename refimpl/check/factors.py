@@ -8,7 +8,7 @@ RIGHT = "right"
 
 
 def factors(problem: Problem, draws: int) -> dict[str, float]:
-    """Return common factors of the gradient, right and wrong, by name.  Several are equal if, for example, eps = 1."""
+    """Return the right factor and common wrong factors, by name.  Some of these factors are equal if, say, eps = 1."""
     n, k = problem.h.shape
     eps = problem.eps
     known = {RIGHT: 1.0, "times eps": eps, "over eps": 1 / eps, "half": 0.5, "twice": 2.0, "over draws": 1 / draws,

@@ -1,8 +1,8 @@
 """Test whether an estimator explains the results of a function that draws its own noise.
 
 A gradient leaves a value of z if only the first arg max is this value, and it arrives at the value if only the second
-arg max is.  The numbers of draws that leave and that arrive are binomial, and so they can be tested exactly.  A normal
-approximation would be wrong for rare changes.
+arg max is this value.  The numbers of gradients that leave or arrive are binomial, so they can be tested exactly.  A
+normal approximation would be wrong for rare changes.
 """
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CHANGES = 30.0              # counts are used for a verdict only if at least thi
 
 
 class Counts(NamedTuple):
-    """Counts, for each variable, the draws that arrive at each value, that leave it, and that change nothing."""
+    """Holds how many draws arrive at each value of each variable, how many leave it, and how many change nothing."""
 
     draws: int
     arrive: np.ndarray                  # (n, k)
@@ -84,7 +84,7 @@ def sampled(problem: Problem, slip: Slip, draws: int, rng: np.random.Generator) 
 
 
 def simulated(problem: Problem, slip: Slip, draws: int, rng: np.random.Generator) -> Counts:
-    """Simulate gradients with new noise, and return their Counts.  Many joint values reduce the number of draws."""
+    """Simulate gradients with new noise, and return their Counts.  The more joint values, the fewer draws."""
     total, block = None, max(1, 1_000_000 // len(problem.f))
     draws = max(1_000, min(draws, SIMULATED, 5_000_000 // len(problem.f)))
     for start in range(0, draws, block):
@@ -97,7 +97,7 @@ def simulated(problem: Problem, slip: Slip, draws: int, rng: np.random.Generator
 def excluded(counts: Counts, problem: Problem, slip: Slip, rng: np.random.Generator) -> bool:
     """Return whether the counts contradict this estimator.
 
-    Without a closed form, the counts are first compared with 4,000 simulated draws, which is fast and usually decides.
+    Without a closed form, 4,000 simulated draws are tried first.  They are fast and usually exclude a wrong estimator.
     """
     few = exact_chances(problem, slip) is None and chance(counts, problem, slip, rng, 4_000) < LEVEL
     return few or chance(counts, problem, slip, rng) < LEVEL
@@ -151,7 +151,7 @@ def smallest(misfit, least: float = -3.0, most: float = 3.0) -> float:
 
 
 def snapped(value: float, within: float) -> float:
-    """Round `value` to a common number such as 0.5 or 2, but only if the two differ by a factor below exp(within)."""
+    """Round `value` to a common number such as 0.5 or 2, if this changes it by a factor below exp(within)."""
     usual = np.array([0.1, 0.2, 0.25, 0.3, 1 / 3, 0.4, 0.5, 0.6, 2 / 3, 0.7, 0.75, 0.8, 0.9, 1, 1.5, 2, 3, 4, 5, 10])
     nearest = usual[np.abs(np.log(usual / value)).argmin()]
     return float(nearest if abs(np.log(nearest / value)) < within else value)

@@ -45,8 +45,8 @@ class Moments(NamedTuple):
     def careful_error(self, least_event: float) -> np.ndarray:
         """Return a standard error that allows for rare gradients, which may have been missed by chance.
 
-        It is computed as if further gradients of the largest size had occurred, whose number is RARE.  If all gradients
-        are zero, the largest size is `least_event`.
+        It is computed as if RARE more gradients of the largest size had occurred.  If all gradients are zero, the
+        largest size is `least_event`.
         """
         event = self.largest if self.largest > 0 else least_event
         return np.sqrt((self.variance + RARE * event**2 / self.draws) / self.draws)
@@ -60,8 +60,8 @@ def none(origin: np.ndarray) -> Moments:
 def threshold(tests: int, chance: float = 1e-6) -> float:
     """Return a threshold, in standard errors, for the comparison of several means with their true values.
 
-    `tests` is the number of means.  If all means are right, the probability that the difference of any mean exceeds
-    the threshold is at most `chance`.
+    `tests` is the number of means.  If all means are right, the probability that any of them differs from
+    its true value by more than the threshold is at most `chance`.
     """
     return float(-ndtri(chance / (2 * tests)))
 

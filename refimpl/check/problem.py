@@ -47,7 +47,7 @@ class Problem(NamedTuple):
         return total
 
     def index(self, digits: np.ndarray) -> np.ndarray:
-        """Return the index of each joint value.  The last axis of `digits` holds the values of its n variables."""
+        """Return the index of each joint value.  The last axis of `digits` holds the values of the n variables."""
         n, k = self.h.shape
         return digits @ k ** np.arange(n - 1, -1, -1)
 
@@ -87,8 +87,8 @@ class Problem(NamedTuple):
 def make(h: object, f: object, eps: object, of_z: Callable | None = None) -> Problem:
     """Check the arguments, and return the Problem.
 
-    h has shape (k,) or (n, k).  f is an array of shape (k,), (k, ..., k) or (k^n,), or a function.  of_z(f, z) calls
-    this function with one-hot z.  Raises ValueError or TypeError with a one-line message if an argument is not allowed.
+    h has shape (k,) or (n, k).  f is an array of shape (k,), (k, ..., k) or (k^n,), or a function.  If f is a function,
+    of_z(f, z) returns f at one-hot z.  Raises ValueError or TypeError with a one-line message if an argument is wrong.
     """
     (h,) = arguments.scores(h=h)
     if h.ndim not in (1, 2) or h.shape[-1] < 2:
@@ -124,8 +124,8 @@ def make(h: object, f: object, eps: object, of_z: Callable | None = None) -> Pro
 def probe(like: Problem, number: int) -> Problem:
     """Return one of four further problems, on which common mistakes have different results.
 
-    `number`, from 0 to 3, chooses the problem.  If `like` has a table f, f is replaced, and k usually changes if
-    `number` is 0 or 1.  If f is a function, it is kept.
+    `number`, from 0 to 3, chooses the problem.  If f is a function, it is kept.  If f is a table, it is replaced,
+    and in the problems 0 and 1, k is usually replaced too.
     """
     n, k = like.h.shape
     if like.callable is None and number < 2:

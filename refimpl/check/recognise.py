@@ -118,12 +118,12 @@ def run(hook: Hook, problem: Problem, samples: int, rng: np.random.Generator, al
 
 
 def _usual(hypothesis: Hypothesis) -> bool:
-    """Return whether the factor of this hypothesis has a name, and is not only a number."""
+    """Return whether the factor of this hypothesis is a common factor, such as eps or 1/2."""
     return not hypothesis.factor.startswith("times ") or hypothesis.factor in factors.WORDS
 
 
 def _unequal(block: slips.Draws, slip: slips.Slip, decoded: slips.Decoded, allowed: list[str]) -> int:
-    """Return the number of draws whose gradients differ from the estimator's, even if only by a factor."""
+    """Return how many gradients differ from those of the estimator `slip`.  A wrong factor counts as a difference."""
     if not decoded.fits:
         return len(block.noise)
     plus, minus = block.expected(slip)

@@ -106,7 +106,7 @@ def of_own_noise(problem: Problem) -> dict[str, Slip]:
 
 
 def cooled(problem: Problem, sigma: float) -> dict[str, Slip]:
-    """Return the estimators with a wrong temperature sigma by name.
+    """Return, by name, the estimators that have the wrong temperature sigma.
 
     The noise is multiplied by sigma, or the scores are divided by sigma and a factor 1/sigma is missing.
     """
@@ -152,7 +152,7 @@ class Draws:
         return self.kept[score]
 
     def expected(self, slip: Slip) -> tuple[np.ndarray, np.ndarray]:
-        """Return the places of the positive and negative entries in the gradients of this estimator, or -1 for none."""
+        """Return the places of the positive and negative entries in this estimator's gradients.  -1 means no entry."""
         none = np.full((len(self.noise), len(self.problem.h)), -1)
         plus, minus = (none if score is None else self.problem.digits[self.winner(score)]
                        for score in (slip.plus, slip.minus))

@@ -25,7 +25,7 @@ class Hypothesis(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """Holds gradients that the user's function has returned, and the noise for which it has returned them."""
+    """Holds gradients that the user's function has returned, and the noise with which it was called."""
 
     problem: Problem
     g: np.ndarray                       # (rows, n, k)
@@ -97,7 +97,7 @@ def _factor(seen: Seen, template: np.ndarray) -> float | None:
 
 
 def _factor_in_law(seen: Seen, template: np.ndarray) -> float | None:
-    """Return a c for which g and c * template have the same distribution by Kolmogorov-Smirnov tests, or None."""
+    """Return a c for which Kolmogorov-Smirnov tests find no difference between g and c * template, or None."""
     g = seen.g
     if g[0].size > 100:
         return None
