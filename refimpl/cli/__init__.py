@@ -4,7 +4,7 @@ The exit status is
 
     0    if the command has finished
     1    if a check failed, such as a claim of `verify`
-    2    if the input cannot be used, or something else prevents the command, as the error message states
+    2    if the input cannot be used, or if another error occurs.  The error message names the reason
     130  if Ctrl-C or `kill` stopped the command
     141  if the program that reads the output has ended
 """

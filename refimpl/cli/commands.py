@@ -1,7 +1,7 @@
 """Define the commands of `python -m refimpl`, one function per command.
 
-Each function takes the parsed options, prints its results and returns the exit status.  If only one command
-needs a module, its function imports the module, so that `--help` appears quickly.
+Each function takes the parsed options, prints its results and returns the exit status.  A module that only
+one command needs is imported in the function of this command, so that `--help` appears quickly.
 """
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def numbers(text: str) -> np.ndarray:
 def number(kind: type, least: float | None = None, most: float | None = None) -> Callable[[str], Value]:
     """Return a function that converts a string to `kind` for argparse, and rejects values outside the range.
 
-    Both `least` and `most` are allowed.
+    The range includes the numbers `least` and `most`.
     """
     declared = Setting(kind, None, "", least, most)
 
@@ -108,7 +108,7 @@ def _sources(settings: type[RunSettings]) -> dict[str, Mapping[str, Setting]]:
 
 
 def _declared(settings: type[RunSettings]) -> dict[str, Setting]:
-    """Return all declared settings by name, unless another option already has this name."""
+    """Return the declared settings by name, except settings whose name is that of another option."""
     taken = {*settings.__dataclass_fields__, *OTHER_OPTIONS}
     return {name: setting for source in reversed(_sources(settings).values()) for name, setting in source.items()
             if name not in taken}
@@ -128,7 +128,7 @@ def _default(settings: type[RunSettings], name: str) -> str | None:
 
 def given(options: argparse.Namespace, settings: type[RunSettings], base: RunSettings | None = None
           ) -> dict[str, object]:
-    """Return the fields of the settings that the user has set on the command line, by name.
+    """Return what the user has set on the command line, as a dictionary from fields of the settings to values.
 
     If the command continues a run, `base` holds the settings of this run.
     """

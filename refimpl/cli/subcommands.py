@@ -36,7 +36,7 @@ class Parser(argparse.ArgumentParser):
         self.elsewhere = {}
 
     def _print_message(self, message: str, file=None) -> None:
-        """Print the message, unless the stream is closed and `file` is None."""
+        """Print the message, unless `file` is None, which means that the stream is closed."""
         if file is not None:
             super()._print_message(message, file)
 

@@ -15,7 +15,7 @@ EACH = 9                                # smallest width of the printed accuracy
 
 
 class Words:
-    """Makes the text about a run.  Subclasses make a different text for the kinds of runs in KINDS."""
+    """Makes the text about a run.  For some kinds of runs, a subclass makes a different text (see KINDS)."""
 
     def folder(self, settings: RunSettings) -> str:
         """Return the default name of the run's folder in runs/."""

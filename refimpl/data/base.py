@@ -48,7 +48,7 @@ class Part:
         return (self.images(slice(start, start + size), dtype) for start in range(0, len(self), size))
 
     def first(self, limit: int) -> Part:
-        """Return a Part with the first `limit` images, or with all if there are fewer.  Both Parts share memory."""
+        """Return a Part with the first `limit` images, or with all images if there are fewer.  Nothing is copied."""
         return Part(self.packed[:limit], None if self.labels is None else self.labels[:limit], self.shape)
 
 

@@ -6,7 +6,7 @@
 A nuisance is a number that changes the picture but is not an attribute, such as the width of the head.
 
 A pixel is ink if its coordinates (u, v) meet a condition.  For example, they lie inside an ellipse, or near a circle or
-a parabola.  u is measured across and v down, in pixels from the middle of the head.  Both axes tilt with the head.
+a parabola.  u and v count pixels from the middle of the head, to the right and down.  Both axes tilt with the head.
 
 The images are drawn anew on every machine and must be the same everywhere, bit for bit.  So the code computes with only
 +, -, * and /, which IEEE 754 rounds in the same way everywhere, and the order of the terms in every sum is fixed.  The
@@ -59,7 +59,7 @@ class Truth(NamedTuple):
 
 
 def truth(images: int = IMAGES) -> Truth:
-    """Return the attributes and nuisances of the first faces.  The order is training, validation, test.
+    """Return the attributes and nuisances of the first faces.  Training faces come first, and test faces come last.
 
     Each attribute is 0 or 1 with probability 1/2, each nuisance is uniform in its range, and all are independent.
     `images` is the number of faces.  Raises ValueError unless it is from 1 to 70,000.
