@@ -50,7 +50,6 @@ def argmax_pair(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -> 
 
 
 def _argmax_pair(h, f, eps, noise, two_sided: bool) -> Pair:
-    """Return the arg maxes at 0 and at eps, or at -eps and at eps if `two_sided` is True."""
     two_sided = arguments.flag("two_sided", two_sided)
     h, f, noise = arguments.scores(h=h, f=f, noise=noise)
     eps = arguments.epsilon(eps, np.broadcast_shapes(h.shape, f.shape, noise.shape)[:-1])
@@ -63,7 +62,7 @@ def gradient(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray, two_si
     """Return one direct gradient for each draw of the noise, of shape (..., k) (equation 1).
 
     A direct gradient is (onehot(z*(eps)) - onehot(z*)) / eps, or (onehot(z*(eps)) - onehot(z*(-eps))) / (2 eps) if
-    `two_sided` is True.  It is in units of f.  Its entries are -1, 0 or 1 divided by eps or 2 eps, and they sum to 0.
+    `two_sided` is True.  It is in units of f.  Its entries sum to 0.  All entries that are not 0 have the same size.
     """
     first, second = _argmax_pair(h, f, eps, noise, two_sided)
     k = np.shape(noise)[-1]

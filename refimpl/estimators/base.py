@@ -73,8 +73,8 @@ class Objective(Protocol):
     def run(self, z: np.ndarray, counted: bool = True) -> Pass:
         """Evaluate f at one joint value z per image, of shape (B, n, k), one-hot or relaxed.
 
-        If `counted` is True, the pass counts as an evaluation.  Set `counted` to False if f is already known at z and
-        only the decoder needs the pass, to learn from z.
+        If `counted` is True, the pass counts as an evaluation.  Set `counted` to False if f is already known at z.  The
+        decoder then needs the pass only to learn from z.
         """
 
     def table(self, z: np.ndarray) -> Table:

@@ -1,4 +1,4 @@
-"""Two estimators without noise, each of which has one of the two parts of the bias of `tilted`, by enumeration.
+"""Two estimators without noise, by enumeration.  Each has one of the two parts of the bias of `tilted`.
 
 Let w be the likeliest value of z and d(z) = f(z) - f(w).  The exact gradient is q (u - E_q u) with u = d.  The tilted
 gradient has the same form with u = (exp(eps d) - 1) / (eps N), where N = E_q exp(eps d).  Here u differs from d in two

@@ -3,8 +3,8 @@
     grad_{h_i} = q_i (f_i - sum_c q_i(c) f_i(c)),     f_i(c) = f(z_1 ... z_i = c ... z_n) around a sample z
 
 The estimate is unbiased: the expectation over z_i is exact, and the expectation over the other coordinates is sampled.
-It needs as many decoder evaluations as `direct` with the coordinate-wise arg max.  As eps -> 0, it is the limit of
-`direct` averaged over the noise of z_i, given the other coordinates.
+It needs as many decoder evaluations as `direct` with the coordinate-wise arg max.  As eps -> 0, the mean of
+`direct` over the noise of z_i, given the other coordinates, tends to this estimate.
 """
 from __future__ import annotations
 

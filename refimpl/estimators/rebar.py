@@ -83,8 +83,8 @@ def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, t
 
     If `batch_mean` is True, the learning signal of each image is the sum of the scores of all images.  This is the
     signal of REBAR and RELAX in the code of Lorberbom et al., which multiplies log q of the whole batch by the mean
-    score of the batch.  The scores of the other images add noise but no bias, because they do not depend on the b of
-    the image.
+    score of the batch.  The scores of the other images add noise but no bias, because they do not depend on the
+    sample b of this image.
     """
     tau, batch_mean = temperature("tau", tau), flag("batch_mean", batch_mean)
     samples = coupled_samples(h, rng)

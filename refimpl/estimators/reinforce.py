@@ -24,7 +24,7 @@ def memory(n: int, k: int) -> Memory:
 def centred(run: Pass, memory: Memory, another: Callable[[], float]) -> np.ndarray:
     """Return f minus the baseline, of shape (B,), and average this batch into the baseline.
 
-    For the first batch, the baseline is another(), the mean of f over samples that are independent of `run`.
+    For the first batch, another() returns the baseline: the mean of f over samples that are independent of `run`.
     """
     if memory["steps"][0] == 0:
         memory["baseline"][0] = another()

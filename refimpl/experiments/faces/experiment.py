@@ -35,7 +35,7 @@ Runs = dict[Cell, list[dict[str, float]]]
 
 
 def by_labels(dataset: str, seed: int) -> list[Cell]:
-    """Return the runs with one seed.  Their Gaussian variable g has 10 components, and a face has nine nuisances."""
+    """Return the runs with one seed.  The Gaussian variable g has 10 components, one more than a face has nuisances."""
     if not data.get(dataset).attributes:
         raise InputError(f"experiment faces needs images with attributes, and {dataset} has none; there are "
                          + ", ".join(name for name, entry in data.REGISTRY.items() if entry.attributes))
@@ -83,7 +83,7 @@ def measure(runs: Runs, folder: Path, data_dir: str | None, report: Callable[[st
 
 
 def pictures(runs: Runs, folder: Path) -> dict[str, Figure]:
-    """Draw the pictures of two models that `direct` trained with seed 0: with 50 labels, and without labels."""
+    """Draw the pictures of two models that `direct` trained with seed 0, one with 50 labels and one without labels."""
     made, test = {}, data.load("faces").test
     for cell in runs:
         if cell.label in (SHOWN, "direct, 0 labels") and cell.settings.seed == 0:

@@ -63,7 +63,7 @@ def make(dataset: str, seed: int) -> list[Cell]:
 
 
 def grid(dataset: str, seed: int) -> list[Cell]:
-    """Return the runs of `jigsaw-tuning`.  Enumeration has 2 x 2 tiles, and all other methods have 3 x 3."""
+    """Return the runs of `jigsaw-tuning`.  Enumeration has 2 x 2 tiles, and all other methods have 3 x 3 tiles."""
     made = [Cell(label("enumeration", 2, f"lr {lr:g}"), JigsawSettings(dataset, seed, 2, "enumeration", lr))
             for lr in RATES]
     for labels, methods, eps in ((True, LABELLED, EPS), (False, UNLABELLED, EPS_WITHOUT)):

@@ -92,7 +92,7 @@ def ceiling(dataset: str, data_dir: str | None, side: int) -> tuple[Likelihood, 
     """Return the objective f for the test images, and four numbers with which a network's results can be compared.
 
     The numbers are the mean f of the true matchings, the mean f of the best matchings found, and the shares of correct
-    tiles and of correct images in the latter.
+    tiles and of correct images in these best matchings.
     """
     tested = Tested.of(data.load(dataset, data_dir).test, side)
     f = mixture_of(dataset, data_dir).objective(tested.tiles, side)

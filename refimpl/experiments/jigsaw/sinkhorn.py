@@ -1,9 +1,10 @@
-"""Relax a matching to a matrix whose rows and columns sum to one, by Gumbel-Sinkhorn (Mena et al., ICLR 2018).
+"""Relax a matching to a matrix by Gumbel-Sinkhorn (Mena et al., ICLR 2018).  All rows and columns sum to about one.
 
-    P = S(scores / tau),   S: take exp, then divide each row and then each column by its sum, `rounds` times
+    P = S(scores / tau)
 
-As tau -> 0, S(scores / tau) tends to the matching with the largest score.  The code subtracts log sum exp L from
-L = log P instead of dividing P by a sum, so nothing overflows.
+S takes exp of each entry.  Then, `rounds` times, it divides each row by its sum, and after that each column.  If there
+were infinitely many rounds, P would tend to the matching with the largest score as tau -> 0.  The code subtracts
+log sum exp L from L = log P instead of dividing P by a sum, so nothing overflows.
 """
 from __future__ import annotations
 

@@ -148,7 +148,7 @@ def run(batch: int = 100, steps: int = 30, rounds: int = 7,
 
 
 def epoch_seconds(k: int = 10, epochs: int = 3) -> list[float]:
-    """Time the first epochs of `direct` on MNIST, in seconds.  Denormal numbers would slow down later epochs."""
+    """Time the first epochs of `direct` on MNIST, in seconds.  If denormal numbers arise, later epochs are slower."""
     dataset = data.load("mnist")
     run = VAERun.start(VAESettings(k=k).resolved())
     taken = []
