@@ -35,11 +35,11 @@ M = len(noise)
 #
 # A photo shows a garment: a shirt, a coat or a dress. Two networks work together on it.
 #
-# - The *encoder* gives each of the three names $z$ a score $h(z)$, which measures how much the photo looks like that
-#   garment. Then one name $z$ is chosen.
-# - The *decoder* receives only the chosen name. It paints a picture of such a garment, and compares the picture with
-#   the photo. The better the picture fits the photo, the higher the decoder's score $f(z)$. This score is the
-#   log-probability of the photo given the name, here up to a constant. The score is measured in *nats*, the unit of
+# - The *encoder* gives each of the three names $z$ a score $h(z)$, which measures how much the photo looks like a
+#   garment of that name. Then one name $z$ is chosen.
+# - The *decoder* receives only the chosen name. It paints a picture of a garment with this name, and compares the
+#   picture with the photo. The better the picture fits the photo, the higher the decoder's score $f(z)$. This score is
+#   the log-probability of the photo given the name, here up to a constant. The score is measured in *nats*, the unit of
 #   natural logarithms of probabilities.
 #
 # Together the two networks are an *auto-encoder*: they lead from a photo to a name, and from the name back to a photo.
@@ -114,14 +114,14 @@ print(f"intervals with a change: {jumps_of_one} for one draw, {jumps_of_ten} for
 # With three names there is no problem. We know $f$ for all three. If we also know the probability $q(z)$ of each name,
 # the mean is a sum, $\sum_z q(z) f(z)$, and a sum can be differentiated. Computing this sum is called *enumeration*.
 # Enumeration has no noise. Where it is feasible, it is better than our method. In these chapters enumeration provides
-# the exact results with which all others are compared.
+# the exact results, and all other results are compared with them.
 #
 # The sum cannot be computed when there are too many values. Here is such a case. Fifty photos and their fifty captions
 # lie on a table, and the captions are out of order. A value of $z$ is a *matching*: it assigns one caption to each
-# photo. There are $50! \approx 3 \cdot 10^{64}$ matchings. A sum over all matchings, in which each term is a product
-# over the pairs of one matching, is called a *permanent*. With every known exact method the work grows exponentially
-# with the number of photos, and probably no exact method avoids this growth (Valiant 1979). But the *best* matching can
-# be found quickly. SciPy provides the algorithm.
+# photo. There are $50! \approx 3 \cdot 10^{64}$ matchings. Consider a sum with one term for each matching, where the
+# term is a product over the pairs of that matching. Such a sum is called a *permanent*. With every known exact method
+# the work grows exponentially with the number of photos, and probably no exact method avoids this growth (Valiant
+# 1979). But the *best* matching can be found quickly. SciPy provides the algorithm.
 #
 # The next cell trains an encoder with 36 weights $W$ on this problem. Each training step uses two arg maxes and no sum.
 # The score of a matching is the sum of the scores of its fifty pairs. Here $f$ is the number of photos that get their
@@ -167,7 +167,7 @@ print(f"right captions, mean of five seeds: {n * right[:, 0].mean():.1f} of 50 a
 
 # %% [markdown]
 # What to see. Left: the grey curve shows the number of terms of the sum, one for each matching. For 50 photos (dotted
-# line) there are $50!$ of them. The usual exact method, Ryser's formula, still needs about $6 \cdot 10^{16}$ steps. For
+# line) there are $50!$ terms. The usual exact method, Ryser's formula, still needs about $6 \cdot 10^{16}$ steps. For
 # the arg max, the number of steps grows only like the third power of the number of photos. Right: each thin line is one
 # seed, and the thick line is their mean. Most photos soon get their own caption.
 #
@@ -201,9 +201,9 @@ print("winners from left to right:", ", ".join(order))
 # %% [markdown]
 # What to see. Left: the maximum bends only upwards, and it has a kink wherever the winner changes. Middle: the slope of
 # the maximum is a staircase, and the height of each step is $f$ of the winner. From left to right the names win in the
-# order of their slopes, because to the right of the point where two lines cross, the line with the larger slope is the
-# higher one. Right: the curve is the same maximum as a function of the shirt's score, with $\epsilon = 0$. It is flat
-# as long as another name wins, and rises with slope 1 where the shirt wins.
+# order of their slopes, for this reason: where two lines cross, the line with the larger slope is the higher one to the
+# right of the crossing. Right: the curve is the same maximum as a function of the shirt's score, with $\epsilon = 0$.
+# It is flat as long as another name wins, and rises with slope 1 where the shirt wins.
 #
 # **Why it bends only upwards.** A function that bends only upwards is called *convex*. *Proof that the maximum is
 # convex.* Take $\epsilon_1$, $\epsilon_2$ and their midpoint. The height of each line at the midpoint is the mean of
@@ -229,11 +229,11 @@ print("winners from left to right:", ", ".join(order))
 # respect to $h$ is $\text{onehot}(z(\epsilon))$, the vector with a 1 at the winner and 0 elsewhere.
 #
 # **At a kink** two values tie, and the maximum has no derivative there. If $\epsilon$ changes, the slope of the maximum
-# is the larger of the two values of $f$ to the right of the kink, and the smaller one to the left. There is a
-# similar kink with respect to a score. If you raise one of the two tied scores, the maximum rises by the same amount.
-# If you lower it, the maximum does not change, because the other value is still at the top. So the slope is 1 to the
-# right and 0 to the left, as in the right panel of the last figure. If the noise has a density, the probability that
-# there is a kink at a given $\epsilon$ and $h$ is zero.
+# changes at the kink. To the left of the kink, the slope is the smaller of the two values of $f$. To the right, it is
+# the larger one. There is a similar kink with respect to a score. If you raise one of the two tied scores, the maximum
+# rises by the same amount. If you lower it, the maximum does not change, because the other value is still at the top.
+# So the slope is 1 to the right and 0 to the left, as in the right panel of the last figure. If the noise has a
+# density, the probability that there is a kink at a given $\epsilon$ and $h$ is zero.
 #
 # The next cell checks both derivatives for 1,000 draws. It compares difference quotients of the maximum with the
 # winners.
@@ -307,8 +307,9 @@ plt.show()
 
 # %% [markdown]
 # What to see. One draw gives a bent line (left) and a staircase (right). With a thousand draws the kinks and steps are
-# too small to see, and the curves are close to the black ones (all 100,000 draws). Only the mean over *all* noise,
-# written $E_\gamma$, has no kink at all. This mean is a function of the scores and of $\epsilon$:
+# too small to see, and the curves are close to the black curves, which are the means of all 100,000 draws. Only the
+# mean over *all* noise, written $E_\gamma$, has no kink at all. This mean is a function of the scores and of
+# $\epsilon$:
 #
 # $$G(h, \epsilon) = E_\gamma \max_z \{\epsilon f(z) + h(z) + \gamma(z)\}$$
 #

@@ -70,8 +70,8 @@ print(f"the winner changes in {100 * changed:.1f} of 100 draws")
 #
 # The two results are the same. (Here $f_1 - f_0$ is negative. So when $\epsilon f$ is added, the wall moves to the
 # right, and the winner changes from coat to shirt.) The first result is the slope that we want. The second result can
-# be estimated by counting: a program computes a second arg max, in which a small multiple of $f$ is added to the
-# scores, and counts how often it differs from the first one. The rest of this chapter does the same for many values.
+# be estimated by counting: a program adds a small multiple of $f$ to the scores, computes a second arg max, and counts
+# how often the second arg max differs from the first. The rest of this chapter does the same for many values.
 #
 # For Gumbel noise the coat wins with probability $\sigma(h_1 - h_0)$, where $\sigma$ is the sigmoid function. Then
 # $\rho = q_0 q_1$, the product of the two probabilities. (Chapter 3 proves both statements.) The next cell compares the
@@ -93,8 +93,8 @@ for eps in (0.1, 0.01, 0.001):
 # With three names the arg max depends on two differences, $\Delta_1$ and $\Delta_2 = \gamma_2 - \gamma_0$. So each draw
 # of the noise is a dot in a plane. The shirt wins where $\Delta_1 < h_0 - h_1$ and $\Delta_2 < h_0 - h_2$. The borders
 # between the regions of the three names form a Y, whose centre is the point $(h_0 - h_1,\; h_0 - h_2)$. The three arms
-# of the Y are the walls. On the arm between the names $i$ and $j$, these two tie at the top. When the scores change,
-# the Y moves, but the dots stay where they are. All dots together are the *cloud*.
+# of the Y are the walls. On the arm between the names $i$ and $j$, these two names tie at the top. When the scores
+# change, the Y moves, but the dots stay where they are. All dots together are the *cloud*.
 #
 # **Guess first.** In the next figure $\epsilon$ is ten times smaller in the right panel than in the left one. So the
 # winner changes in fewer draws there. By what factor is the number of these draws smaller?
@@ -112,10 +112,10 @@ print(f"the winner changes in {share[1.0]:.1%} of all draws at eps = 1, in {shar
 # to the scores $h + \epsilon f$. A large dot is a draw whose winner changes: its left half has the colour of the old
 # winner, and its right half the colour of the new one. As $\epsilon$ falls, the strips between the two Ys become
 # narrower, and the winner changes in fewer draws. Over all 100,000 draws the number of changes falls by a factor of
-# about six (from 38 to 5 among the 150 draws shown). The factor is not ten, because at $\epsilon = 1$ the wide strips
-# reach into regions where there are few dots. As $\epsilon$ tends to 0 the number becomes proportional to $\epsilon$.
-# In the estimate, each draw whose winner changes has the weight $1/\epsilon$. So the mean of the estimate over all
-# noise tends to a limit.
+# about six. (Among the 150 draws shown, it falls from 38 to 5.) The factor is not ten, because at $\epsilon = 1$ the
+# wide strips reach into regions where there are few dots. As $\epsilon$ tends to 0 the number becomes proportional to
+# $\epsilon$. In the estimate, each draw whose winner changes has the weight $1/\epsilon$. So the mean of the estimate
+# over all noise tends to a limit.
 #
 # ![As epsilon falls, the walls move less: the winner changes in fewer draws, and each counts more](figures/walls.gif)
 #
@@ -167,7 +167,7 @@ assert np.allclose(J, np.diag(rho.sum(axis=1)) - rho, rtol=0, atol=1e-8)
 # **Theorem 1** (equation 1 of the paper). Let $z$ take finitely many values, and let the scores $h_w(z)$ depend on
 # weights $w$. Assume that
 #
-# - (a) $h_w(z)$ is differentiable at $w$, for each $z$ (and continuously differentiable, if the gradient is to be
+# - (a) $h_w(z)$ is differentiable at $w$, for each $z$ (if it is continuously differentiable, the gradient is also
 #   continuous);
 # - (b) $f(z)$ does not depend on $w$ (otherwise the left side of the equation below has one more term,
 #   $E \nabla_w f(z^{\star})$);
@@ -211,11 +211,11 @@ assert np.allclose(J, np.diag(rho.sum(axis=1)) - rho, rtol=0, atol=1e-8)
 # appendix also contains the paper's own proof.)
 #
 # The proof is not restricted to Gumbel noise. It also holds if the second arg max uses *fresh* noise, because the mean
-# of a difference does not depend on whether its two terms use the same draws. (The variance of the difference does.)
-# With Gumbel noise $\rho_{ij} = q_i q_j$, and the sum in the proof becomes $q_j (f_j - \sum_i q_i f_i)$. We write
-# $E_q f$ for $\sum_i q_i f_i$. So **with Gumbel noise the gradient with respect to the scores is $q (f - E_q f)$**: the
-# score of a name is pushed up if its $f$ is above the average, in proportion to how often the name wins. With other
-# noise only the values of $\rho_{ij}$ are different.
+# of a difference does not depend on whether its two terms use the same draws. (But the variance of the difference
+# depends on it.) With Gumbel noise $\rho_{ij} = q_i q_j$, and the sum in the proof becomes
+# $q_j (f_j - \sum_i q_i f_i)$. We write $E_q f$ for $\sum_i q_i f_i$. So **with Gumbel noise the gradient with respect
+# to the scores is $q (f - E_q f)$**: the score of a name is pushed up if its $f$ is above the average, in proportion to
+# how often the name wins. With other noise only the values of $\rho_{ij}$ are different.
 #
 # **Where $h$ has a kink.** Take two values of $z$, with $h_w = (0, |w|)$ and $f = (0, 1)$. With Gumbel noise
 # $E f(z^{\star}) = \sigma(|w|)$. At $w = 0$ its slope is $\rho = 1/4$ to the right and $-1/4$ to the left, so the
@@ -264,8 +264,9 @@ assert (direct_gradient_loop(h, f, 0.2, noise[:500]) == direct_gradient(h, f, 0.
 # $\text{onehot}(z)$. The result depends linearly on the starting vector. So a single pass is enough for both terms, if
 # it starts from $g$, the *difference* of the two one-hot vectors divided by $\epsilon$.
 #
-# **Guess first.** In the next figure each point is the mean of 4,000 estimates, with fresh draws at each $\epsilon$. At
-# which $\epsilon$ are the error bars longest, and at which are the points far from the black line, the true gradient?
+# **Guess first.** In the next figure each point is the mean of 4,000 estimates, with fresh draws at each $\epsilon$.
+# The black line is the true gradient. At which $\epsilon$ are the error bars longest? At which $\epsilon$ are the
+# points far from the black line?
 
 # %%
 grid, fine = np.geomspace(0.02, 4, 16), np.geomspace(0.02, 4, 30)
@@ -286,8 +287,8 @@ print(f"at eps = 0.02 {np.mean(several[0] == 0):.1%} of the shirt's components a
 # The variance also follows from the walls. Suppose that both arg maxes use the same noise. Then the winner can change
 # from $i$ to $j$ only if $f_j > f_i$. For small $\epsilon$ and Gumbel noise this happens in a share
 # $\epsilon\, q_i q_j (f_j - f_i)$ of the draws. The component $g_i$ of the estimate is $\pm 1/\epsilon$ if the winner
-# changes to $i$ or from $i$, and 0 otherwise. So the mean of its square is $C_i / \epsilon$ to first order, while the
-# square of its mean stays bounded. Hence
+# changes to $i$ or from $i$, and 0 otherwise. So $E g_i^2$ is $C_i / \epsilon$ to first order, while $(E g_i)^2$ stays
+# bounded. Hence
 #
 # $$\text{Var}\, g_i = \frac{C_i}{\epsilon} + O(1), \qquad C_i = q_i \sum_j q_j |f_j - f_i|$$
 #
