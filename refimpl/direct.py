@@ -62,7 +62,8 @@ def gradient(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray, two_si
     """Return one direct gradient for each draw of the noise, of shape (..., k) (equation 1).
 
     A direct gradient is (onehot(z*(eps)) - onehot(z*)) / eps, or (onehot(z*(eps)) - onehot(z*(-eps))) / (2 eps) if
-    `two_sided` is True.  It is in units of f.  Its entries sum to 0.  All entries that are not 0 have the same size.
+    `two_sided` is True.  It is in units of f.  Its entries sum to 0.  Each entry is 0 or +-1/eps, or +-1/(2 eps) if
+    `two_sided` is True.
     """
     first, second = _argmax_pair(h, f, eps, noise, two_sided)
     k = np.shape(noise)[-1]
