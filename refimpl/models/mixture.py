@@ -143,7 +143,7 @@ class MixtureVAE:
         x          the images, of shape (B, pixels), as zeros and ones in the model's dtype
         kl_grad    whether the gradient includes the KL term of the discrete variables
         beta       the weight of the Gaussian's KL term.  If beta = 1, the loss is an upper bound on -log p(x)
-        settings   the hyperparameters of the estimator, such as eps or tau, and its memory if it has one
+        settings   the hyperparameters of the estimator, such as eps or tau, and `memory` if the estimator needs it
         """
         beta, kl_grad = arguments.kl_weight("beta", beta), arguments.flag("kl_grad", kl_grad)
         draw = self.encode(x, rng)
@@ -179,7 +179,7 @@ class MixtureVAE:
         self._encoder_backward(draw, dh, objective.inputs.dg, image_weight * beta)
 
     def _encoder_backward(self, draw: Draw, dh: np.ndarray, dg: np.ndarray, beta: float) -> None:
-        """Add the encoder's gradients, given dh = d loss / dh, dg, and the weight beta of the Gaussian's KL term."""
+        """Add the encoder's gradients.  dh and dg are derivatives of the loss without the KL term of the Gaussian."""
         _, kl_mu, kl_log_var = gaussian_kl(draw.mu, draw.log_var)
         dmu = beta * kl_mu / len(dh) + dg                                           # g = mu + s xi
         dlog_var = beta * kl_log_var / len(dh) + dg * draw.xi * draw.deviation / 2  # s = exp(log_var / 2)

@@ -56,8 +56,8 @@ class SharedTable:
 class OwnTable:
     """A table for a decoder whose input contains a Gaussian for each image.
 
-    Each image needs K = k^n decoder outputs of its own.  `inputs` computes the first layer for all of them together,
-    which is faster than one by one.
+    Each image needs K = k^n decoder outputs of its own.  `inputs` computes the first layer for all outputs together.
+    This is faster than computing the outputs one by one.
     """
 
     def __init__(self, decoder: MLP, inputs: Gaussian, x: np.ndarray, keep: bool = True) -> None:

@@ -65,7 +65,7 @@ class VAE:
         x          the images, of shape (B, pixels), as zeros and ones in the model's dtype
         kl_grad    whether the gradient includes the KL term
         kl_weight  the weight of the KL term.  If kl_weight = 1, the loss is an upper bound on -log p(x)
-        settings   the hyperparameters of the estimator, and its memory if it has one
+        settings   the hyperparameters of the estimator, and `memory` if the estimator needs it
 
         Returns the objective, whose attribute `evaluations` is the number of decoder evaluations.  Raises ValueError if
         kl_grad is True and the KL term has no closed form, or if the estimator cannot be used for this family.

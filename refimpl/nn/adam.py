@@ -33,7 +33,7 @@ class Adam:
         values -= lr  m_hat / (sqrt(v_hat) + eps),     m_hat = m / (1 - beta1^t),   v_hat = v / (1 - beta2^t)
                 = rate M / (sqrt(V) + floor)
 
-    If `momentum_only` is True, the division is left out: values -= lr m_hat, gradient descent with momentum.
+    If `momentum_only` is True, the step is values -= lr m_hat, which is gradient descent with momentum.
 
     Raises ValueError if lr, beta1, beta2 or eps is out of range.
     """

@@ -8,9 +8,9 @@ import numpy as np
 
 
 class Check(NamedTuple):
-    """Holds two derivatives along one direction: by the backward pass (analytic) and by differences (numeric).
+    """Holds two results for the derivative of the loss along one direction.
 
-    `error` is the relative difference of these two numbers.
+    `analytic` comes from the backward pass, and `numeric` from differences.  `error` is their relative difference.
     """
 
     analytic: float
@@ -26,14 +26,14 @@ def gradcheck(loss: Callable[[], float], values: np.ndarray, grads: np.ndarray, 
              whenever it is called at the same `values`
     values   any float64 array, such as the flat parameters of a network or its input.  It is changed in place, and
              restored at the end
-    grads    the gradient at `values` that the backward pass has computed.  It is copied first
+    grads    the gradient at `values` that the backward pass has computed
     step     the length of the step to either side.  The error of the difference formula grows as step^2, and the
              rounding error grows as 1/step
 
     The error is the difference of the two derivatives, divided by the larger of their absolute values.  The divisor is
     at least |grads| / sqrt(size), the typical size of a derivative, because both derivatives may by chance be near 0.
-    If the kink of a ReLU lies between the two points of a difference, the numeric derivative is wrong.  With such a
-    small step this is rare.
+    If the kink of a ReLU lies between the two points of a difference, the numeric derivative is wrong.  This is rare if
+    `step` is small.
 
     Raises TypeError if an array is not float64: in float32, rounding hides errors of the gradient below about one
     percent.  Raises ValueError if the shapes differ, if there is nothing to check, or if loss() returns different

@@ -32,7 +32,7 @@ class Parameters:
         self.version = 0
 
     def zero_grads(self) -> None:
-        """Set all gradients to 0, also those of the layers, which are views."""
+        """Set all gradients to 0.  The gradients of the layers are views of `grads`, so they become 0, too."""
         self.grads.fill(0)
 
 

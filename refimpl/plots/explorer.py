@@ -28,8 +28,8 @@ class Explorer:
         """Draw on `figure`, which must be empty.
 
         h      initial encoder scores, of shape (3,), pure numbers
-        f      decoder scores, which the slider "spread" multiplies by a factor, of shape (3,), nats
-        eps    initial weight of f in the second arg max, in the range EPS, 1/nat
+        f      decoder scores, of shape (3,), nats.  The slider "spread" multiplies them by a factor
+        eps    initial weight of f in the second arg max, 1/nat.  It must lie in the range EPS
         noise  N draws of the noise, of shape (N, 3)
         names  the names of the three values
         """

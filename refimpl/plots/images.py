@@ -24,7 +24,7 @@ def tiles(logits: np.ndarray, dataset: str, label: str, names: list[str] | None 
     names    names of the values, by default z = 0, z = 1 and so on
     shape    (height, width) of an image
 
-    All tiles are parts of a single image, because a hundred axes would be slow.
+    All tiles are parts of a single image, because drawing a hundred axes would be slow.
     """
     shown = min(len(logits), 100)
     columns = min(10, shown)

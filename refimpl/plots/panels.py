@@ -66,7 +66,7 @@ def errors(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, draws: int) -> No
 
 
 def one_draw(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, gammas: np.ndarray, names: Sequence[str]) -> None:
-    """Show the scores h + gamma and eps f + h + gamma of one draw as bars.  A star marks the winner of each sum.
+    """Show the scores h + gamma and eps f + h + gamma of one draw as bars.  Stars mark z* and z(eps).
 
     `gammas` is the noise of this draw, of shape (3,).
     """

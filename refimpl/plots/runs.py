@@ -19,7 +19,7 @@ Rows = Sequence[Mapping[str, float]]
 
 
 def of_run(run, rows: Rows, dataset: data.Dataset) -> dict[str, Figure]:
-    """Return the pictures of a run as a dictionary from file names to figures, which may be empty."""
+    """Return the pictures of a run as a dictionary from file names to figures.  The dictionary may be empty."""
     draw = KINDS.get(type(run).COMMAND)
     return draw(run, rows, dataset) if draw else {}
 
@@ -27,8 +27,8 @@ def of_run(run, rows: Rows, dataset: data.Dataset) -> dict[str, Figure]:
 def vae(run, rows: Rows, dataset: data.Dataset) -> dict[str, Figure]:
     """Return curves.png and samples.png for a run of `train`.
 
-    With one latent variable, samples.png shows the mean image of every value.  With several, it shows the mean images
-    and shares of the 100 joint values drawn most often for the first 2,000 test images.
+    With one latent variable, samples.png shows the mean image of every value.  With several, one joint value is drawn
+    for each of the first 2,000 test images.  The tiles show mean images and shares of the 100 most frequent values.
     """
     settings, model = run.settings, run.model
     names = None
@@ -68,7 +68,6 @@ def mixture(run, rows: Rows, dataset: data.Dataset) -> dict[str, Figure]:
 
 
 def _even(classes: int) -> list[int]:
-    """Return the labels that stand for an even number of attributes."""
     return [label for label in range(classes) if label.bit_count() % 2 == 0]
 
 

@@ -62,7 +62,7 @@ def line_style(words: str) -> dict[str, object]:
 def new_figure(columns: int, rows: int = 1, width: float = 4.6, height: float = 3.6) -> tuple[Figure, list]:
     """Return a figure with `columns` times `rows` subplots, and a list of their axes.
 
-    `width` and `height` are the size of each subplot, in inches.  The letters are still legible at half size.
+    `width` and `height` are the size of each subplot, in inches.  Letters stay legible at half this size.
     """
     figure = Figure(figsize=(width * columns, height * rows), dpi=110, layout="constrained")
     axes = [figure.add_subplot(rows, columns, place + 1) for place in range(rows * columns)]
@@ -106,7 +106,7 @@ def chapter_style() -> None:
     """Set the style and the size of pyplot's figures for a chapter of the tutorials.
 
     With the option `--save-figures DIR`, a chapter saves each figure as a PNG file in DIR and prints the path of the
-    file.  Without this option, a message states that figures are not shown if there is no display.
+    file.  If there is neither this option nor a display, a message states that figures are not shown.
     """
     import matplotlib.pyplot as plt                         # imported here: only chapters need it
 
@@ -186,7 +186,7 @@ def own_settings() -> Iterator[None]:
 def may_fail(path: Path) -> Iterator[None]:
     """Let the program continue if the picture `path` cannot be drawn in the `with` block.
 
-    The reason is then printed as one line on standard error.  The block uses matplotlib's default settings.  Raises
+    In that case, one line on standard error states the reason.  The block uses matplotlib's default settings.  Raises
     InputError if the file `path` cannot be written.
     """
     try:

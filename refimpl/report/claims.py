@@ -1,7 +1,7 @@
 """Make the first table of results.md, which compares each claim of the slides with our measurements.
 
 The verdicts and their explanations are written by hand.  Each verdict comes with a rule that the measurements must
-satisfy.  If they do not, `make report` stops with an error until a person has corrected the text.
+satisfy.  If the measurements break a rule, `make report` stops with an error.  Then a person must correct the text.
 """
 from __future__ import annotations
 
@@ -205,7 +205,7 @@ CLAIMS = (
 def find(claim: Claim, store: Store) -> Finding | None:
     """Return what the measurements show about a claim, or None if measurements are missing.
 
-    If the claim is about several comparisons, the result has the largest of their numbers of epochs.
+    A claim may be about several comparisons.  Then `epochs` is the largest number of epochs among those shown.
 
     Raises InputError if the measurements contradict the verdict on the claim.
     """

@@ -16,7 +16,7 @@ ALONE = "direct, 0 labels"
 
 
 def groups(store: Store, experiment: str) -> dict[str, list[Record]]:
-    """Return the runs of an experiment by label, and begin with the runs with the fewest labelled images."""
+    """Return the runs of an experiment by label.  The runs with the fewest labelled images come first."""
     every = [f"{name}, {labels} labels" for labels in LABELS for name in ESTIMATORS]
     return {label: group for label in every if (group := store.select(experiment, "faces", label))}
 
@@ -69,7 +69,7 @@ def switched(store: Store) -> str:
 
 
 def found_alone(record: Record) -> int:
-    """Return the number of attributes that some variable switches without changing any other attribute."""
+    """Return how many attributes can be switched alone, in at least the share SHARE of the faces."""
     return sum(min(float(row["generated"]), float(row["encoded"])) >= SHARE for row in record.rows)
 
 

@@ -98,11 +98,11 @@ class Store:
 
 
 def lengths(runs: Sequence[Sequence[Record]], column: str) -> list[int]:
-    """Return the epochs at which a table shows the runs, at most two, in ascending order.
+    """Return the epochs, at most two and in ascending order, at which a table shows these groups of runs.
 
     One is the last epoch at which every run has a value in the column.  The other is the last epoch at which every
-    group has a run with a value.  If both epochs are the same, the list has one entry, and if a group has no run, it is
-    empty.  Runs without any value are ignored.
+    group has a run with a value.  If both epochs are the same, the list has one entry.  If a group has no run, the list
+    is empty.  Runs without any value are ignored.
     """
     if not runs or not all(runs):
         return []
@@ -121,9 +121,9 @@ def spread(runs: Sequence[Record], epoch: int, column: str, sign: float = -1.0) 
 
 
 def at_best_validation(runs: Sequence[Record], epoch: int) -> Spread:
-    """Return each run's test -ELBO at the epoch of its best validation bound, up to `epoch`.
+    """Return the test -ELBO of each run at the epoch with the best validation bound of this run.
 
-    Runs that do not reach `epoch` are left out.
+    Only epochs up to `epoch` count.  Runs that do not reach `epoch` are left out.
     """
     values = []
     for record in runs:
@@ -134,10 +134,10 @@ def at_best_validation(runs: Sequence[Record], epoch: int) -> Spread:
 
 
 def paired(one: Sequence[Record], other: Sequence[Record], epoch: int, column: str, sign: float = -1.0) -> Spread:
-    """Return `sign` times the differences between the runs of `one` and the runs of `other` with the same seed.
+    """Return `sign` times the difference between two runs, for each seed that `one` and `other` have in common.
 
-    A difference is the value of the column in `one` minus the value in `other`.  Runs with the same seed have the same
-    initial weights, batches and labelled images, so the effects of these choices partly cancel.
+    The difference is the value of the column in `one` minus the value in `other`.  Runs with the same seed have the
+    same initial weights, batches and labelled images, so the effects of these choices partly cancel.
     """
     there = {record.seed: record.at(epoch, column) for record in other}
     values = (sign * (record.at(epoch, column) - there.get(record.seed, math.nan)) for record in one)

@@ -71,17 +71,17 @@ def train(settings: RunSettings, epochs: int, out: Path | str, resume: bool = Fa
 
     settings  all settings of the run
     out       the folder for the files
-    resume    whether to continue the run in `out`, which must have the same settings.  The result is bit for bit the
-              same as without an interruption.
+    resume    whether to continue the run in `out`.  This run must have the same settings.  The result is bit for bit
+              the same as without an interruption
     data_dir  the folder that is searched first for data, as in data.load
     report    a function that is called with each new row
     started   a function that is called once, as soon as all arguments have been checked
     draw      a function that is called at the end and returns a dictionary from file names to figures, for example
               plots.runs.of_run.  By default there are no pictures
 
-    If the process is killed, at most the current epoch is lost.  InputError is raised before anything is written if a
-    setting, the data or `out` cannot be used, or if `out` already contains a run and `resume` is not set.  InputError
-    is raised later if training diverges.
+    If the process is killed, at most the current epoch is lost.  If a setting, the data or `out` cannot be used,
+    InputError is raised before anything is written.  The same happens if `out` already contains a run and `resume` is
+    not set.  If training diverges, InputError is raised later.
     """
     settings = settings.resolved()
     if epochs < 1:

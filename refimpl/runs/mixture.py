@@ -8,8 +8,8 @@ with this loss:
                                          - label_weight * (the quantity that labelled_term ascends) ]
 
 c is the class, y the known class, and g the Gaussian variable.  For a data set with attributes, c consists of one
-binary variable for each attribute.  The pretraining uses only the second line, with all weights 1.  After the
-pretraining, some labelled images are added to each batch.
+binary variable for each attribute.  The pretraining uses only the mean over labelled images, with
+beta = image_weight = label_weight = 1.  After the pretraining, some labelled images are added to each batch.
 """
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Compute the accuracy of a model that predicts labels.
 
-A model has n variables of k values each: one variable with ten values for ten classes, or one variable with two values
-for each attribute.  A label is the index of a joint value, as in joint.values.  After training without labels, the
-variables and their values have no names.  They are matched to the true labels before the accuracy is computed.
+A model has n variables of k values each.  For k classes, n = 1.  For n attributes, k = 2, and there is one
+variable for each attribute.  A label is the index of a joint value, as in joint.values.  After training without
+labels, the variables and their values have no names.  They are matched to the true labels to compute the accuracy.
 """
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Naming(NamedTuple):
 class Accuracy(NamedTuple):
     """Holds the accuracy of a model, as shares of the images.
 
-    `every` is the share with all attributes right, and each[j] is the share with attribute j right.
+    `every` is the share for which all attributes are right, and each[j] is the share for which attribute j is right.
     """
 
     every: float

@@ -29,7 +29,7 @@ def setting(default: object, text: str, *, least: float | None = None, most: flo
     check         a function of arguments.py that checks the range of a number that is not a count
     choices       a function that returns the allowed names.  It is called only when the names are needed, so names
                   that a user has registered are included.
-    files         a suffix: the name of any file with this suffix is allowed, too
+    files         a suffix.  The name of any file with this suffix is also allowed
     option        whether the command line has an option for the field.  If not, the value is found in the data
     """
     return field(default=default, metadata=dict(help=text, least=least, most=most, check=check, choices=choices,
@@ -213,7 +213,7 @@ class RunSettings:
         return data.load(self.dataset, data_dir, limit, self.file_sha256)
 
     def _filled(self) -> RunSettings:
-        """Return the settings after checking and filling in those that only this kind of run has."""
+        """Return the settings after checking and completing the fields that only this kind of run has."""
         raise TypeError(f"{type(self).__name__} must define _filled")
 
     def _expanded(self) -> RunSettings:
@@ -232,7 +232,7 @@ class RunSettings:
         return replace(self, as_released=False, **preset)
 
     def _check_estimator(self, estimator: estimators.Estimator) -> None:
-        """Raise InputError if the estimator has no such hyperparameter, or cannot follow the schedule."""
+        """Raise InputError if a hyperparameter is not allowed, or if the estimator cannot follow the schedule."""
         check_options(estimator.hyperparameters, self.hyperparameters, f"the estimator {estimator.name}")
         released = "--schedule released" if self.schedule == "released" else ""
         scheduled = "--as-released" if self.as_released else released

@@ -93,8 +93,8 @@ class VAESettings(RunSettings):
     def exact_parts(self) -> tuple[str, ...]:
         """Return the names of the parts of the data set whose bounds are computed by enumeration.
 
-        With one variable or up to 1,024 joint values, these are all three parts.  With up to 65,536 joint values, only
-        the test part is returned, and with more joint values no part.  The settings must be resolved.
+        With one variable or up to 1,024 joint values, all three parts are returned.  With up to 65,536 joint values,
+        only the test part is returned.  Otherwise the result is empty.  The settings must be resolved.
         """
         values = self.make_family().count()
         if values <= DOUBLE_UP_TO or self.n == 1:

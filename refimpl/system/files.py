@@ -31,9 +31,9 @@ def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
 
     write(stream) writes a temporary file in the same folder, which then replaces `path` in one step.  If the program is
     stopped before this step, `path` keeps its old content.  If a process is killed, its temporary file stays until the
-    next call for this `path`.  Several processes can write the same `path` at the same time: the content that is
-    finished last remains.  If `path` is a symbolic link, its target is replaced.  An existing file keeps its
-    permissions.  On Windows it does not, and the temporary files of killed processes stay.
+    next call for this `path`.  If several processes write the same `path` at the same time, the file of the process
+    that finishes last remains.  If `path` is a symbolic link, its target is replaced.  An existing file keeps its
+    permissions.  On Windows, permissions are not kept, and the temporary files of killed processes stay.
 
     Raises InputError if the file cannot be written or is not a plain file.  An exception of write() other than OSError
     is raised unchanged.
@@ -160,7 +160,7 @@ def _readable(path: Path, missing: str) -> Iterator[None]:
 
 
 def file_stamp(path: Path, missing: str) -> tuple[int, ...]:
-    """Return numbers by which a later call can find out whether a plain file or its permissions have changed.
+    """Return numbers that change if a plain file or its permissions change.
 
     Raises InputError under the same conditions as read_whole.
     """

@@ -35,5 +35,5 @@ def gradients(weights: list[np.ndarray], x: np.ndarray, noise: np.ndarray, eps: 
 
 def step(weights: list[np.ndarray], M: list[np.ndarray], V: list[np.ndarray], t: int, x: np.ndarray, noise: np.ndarray,
          eps: float, rate: float) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
-    """Take step number t of Adam, from 1 on, and return three lists: the new weights, the new M and the new V."""
+    """Take step t of Adam (t = 1 is the first), and return three lists: the new weights, the new M and the new V."""
     ...
