@@ -14,7 +14,7 @@ The estimators that are compared here have no noise.  Every few steps, some valu
 
     elbo          the bound, nats per image
     values_used   exp of the entropy of the mean of q: 1 if all images use one value, 10 if all values are used equally
-    lead_f        mean of f_w - f_i, nats: how much better the winner explains its image than the losing values
+    lead_f        mean of f_w - f_i, nats: how much better the winner explains its image than the losing values do
     lead_h        mean of log q_w - log q_i, nats
     push          mean of g_i / q_i, nats
     pull          mean of the KL gradient divided by q_i, nats; 0 if the gradient does not include the KL term

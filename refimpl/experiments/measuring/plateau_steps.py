@@ -6,9 +6,9 @@ Every few steps, some values are computed exactly on the first 1,000 test images
 
     elbo            the bound, nats per image
     entropy         mean over the images of the entropy of q(z given x), nats; it is log 10 = 2.3 if q is uniform
-    winner          share of the images whose likeliest value under q is the most frequent one
+    winner          largest share of the images that have the same likeliest value under q
     values_used     exp of the entropy of the mean of q: 1 if all images use one value, 10 if all are used equally
-    ahead           share of the images in which f of the likeliest value is over 1/eps = 10 nats below the largest f
+    ahead           share of the images for which max f - f(likeliest value) is more than 1/eps = 10 nats
     length_exact    mean over the images of |grad_h E_q f|, nats
     length_made     mean length of an estimate of this gradient by the run's estimator, nats; it includes the noise
 """

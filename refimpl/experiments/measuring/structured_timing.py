@@ -2,8 +2,8 @@
 
     python -m refimpl measure structured-timing
 
-Joint Gumbel-softmax takes time and memory proportional to 2^n, whereas a minimum cut takes polynomial time.  Each time
-is the median of several steps on MNIST after a warm-up, or a single step if steps take more than a few seconds.
+Joint Gumbel-softmax takes time and memory proportional to 2^n, whereas a minimum cut takes polynomial time.  Every
+measured time is the median of several steps on MNIST after a warm-up.  A step that takes a few seconds is timed once.
 """
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ METHODS = {
 
 def run(out: Path | str, batch: int = 100, largest: int = 40,
         report: Callable[[Row], None] = lambda row: None) -> list[Row]:
-    """Time all methods at n from 5 to 15, and those of polynomial time also at larger n.  `largest` is the largest n.
+    """Time all methods at n from 5 to 15, and max-flow and coordinate ascent up to n = 40.  No n is above `largest`.
 
     Writes structured-timing.csv and structured-timing.png into `out`.  Raises InputError if a number is out of range.
     """

@@ -1,4 +1,4 @@
-"""Learn which few pixels of a digit suffice to read it.
+"""Learn to choose a few pixels that are enough to recognise a digit.
 
     python -m refimpl measure subset
 
@@ -13,8 +13,8 @@ differ in the gradient with respect to theta:
     relaxed                straight-through with z = k softmax((theta + gamma) / tau) in the backward pass
     random, most variable  the pixels are not learnt: they are random, or have the largest variance over the images
 
-Each method that learns theta has the best of three settings on the validation images at seed 0.  On the test images,
-the z of these methods is the arg max of theta, without noise.
+Each method that learns theta is run with the best of three settings.  This setting is chosen on the validation images
+at seed 0.  On the test images, the z of these methods is the arg max of theta, without noise.
 """
 from __future__ import annotations
 

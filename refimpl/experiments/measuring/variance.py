@@ -4,7 +4,7 @@
 
 The gradient of one trained model on one batch of training images is computed many times with new noise.  For `direct`,
 the noise is also computed exactly, from the joint distribution of the two arg maxes (coupling.py), so the sampled
-points should lie close to the line of the exact values.
+points are expected to lie close to the line of the exact values.
 
 The variance of the gradient is averaged over all weights of the encoder, and the noise is the square root of this mean.
 The slide does not state how its authors average over weights, so the mean of the weights' standard deviations is also

@@ -2,9 +2,9 @@
 
     python -m refimpl measure yardsticks DIR ...
 
-The slides estimate the bound of `direct` from one sample of each image, and the bound of Gumbel-softmax from 100.  They
-compute the bound of enumeration exactly.  The mean of an estimate from one-hot samples is the exact bound, so these
-measures differ only by noise.  Gumbel-softmax is trained with relaxed samples, whose bound is a different quantity.
+The slides estimate the bound of `direct` from one sample of each image, and the bound of Gumbel-softmax from 100
+samples.  For enumeration, they compute the bound exactly.  The mean of an estimate from one-hot samples is the exact
+bound, so these measures differ only by noise.  The relaxed samples that train Gumbel-softmax have a different bound.
 """
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Row(NamedTuple):
 
 
 def sampled(model: VAE, images: data.Part, samples: int, rng: np.random.Generator, tau: float | None = None) -> float:
-    """Return an estimate of minus the bound from one-hot samples, or from relaxed samples if `tau` is given."""
+    """Return an estimate of minus the bound, from one-hot samples if `tau` is None, and otherwise from relaxed ones."""
     total = 0.0
     for x in images.blocks(2_000, model.dtype):
         h = model.encode(x)
