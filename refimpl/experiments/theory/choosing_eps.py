@@ -27,11 +27,11 @@ Which smaller eps is best depends on the noise, and the noise depends on how oft
 number of draws whose winner changes at eps = 1 / R:
 
     N < ENOUGH:     the draws cannot determine eps; return 0 as the estimate, or use eps = 1 / R if 0 is not acceptable
-    otherwise:      eps = min(1, (AIM / N)^(1/3)) / R; this is proportional to M^(-1/3), as is the best eps if
-                    the bias is small
+    otherwise:      eps = min(1, (AIM / N)^(1/3)) / R.  This eps is proportional to M^(-1/3), and so is the best
+                    eps if the bias is small
 
 The rule has a guarantee for all h, f and M.  M draws determine eps, and the result is the mean of the estimates from M
-further draws.  If E is the mean over all these draws,
+further draws.  Let E be the mean over all these draws.  Then
 
     E |result - grad|^2 <= 1.7 |grad|_1^2 <= 1.7 k |grad|^2
 
@@ -145,8 +145,8 @@ def problems(count: int, least: int, most: int, seed: int,
              concentrated: bool = False) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return random problems (h, f), whose number of values k is between `least` and `most`.
 
-    The sizes of f differ by a factor of up to about 150.  If `concentrated` is true, one score of each problem is
-    increased by 2 to 12, so that q is concentrated on one value.
+    The size of f differs between the problems, by a factor of up to about 150.  If `concentrated` is true, one score of
+    each problem is increased by 2 to 12, so that q is concentrated on one value.
     """
     rng, made = np.random.default_rng(seed), []
     for _ in range(count):
@@ -185,10 +185,11 @@ CANNOT_TELL = "chance that it cannot tell"
 def table(M: int, seed: int = 0, count: int = PROBLEMS) -> dict[str, dict[str, np.ndarray]]:
     """Return the table as a dictionary: kind of problems -> row -> one value for each problem, of shape (count,).
 
-    `count` is the number of random problems of each kind.  The first four rows are mean squared errors of a mean of M
-    estimates, divided by the smallest possible error: for the rule, eps = 1 / R, eps = 0.1, and the estimate 0.  In the
-    next two rows, the error of the rule is divided by the smallest error with eps up to 1 / R, and by the error of the
-    estimate 0.  The last row is the probability that the draws cannot determine eps.
+    `count` is the number of random problems of each kind.  The first three rows are mean squared errors of a mean of M
+    estimates, where eps is that of the rule, 1 / R, or 0.1.  The fourth row is the error of the estimate 0.  All four
+    errors are divided by the smallest possible error.  In the next two rows, the error of the rule is divided by the
+    smallest error with eps up to 1 / R, and by the error of the estimate 0.  The last row is the probability that the
+    draws cannot determine eps.
     """
     made = {}
     for words, (least_k, most_k, concentrated) in KINDS.items():

@@ -2,7 +2,7 @@
 
 The mean of n draws of a statistic is approximately normal only if n is large enough.  The necessary n can be
 computed, because the law of every statistic here is known.  Let s^2 be its variance and m4 its fourth central moment.
-The mean is then about as close to normal as the frequency of a rare event that is expected n s^4 / m4 times in n draws.
+The mean is then about as close to normal as the frequency of a rare event whose expected count is n s^4 / m4.
 There are three cases:
 
     n s^4 / m4 is at least 25           the mean must be within five standard errors of the exact value
@@ -108,8 +108,8 @@ def of_values(probability: np.ndarray, values: np.ndarray) -> Law:
 def allowed(values: int, errors: float = STANDARD_ERRORS) -> float:
     """Return the limit, in standard errors, for the largest deviation of several sampled values.
 
-    `values` is the number of sampled values.  The probability of a false alarm is then at most that of a single value
-    with the limit `errors`, which is 6e-7 for five standard errors.
+    `values` is the number of sampled values.  The probability of a false alarm is not larger than for a single value
+    with the limit `errors`.  For five standard errors, this probability is 6e-7.
     """
     return float(-ndtri(ndtr(-errors) / values))
 
@@ -133,8 +133,8 @@ def identity(text: str, one: np.ndarray, other: np.ndarray, tolerance: float = R
 def estimated(text: str, truth: np.ndarray, sampled: Sampled, law: Law) -> Claim:
     """Return the claim that a sampled quantity has the exact value `truth`.
 
-    The claim shows the entry with the largest deviation in standard errors.  An entry with fewer than EVENTS expected
-    events is tested only if all its draws must be equal.
+    The claim shows the entry with the largest deviation in standard errors.  If an entry has fewer than EVENTS expected
+    events, it is tested only if all its draws are almost surely equal.
     """
     truth, mean, n = np.ravel(truth), np.ravel(sampled.mean), sampled.n
     events = n / law.kurtosis

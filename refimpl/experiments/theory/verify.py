@@ -228,7 +228,6 @@ def _maximised_probability(k: int, eps: float) -> float:
 
 def _gradient_by_differences(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray,
                              unit: float = 1.0) -> np.ndarray:
-    """Return the gradient of `function` at x by differences of six points that are 0.01 * unit apart."""
     moves = 0.01 * unit * np.eye(len(x))
     weights = (3 / 4, -3 / 20, 1 / 60)                  # for function(x + m step) - function(x - m step)
     return sum(weight * (function(x + m * moves) - function(x - m * moves))
