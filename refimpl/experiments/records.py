@@ -78,7 +78,7 @@ class Record:
         return self.experiment, self.dataset, self.label, self.settings.get("seed")
 
     def at(self, epoch: float, name: str, key: str = "epoch") -> float:
-        """Return the value of the column `name` in the row whose column `key` is `epoch`, or NaN if there is none."""
+        """Return the value of the column `name` where the column `key` is `epoch`, or NaN if there is no such value."""
         return next((float(row.get(name, math.nan)) for row in self.rows if row.get(key) == epoch),
                     math.nan)
 

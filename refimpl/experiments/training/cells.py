@@ -60,8 +60,8 @@ def run_cells(cells: Sequence[Cell], epochs: int, out: Path, jobs: int, data_dir
               report: Callable[[str], None]) -> None:
     """Train every run to the given number of epochs, and call report(line) when a run ends.
 
-    The line contains the results of the run and the time left for the others.  If jobs > 1, each run has its own
-    process, which uses one thread for its matrix products.
+    The line contains the results of the run and the expected time until all runs have ended.  If jobs > 1, each run
+    has its own process, which uses one thread for its matrix products.
     """
     done = {cell: epochs_done(cell, out) for cell in cells}
     waiting = [cell for cell in cells if done[cell] < epochs]
@@ -151,7 +151,7 @@ def groups(runs: dict[Cell, list[Row]], epoch: int, name: str) -> dict[tuple[str
 
 
 def interval(values: Sequence[float]) -> tuple[float, float]:
-    """Return the mean and half the width of its 95 % confidence interval, which is NaN for a single value."""
+    """Return the mean and half the width of its 95 % confidence interval.  The width is NaN for a single value."""
     values = np.asarray([value for value in values if not math.isnan(value)])
     if len(values) < 2:
         return (float(values.mean()) if len(values) else math.nan), math.nan
@@ -185,7 +185,7 @@ def write_results(runs: dict[Cell, list[Row]], out: Path, name: str) -> list[Rec
 def table(runs: dict[Cell, list[Row]], epoch: int, name: str) -> list[tuple[str, str, int, float, float]]:
     """Return lines (data set, label, number of seeds, mean, half width), sorted by data set and mean.
 
-    The mean and the half width are those of the column `name` at this epoch, multiplied by -1.
+    The values are those of the column `name` at this epoch, multiplied by -1.
     """
     lines = [(*key, len(group), *interval([-at_epoch(runs[cell], epoch, name) for cell in group]))
              for key, group in groups(runs, epoch, name).items()]

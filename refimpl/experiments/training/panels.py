@@ -47,7 +47,7 @@ def binary(records: Records, title: str) -> Figure:
 
 
 def released(records: Records, title: str) -> Figure:
-    """Plot runs with our settings, with one setting of the authors' code, and with all of its settings."""
+    """Plot runs with our settings, with one setting of the authors' code, and with all settings of this code."""
     panels = []
     for dataset in datasets(records):
         for name, between in (("direct", "direct, no KL"), ("rebar", "rebar, batch mean"),

@@ -123,7 +123,7 @@ CHANGES = {"lr 0.0003": {"lr": 3e-4}, "lr 0.003": {"lr": 3e-3}, "k 50": {"k": 50
 
 
 def plateau_tests(dataset: str, seed: int) -> list[Cell]:
-    """Return runs with three gradients and one change from CHANGES, and runs with other weights of the KL term.
+    """Return runs of three gradients, each run with one change from CHANGES, and runs with other KL weights.
 
     `direct` is run with momentum only.  Two relaxed gradients with tau = 1, as at the start of the released schedule,
     are run with Adam and with momentum.

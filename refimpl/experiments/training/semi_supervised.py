@@ -2,7 +2,7 @@
 
     semi-supervised   `direct` and Gumbel-softmax with each number of labels, and clustering by `direct` without labels
     label-steps       the same numbers of labels, but always with 1,200 steps on the labelled images alone
-    labelled-terms    100 labels with several labelled terms, all settings of the authors, or one changed setting
+    labelled-terms    runs on 100 labels with several labelled terms, with one changed setting, or as released
     label-weights     100 labels with several weights of the two terms for labelled images
 """
 from __future__ import annotations
@@ -51,9 +51,9 @@ def by_steps(dataset: str, seed: int) -> list[Cell]:
 def by_term(dataset: str, seed: int) -> list[Cell]:
     """Return runs with different labelled terms, and runs in which one of our settings is changed.
 
-    The expected released term is the cross-entropy divided by label_eps, which is 0.05.  Therefore its weight is a
-    twentieth of the weight of the cross-entropy.  During the pretraining all weights are 1, so the mean gradient of the
-    released term is then twenty times that of the cross-entropy.
+    The mean of the released term is the cross-entropy divided by label_eps, which is 0.05.  Therefore the released term
+    has a twentieth of the weight of the cross-entropy.  During the pretraining all weights are 1, so the mean
+    gradient of the released term is then twenty times that of the cross-entropy.
     """
     return [_cell("cross-entropy", dataset, seed),
             _cell("released term", dataset, seed, labelled_term="released", label_weight=2.5),              # 50 * 0.05
@@ -155,7 +155,7 @@ def draw_terms(records: Sequence[Record], title: str) -> Figure:
 
 
 def grids(runs: dict[Cell, list[dict[str, float]]], folder: Path) -> dict[str, Figure]:
-    """Draw samples of a model trained without labels and of one with 100 labels, for each data set with both."""
+    """Draw samples of two models, one without labels and one with 100 labels, for each data set that has both."""
     made = {}
     for dataset in sorted({cell.settings.dataset for cell in runs}):
         here = {cell.label: cell for cell in runs if (cell.settings.dataset, cell.settings.seed) == (dataset, 0)}
