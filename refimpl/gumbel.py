@@ -25,8 +25,8 @@ def sample(shape: int | tuple[int, ...], rng: np.random.Generator, dtype: np.dty
     `shape` is the shape of the result, an int or a tuple of ints.  `dtype` is float64 or float32.  Raises TypeError for
     any other dtype, or if `rng` is not a numpy.random.Generator.
 
-    gamma = -log(E) - c, where E is a standard exponential variable.  E is always drawn in float64.  A float32 E has no
-    values below 10^-7, so gamma could not exceed 16.  If E is exactly 0, it is replaced by the smallest normal number.
+    gamma = -log(E) - c, where E is a standard exponential variable.  E is always drawn in float64, because
+    small float32 draws are too coarse and give the largest gamma.  An E of 0 is replaced by the smallest normal number.
     """
     shape = arguments.shape(shape)
     arguments.generator(rng)

@@ -136,7 +136,7 @@ def test_type_errors_name_the_argument(rng):
 
 
 def test_float32_noise_has_the_full_upper_tail():
-    """A float32 exponential has no values below 1e-7, which would cut the tail at 16.
+    """The noise is drawn in float64, because float32 draws of an exponential variable are too coarse near 0.
 
     The largest of 2 10^7 draws lies between 13 and 25 with a probability of 0.9999.
     """
