@@ -13,7 +13,7 @@ REGISTRY: dict[str, type[Family]] = {"independent": Independent, "pairwise": Pai
 
 
 def get(name: str) -> type[Family]:
-    """Return the family with this name.  Raises InputError, which lists all names, if the name is unknown."""
+    """Return the family with this name.  If the name is unknown, raises InputError with a list of all names."""
     if name not in REGISTRY:
         raise InputError(unknown("family", name, REGISTRY))
     return REGISTRY[name]

@@ -113,7 +113,7 @@ class Pairwise(Family):
         return np.concatenate([dtheta[:, :self.n], dtheta[:, self.n:] * self._positive(out)[1]], axis=1)
 
     def _positive(self, out: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return w and dw/dv, where w >= 0."""
+        """Return the non-negative pair scores w, and dw/dv."""
         v = out[:, self.n:]
         return (np.abs(v), np.sign(v)) if self.absolute else softplus_and_sigmoid(v)
 

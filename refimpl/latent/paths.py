@@ -142,7 +142,7 @@ class Paths(Family):
         return z[..., 1]
 
     def tilt(self, theta: np.ndarray, table: np.ndarray) -> np.ndarray:
-        """Return theta + table[..., 1] - table[..., 0], of shape (B, cells); entry 1 is for a cell on the path."""
+        """Return theta + table[..., 1] - table[..., 0], of shape (B, cells).  The index 1 is for cells on the path."""
         arguments.finite("f", table)
         return theta + table[..., 1] - table[..., 0]
 

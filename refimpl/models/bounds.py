@@ -4,8 +4,8 @@
     ELBO     = E_q f(x, z) - sum_i KL(q_i || uniform)
 
 The output of the decoder does not depend on x, so the outputs for all z are computed only once.  One matrix product
-computes the scores of a block of images.  All scores together may need too much memory: there are 3.3e8 for K = 2^15
-and 10,000 images.
+computes the scores of a block of images.  All scores together may need too much memory: for K = 2^15 and
+10,000 images there are 3.3e8 scores.
 """
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ class DecoderObjective:
         self.evaluations = 0
 
     def run(self, z: np.ndarray, counted: bool = True) -> DecoderPass:
-        """Evaluate f at z, of shape (B, n, k), one-hot or relaxed.  Add 1 to `evaluations` if `counted` is true."""
+        """Evaluate f at a one-hot or relaxed z, of shape (B, n, k).  Add 1 to `evaluations` if `counted` is true."""
         self._check(z)
         self.evaluations += counted
         return DecoderPass(self.decoder, self.inputs, self.x, z)
@@ -88,7 +88,7 @@ class DecoderObjective:
         return Table(table, here)
 
     def joint_table(self, keep: bool = True) -> SharedTable | OwnTable:
-        """Return a table of f at every joint value, whose attribute f has shape (B, K).
+        """Return a table of f at every joint value.  The attribute f of the table has shape (B, K).
 
         The joint values are in the order of joint.values.  If `keep` is false, an OwnTable does not store the logits,
         so the decoder cannot learn from it.

@@ -18,7 +18,7 @@ REGISTRY: dict[str, Solver] = {entry.name: entry for entry in (
 
 
 def get(name: str) -> Solver:
-    """Return the solver with this name.  Raises InputError, which lists all names, if the name is unknown."""
+    """Return the solver with this name.  If the name is unknown, raises InputError with a list of all names."""
     if name not in REGISTRY:
         raise InputError(unknown("solver", name, REGISTRY))
     return REGISTRY[name]

@@ -55,7 +55,7 @@ def _exact(terms: np.ndarray) -> bool:
 def _first_best(scores: np.ndarray, u: np.ndarray, w: np.ndarray) -> np.ndarray:
     """Return the index of each image's first maximiser, of shape (B,).
 
-    `scores` has shape (B, 2^n) and contains rounding errors.  Scores near the largest are compared without rounding.
+    `scores` has shape (B, 2^n) and contains rounding errors.  Scores near the largest score are compared exactly.
     """
     best = scores.argmax(axis=1)
     size = np.abs(u).sum(axis=1) + np.abs(w).sum(axis=1)

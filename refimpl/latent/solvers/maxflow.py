@@ -15,7 +15,7 @@ The flow is found by pushing a preflow (Goldberg and Tarjan 1988), for all image
 
     excess (B, n)     the flow that has arrived at i and has not left it yet.  If excess is negative, i can still send
                       |excess| to the sink.  All edges from the source are full at the start, so excess starts as -t.
-    room (B, n, n)    how much more flow the edge i -> j can take.  A push along i -> j adds the same room on j -> i.
+    room (B, n, n)    how much more flow the edge i -> j can take.  A push of flow adds as much room to j -> i.
 
 A sweep first computes the distance of each variable.  The distance is the number of edges with room on the shortest way
 to a variable that can still send flow to the sink.  Variables at the same distance form a layer.  Then the sweep goes
