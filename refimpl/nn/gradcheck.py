@@ -26,7 +26,7 @@ def gradcheck(loss: Callable[[], float], values: np.ndarray, grads: np.ndarray, 
              whenever it is called at the same `values`
     values   any float64 array, such as the flat parameters of a network or its input.  It is changed in place, and
              restored at the end
-    grads    the gradient at `values` that the backward pass has computed
+    grads    the gradient at `values` that the backward pass has computed.  It is copied first
     step     the length of the step to either side.  The error of the difference formula grows as step^2, and the
              rounding error grows as 1/step
 
@@ -45,9 +45,9 @@ def gradcheck(loss: Callable[[], float], values: np.ndarray, grads: np.ndarray, 
         raise ValueError(f"gradcheck: values and grads must have one shape, got {values.shape} and {grads.shape}")
     if values.size == 0:
         raise ValueError("gradcheck: values must hold at least one number")
+    start, gradient = values.copy(), grads.copy()       # before loss() is called, which may write into grads
     if not np.array_equal(loss(), loss(), equal_nan=True):
         raise ValueError("gradcheck: loss() must return the same value at the same point; fix its noise")
-    start, gradient = values.copy(), grads.copy()
     typical = np.linalg.norm(gradient) / np.sqrt(gradient.size)
     checks = []
     for _ in range(directions):

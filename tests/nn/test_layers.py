@@ -297,11 +297,7 @@ def test_gradcheck_copies_the_gradient_before_evaluating_the_loss(rng):
         grads[...] = 0
         return float((values**2).sum())
 
-    grads[...] = 2 * values
-    assert worst(gradcheck(lambda: float((values**2).sum()), values, grads, rng)) < 1e-8
-    start = values.copy()
-    moving = lambda: loss() if (values != start).any() else float((values**2).sum())
-    assert worst(gradcheck(moving, values, grads, rng)) < 1e-8
+    assert worst(gradcheck(loss, values, grads, rng)) < 1e-8
 
 
 def test_zero_grads_writes_zeros_in_every_view(rng):
