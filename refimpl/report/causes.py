@@ -145,9 +145,9 @@ def plateau_forces(store: Store) -> str:
         return measurements.NO_ROWS.format("plateau-forces")
     head = ["data set", "gradient", *(f"{words}, step {step}" for words in ("push", "pull", "lead of the winner in f")
                                       for step in STEPS[:2]), f"−ELBO, step {STEPS[2]:,}"]
-    return (table(head, lines) + f"\n\nAll values are exact, in nats, and medians over {plural(len(group), 'seed')}. "
-            "Push, pull and lead are averages over the losing values of 1,000 test images. "
-            + commits_line(store.select("plateau-forces")))
+    return (table(head, lines) + "\n\nAll values are exact, in nats. They are medians over "
+            f"{plural(len(group), 'seed')}. Push, pull and lead are averages over the losing values of 1,000 test "
+            "images. " + commits_line(store.select("plateau-forces")))
 
 
 def tuning(store: Store) -> str:

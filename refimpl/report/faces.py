@@ -60,11 +60,11 @@ def switched(store: Store) -> str:
     head = ["run", "after", *(f"drawn: {name}" for name in ATTRIBUTES), *(f"encoded: {name}" for name in ATTRIBUTES),
             "wrong pixels: not switched", "wrong pixels: switched",
             "wrong pixels: switched, with another face's g", "seeds"]
-    return (table(head, lines) + f"\n\nThe percentages are shares of {FACES:,} faces: those for which the judge "
-            "finds that the attribute of the switched variable changed and no other attribute did. The judge is right "
-            f"about all three attributes in {judge:.2%} of the test images. The wrong pixels, out of 784, differ from "
-            "the true face, and their number is averaged over the three attributes. All values are medians over the "
-            "seeds (lowest and highest in brackets). "
+    return (table(head, lines) + f"\n\nEach percentage is the share of {FACES:,} faces for which the "
+            "judge finds that the attribute of the switched variable changed and no other attribute did. The judge is "
+            f"right about all three attributes in {judge:.2%} of the test images. A pixel is wrong if it differs "
+            "from the true face. The numbers of wrong pixels, out of 784, are averages over the three attributes. All "
+            "values are medians over the seeds (lowest and highest in brackets). "
             + commits_line(store.select(SWITCH)))
 
 
@@ -107,7 +107,7 @@ def attributes(store: Store) -> str:
     return (table(["labels", "all three right, after training on the labelled images alone",
                    "all three right, after training on all images", *ATTRIBUTES, "attributes with a variable of their "
                    "own", "epochs", "seeds"], lines)
-            + "\n\nThe percentages are shares of the test images, as medians over the seeds of `direct` (lowest "
+            + "\n\nThe percentages are shares of the test images. They are medians over the seeds of `direct` (lowest "
             "and highest in brackets). Without labels, each variable has the name of the attribute that fits it best, "
             "and guessing would be right in 50 % of the images for each attribute. " + commits_line(records))
 

@@ -9,8 +9,8 @@ from refimpl.report.store import Spread, Store, lengths, spread
 from refimpl.report.tables import NO_ROWS, commits_line, plural, seeds_at
 
 SHARES = (("tiles", "test_tiles"), ("images", "test_images"))
-NOTE = ("The values are means over the seeds ± half the width of the 95 % interval. *Tiles* is the percentage of the "
-        "tiles of all test images that are right; *images* is the percentage of test images that are completely right.")
+NOTE = ("The values are means over the seeds ± half the width of the 95 % interval. *Tiles* is the percentage of "
+        "right tiles among the tiles of all test images; *images* is the percentage of completely right test images.")
 METHODS = (*LABELLED, "enumeration")
 
 

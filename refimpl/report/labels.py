@@ -33,7 +33,7 @@ def semi_supervised(store: Store, experiment: str = "semi-supervised", words: st
     return (table(["labels", "epochs", "direct: accuracy", "direct: −ELBO", "seeds", "Gumbel-softmax: accuracy",
                    "Gumbel-softmax: −ELBO", "seeds", "direct minus Gumbel-softmax: accuracy",
                    "direct minus Gumbel-softmax: −ELBO"], lines)
-            + "\n\nOur values are means ± half the width of the 95 % interval; the paper's "
+            + "\n\nOur values are means ± half the width of the 95 % interval; the paper's values "
               f"({LABEL_EPOCHS} epochs) are in brackets. Each difference is between two runs with the same seed and "
               "the same labels. "
             + commits_line(store.select(experiment)))

@@ -107,9 +107,9 @@ def estimators(store: Store) -> str:
         return NO_ROWS.format("estimators")
     lines = [[name, *line, *["–"] * (len(head) - 1 - len(line))] for name, line in cells.items()]
     return (table(head, lines) + "\n\nThe bias is the distance of the mean estimate from the exact gradient, in nats. "
-            "*None found* means that it is within four standard errors. The variance and the decoder evaluations are "
-            f"those of one sample. There were {records[0].settings['samples']:,} draws. "
-            + commits_line(records))
+            "*None found* means that every coordinate of the bias is within about four standard errors of zero. "
+            "The variance and the decoder evaluations are those of one sample. There were "
+            f"{records[0].settings['samples']:,} draws. " + commits_line(records))
 
 
 def yardsticks(store: Store) -> str:
