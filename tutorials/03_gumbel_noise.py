@@ -209,8 +209,8 @@ for z in range(3):
 #
 # $$\rho_{ij} = r_i r_j \int e^{-2(t+c)} e^{-S e^{-(t+c)}} dt = r_i r_j \int_0^\infty X e^{-S X} dX = \frac{r_i r_j}{S^2} = q_i q_j$$
 #
-# In terms of clocks, $\rho_{ij}$ is the density, in the logarithm of time, of the event that $i$ and $j$ ring together,
-# before all others.
+# Now think of clocks, and measure time by its logarithm. Then $\rho_{ij}$ is the density of the event that $i$ and $j$
+# ring together, before all others.
 
 # %%
 at, width = (0.4, -0.3), 0.4                                            # a square of the plane around this point
@@ -259,8 +259,9 @@ for eps in (-1.0, 0.0, 0.5):
 #
 # $$\frac{\partial q_\epsilon(z)}{\partial h(z')} = q_\epsilon(z) ([z = z'] - q_\epsilon(z')), \qquad \frac{\partial q_\epsilon(z)}{\partial \epsilon} = q_\epsilon(z) (f(z) - E_{q_\epsilon} f)$$
 #
-# ($[z = z']$ is 1 if the two values are the same, and 0 otherwise.) Off the diagonal the first formula is minus the
-# density along the wall between the two values. At $\epsilon = 0$ it is $-q_i q_j$ for the values $i$ and $j$.
+# ($[z = z']$ is 1 if the two values are the same, and 0 otherwise.) If $z \ne z'$, the first formula is minus the
+# density along the wall between the two values. At $\epsilon = 0$ this formula gives $-q_i q_j$ for two different
+# values $i$ and $j$.
 #
 # Multiply the first formula by $f(z)$ and sum over $z$. The result is $\partial E_{q_\epsilon} f / \partial h(z')$.
 # Multiply the first formula by $f(z')$ instead and sum over $z'$. The result is

@@ -94,8 +94,8 @@ plt.show()
 # $\frac12 \nabla (T_\epsilon + T_{-\epsilon})$, where $T_\epsilon$ is $T$ at $\epsilon$. The first-order term of the
 # bias is an odd function of $\epsilon$, so it cancels in this sum. What remains is of second order.
 #
-# **Guess first.** $\epsilon$ falls to a tenth. By what factor does the bias of the one-sided estimate fall, and by what
-# factor does that of the two-sided estimate fall?
+# **Guess first.** We divide $\epsilon$ by 10. By what factor does the bias of the one-sided estimate fall? By what
+# factor does the bias of the two-sided estimate fall?
 
 # %%
 def two_sided_mean(eps):
@@ -140,7 +140,7 @@ print(f"problem with five values: the bias is longer than the gradient for eps f
 # $X_j > X_i \max(1, e^{\epsilon (f_j - f_i)})$. Given $X_i = t$, these events are independent for different $j$. For
 # clock $j$ the event has the probability $e^{-r_j t \max(1, e^{\epsilon (f_j - f_i)})}$. Multiply these probabilities,
 # and integrate over $t$ with the density $r_i e^{-r_i t}$ of $X_i$. (The exponent $-r_i t$ of this density becomes the
-# term $j = i$ of the sum below, in which the maximum is 1.)
+# term $j = i$ of the sum below. In this term the maximum is 1.)
 #
 # $$P_{ii} = \int_0^\infty r_i\, e^{-t \sum_j r_j \max(1, e^{\epsilon (f_j - f_i)})}\, dt = \frac{r_i}{\sum_j r_j \max(1, e^{\epsilon (f_j - f_i)})}$$
 #
@@ -275,9 +275,9 @@ for h_sure in (np.array([8.0, 0, 0]), np.array([12.0, 0, 0])):
     print(f"h = {h_sure}: eps by the rule {sure.eps:.2f}; {sure.reason}")
 
 # %% [markdown]
-# (The answer to the guess is 0.) The next table tests the rule on twelve random problems of each of four kinds, with
-# $f$ on scales from small to large. In the kinds called "concentrated" a single value has most of $q$. The errors are
-# expected values over the noise, computed exactly.
+# (The answer to the guess is 0.) The next table tests the rule on four kinds of random problems. There are twelve
+# problems of each kind, and the scale of $f$ differs widely between them. In the kinds called "concentrated" a single
+# value has most of $q$. The errors are expected values over the noise, computed exactly.
 
 # %%
 found = choosing_eps.table(1_000, count=12)
@@ -294,9 +294,9 @@ print("\n".join(choosing_eps.lines(found, 1_000)))
 #
 # With two values the worst numbers are huge. The reason is that the bias is then a single number. Where $h$ and $f$
 # prefer different values, this number crosses zero at one particular $\epsilon$, which nobody can find without knowing
-# the true gradient. In the row "over best up to 1/R", the error of the rule is therefore divided by the error of the
-# best $\epsilon$ up to `1/R`, or by the error of the estimate 0 if that is smaller. All numbers in this row are below
-# 4.
+# the true gradient. Therefore the row "over best up to 1/R" makes another comparison. It divides the error of the rule
+# by the smaller of two errors: the error of the best $\epsilon$ up to `1/R`, and the error of the estimate 0. All
+# numbers in this row are below 4.
 #
 # ## Which estimator and which epsilon
 #
@@ -353,12 +353,12 @@ for n, ratio in ratios.items():
 # %% [markdown]
 # What to see. Left: the two-sided error is about half the one-sided error, or less. The two-sided bias is so much
 # smaller that a larger $\epsilon$ can be used. The two-sided error falls like $M^{-2/5}$, and the one-sided error falls
-# like $M^{-1/3}$. REINFORCE has no bias, so its error falls like $M^{-1/2}$, and for many draws it is the smallest of
-# the three. Right: the two-sided estimate is worse on only two of the forty problems. In these two the one-sided bias
-# happens to be small at one large $\epsilon$, beyond $1/\text{range}$. So **use the two-sided estimate, unless a third
-# arg max costs too much.** (The rule above is for one-sided estimates. You can use its $\epsilon$ for two-sided ones
-# too, but their best $\epsilon$ is larger, because it falls only like $M^{-1/5}$. The paper, the authors' code and, by
-# default, this package use one-sided estimates.)
+# like $M^{-1/3}$. REINFORCE has no bias, so its error falls like $M^{-1/2}$, and for many draws its error is the
+# smallest of the three. Right: the two-sided estimate is worse on only two of the forty problems. In these two the
+# one-sided bias happens to be small at one large $\epsilon$, beyond $1/\text{range}$. So **use the two-sided estimate,
+# unless a third arg max costs too much.** (The rule above is for one-sided estimates. You can also use the $\epsilon$
+# of the rule for two-sided estimates. But the best $\epsilon$ for two-sided estimates is larger, because it falls only
+# like $M^{-1/5}$. The paper, the authors' code and, by default, this package use one-sided estimates.)
 #
 # **What is $M$ in training?** In training there are many images with one draw each, and the weights change. Averaging
 # over images and over steps reduces the noise, as averaging over draws does. But averaging does not reduce the bias.
@@ -403,8 +403,8 @@ plt.show()
 #
 # **Where $q$ is concentrated**, the winner changes in few draws. For $\epsilon$ up to $1/\text{range}$ the share of
 # these draws is at most $1.72\, \epsilon\, |\text{gradient}|_1$. Suppose that the gradient is a thousandth of the range
-# of $f$. Then at most two draws in a thousand give a nonzero estimate. REINFORCE draws the improbable values just as
-# rarely. If you can enumerate, do so.
+# of $f$. Then at most two draws in a thousand give a nonzero estimate. With REINFORCE the improbable values are drawn
+# rarely too. If you can enumerate, do so.
 #
 # **The thousand training runs of chapter 2.** At $\epsilon = 0.1$, with one draw per step, 6.6 % of them ended on the
 # wrong side. The next cell repeats them with three other methods.
@@ -490,7 +490,7 @@ plt.show()
 # <details><summary>Solution</summary>
 #
 # Suppose that clock $i$ rings first, at time $t$, and that $f_j > f_i$. In the second race clock $j$ overtakes clock
-# $i$ if its time in the first race is at most $e^{\epsilon(f_j - f_i)}\, t$, which has probability about
+# $i$ if its time in the first race is at most $e^{\epsilon(f_j - f_i)}\, t$. The probability of this is about
 # $r_j t\, \epsilon (f_j - f_i)$. Let $S$ be the sum of the rates. Then $\int r_i e^{-S t} r_j t\, dt = q_i q_j$, so
 # $P_{ij} \approx \epsilon\, q_i q_j \max(0, f_j - f_i)$. The component $g_i$ is not 0 if the winner changes to $i$ or
 # from $i$, and $(E g_i)^2$ stays bounded as $\epsilon$ falls. So $C_i = q_i \sum_j q_j |f_j - f_i|$.

@@ -21,9 +21,8 @@ rng = np.random.default_rng(0)
 # ## A decoder
 #
 # The decoder of a discrete auto-encoder turns one of $k$ values into an image. In this chapter there is no encoder: $z$
-# is the label of the digit. Then the best possible decoder is known. For each digit and each pixel, it predicts the
-# share of the images of that digit in which the pixel is on. *No network can do better*, and a good network must come
-# close.
+# is the label of the digit. Then the best possible decoder is known. For each digit and each pixel, it predicts how
+# often the pixel is on in the images of this digit. *No network can do better*, and a good network must come close.
 
 # %%
 dataset = data.load("mnist", limit=10_000)

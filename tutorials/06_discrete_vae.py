@@ -3,13 +3,13 @@
 #
 # **You will** put an encoder, an arg max and a decoder together, and check the whole chain by difference quotients. You
 # will train by enumeration, by direct optimisation and by Gumbel-softmax, and measure all three exactly.
-# **You will learn** what a plateau is, why training with the exact gradient can stay on one, which part of `direct`'s
-# bias leads away from it, what the second arg max is good for, what the gap reveals about an encoder, and what the
-# published comparison compared. **You need** chapters [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb),
-# [4](04_finite_epsilon.ipynb) and [5](05_backpropagation.ipynb). The chapter runs in about ten seconds. It reads tables
-# of runs from `rows/` and loads six trained runs. `python -m refimpl make tutorial-runs --write eps-0.1-kl eps-1-no-kl
-# single-direct single-direct-as-released single-exact single-gumbel-softmax` repeats these six runs in about two
-# minutes. The symbols are listed at the end.
+# **You will learn** what a plateau is, and why training with the exact gradient can stay on a plateau. You will see
+# which part of the bias of `direct` leads away from the plateau, what the second arg max is good for, what the gap
+# reveals about an encoder, and what differed between the methods in the published comparison. **You need** chapters
+# [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb), [4](04_finite_epsilon.ipynb) and [5](05_backpropagation.ipynb).
+# The chapter runs in about ten seconds. It reads tables of runs from `rows/` and loads six trained runs. `python -m
+# refimpl make tutorial-runs --write eps-0.1-kl eps-1-no-kl single-direct single-direct-as-released single-exact
+# single-gumbel-softmax` repeats these six runs in about two minutes. The symbols are listed at the end.
 
 # %%
 import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
@@ -223,17 +223,17 @@ plt.show()
 
 # %% [markdown]
 # What to see. Enumeration is drawn in black, because its gradient is the *true* one, which the other two approximate.
-# Here only `direct` gets below 202 nats. But enumeration and `direct` differ in more than the mean of the encoder's
-# gradient: the decoder of enumeration learns from all values, weighted by $q$, and the decoder of `direct` from the
-# single value $z^{\star}$. And one seed with 10,000 images proves nothing, so we now look at more runs.
+# Here only `direct` gets below 202 nats. But the encoder's gradient is not the only difference between enumeration and
+# `direct`. The decoder of enumeration learns from all values, weighted by $q$, and the decoder of `direct` learns from
+# the single value $z^{\star}$. And one seed with 10,000 images proves nothing, so we now look at more runs.
 #
 # ## The same comparison with the whole data set
 #
-# The next runs are loaded from files. They have 300 hidden units, 50,000 images, ten epochs and seed 0. All of them are
-# trained with the gradient of the KL term, except the dashed one. That run is direct optimisation as in the authors'
-# code ("as released"): without the KL gradient, and with an $\epsilon$ that falls slowly from 1.
+# The next runs are loaded from files. They have 300 hidden units, 50,000 images, ten epochs and seed 0. The dashed run
+# is direct optimisation as in the authors' code ("as released"): it is trained without the gradient of the KL term, and
+# with an $\epsilon$ that falls slowly from 1. All other runs are trained with the KL gradient.
 #
-# How good can a model be that uses only some of its ten values? The best picture for a value is a weighted mean of
+# How good can a model be if it uses only some of its ten values? The best picture for a value is a weighted mean of
 # images. The EM algorithm finds these pictures without a network. The prior of every value is $1/10$, which costs
 # $\log 10$ nats. Dotted lines show the resulting $-\log p(x)$.
 
@@ -291,10 +291,10 @@ for name, words in (("eps-0.1-kl", "KL on, eps = 0.1"), ("eps-1-no-kl", "KL off,
 # itself. But `direct` maximises $T - \text{KL}$, in which a low $f$ is punished less, so the $q$ that is best for
 # `direct` is more spread out. For example, a value 10 nats below the best in $f$ has probability 0.0018 at
 # $\epsilon = 0.1$ instead of 0.00005. Without the KL term nothing spreads $q$ out, so $q$ can be more concentrated. But
-# this explains little: 0.29 of the 0.33 nats between the two gaps come from the images for which $q$ and the posterior
-# have different most likely values. We did not test why there are fewer such images without the KL term. In a model
-# whose posterior is spread over many values, leaving the KL term out would cost something. (The two runs differ in the
-# KL gradient and in $\epsilon$, and there is one seed of each.)
+# this explains little. The two gaps differ by 0.33 nats, and 0.29 nats of this difference come from the images for
+# which $q$ and the posterior have different most likely values. We did not test why there are fewer such images without
+# the KL term. In a model whose posterior is spread over many values, leaving the KL term out would cost something. (The
+# two runs differ in the KL gradient and in $\epsilon$, and each has only one seed.)
 #
 # ## Why does q concentrate on one value?
 #
@@ -325,9 +325,9 @@ assert q[:, leader].mean() > 0.99 and ahead.mean() > 20
 # What to see. A value that happens to be used more often is trained more. Its picture gets better, so it is used still
 # more often. Soon it is ahead by dozens of nats. On the score $h_j$ of the leader the pull of $E f$ is
 # $q_j \sum_i q_i (f_j - f_i)$, and the KL term pulls in the opposite direction with $q_j \sum_i q_i (h_j - h_i)$. So
-# $E f$ pulls harder as long as the leader is further ahead in $f$ than in $h$, as in every row of the table. The pulls
-# balance when the leader is as far ahead in $h$ as in $f$. If the leader is then 30 nats ahead of a value, that value
-# has $e^{-30}$ times the leader's probability.
+# $E f$ pulls harder than the KL term as long as the leader is further ahead in $f$ than in $h$, as in every row of the
+# table. The pulls balance when the leader is as far ahead in $h$ as in $f$. If the leader is then 30 nats ahead of a
+# value, that value has $e^{-30}$ times the leader's probability.
 #
 # ## What leads away from the plateau
 #
@@ -339,8 +339,8 @@ assert q[:, leader].mean() > 0.99 and ahead.mean() > 20
 #
 # $$\frac{q_\epsilon(i) - q_i}{\epsilon} = q_i (\text{push}_i - E_q\, \text{push}), \qquad \text{push}_i = \frac{e^{\epsilon\, \text{lead}_i} - 1}{\epsilon\, E_q e^{\epsilon\, \text{lead}}}$$
 #
-# The expectation in the denominator is near 1 if nearly all of $q$ is on the leader and no lead is large enough to make
-# up for a small share ($q_i e^{\epsilon\, \text{lead}_i} \ll 1$). For the figure we set it to 1. In the runs this
+# The expectation in the denominator is near 1 if nearly all of $q$ is on the leader, and if
+# $q_i e^{\epsilon\, \text{lead}_i} \ll 1$ for every losing value. For the figure we set it to 1. In the runs this
 # expectation keeps $q_i\, \text{push}_i$ below $1/\epsilon$. The bias consists of two halves, which can be used
 # separately:
 #
@@ -388,9 +388,9 @@ five = later_rows.plateau()
 later_rows.show_plateau(five)
 
 # %% [markdown]
-# What to see in the first table. It is for *one seed*. After three epochs, [a second
-# seed](plateau.md#which-part-of-the-bias) agrees on which runs are close to the best; later the seeds differ. *Close to
-# the best* means below 175 nats.
+# What to see in the first table. It is for *one seed*. With [a second seed](plateau.md#which-part-of-the-bias), the
+# same runs are close to the best after three epochs. Later the two seeds give different results. *Close to the best*
+# means below 175 nats.
 #
 # - *With the KL gradient and* $\epsilon = 0.1$ the cap is what helps. `capped` leaves the plateau as `tilted` does, and
 #   `amplified` ends where enumeration ends. Without the KL gradient, at this $\epsilon$, these three methods are still
@@ -400,18 +400,18 @@ later_rows.show_plateau(five)
 # - *Without the KL gradient and* $\epsilon = 1$, where the authors' recipe starts, the amplification is what helps.
 #   `amplified` is close to the best after three epochs, and `capped` only later. With the KL gradient `amplified` is
 #   close to the best too, and every method that has the cap ends between 198 and 206.
-# - *Noise alone* (`noisy-exact`). At $\epsilon = 1$ with the KL gradient, it depends on the seed: here training leaves
-#   208 nats in the first epoch, but with the second seed it stays there for ten epochs. At 0.1 without the KL gradient,
-#   noise does not help. At $\epsilon = 1$ without the KL gradient, training leaves 208 nats after the third epoch. At
-#   0.1 with the KL gradient, noise helps: in the second table all five seeds leave 208 nats by the third epoch, but all
-#   end above `direct`'s median.
+# - *Noise alone* (`noisy-exact`). At $\epsilon = 1$ with the KL gradient, the result depends on the seed: here training
+#   leaves 208 nats in the first epoch, but with the second seed it stays there for ten epochs. At $\epsilon = 0.1$
+#   without the KL gradient, noise does not help. At $\epsilon = 1$ without the KL gradient, training leaves 208 nats
+#   after the third epoch. At $\epsilon = 0.1$ with the KL gradient, noise helps: in the second table all five runs are
+#   below 208 nats after the third epoch, but all end above the median of `direct`.
 #
 # The second table also shows three further results. Training with the mean of the direct gradient and a decoder that
 # learns from $q$ leaves the plateau with every seed. A decoder that learns from $z^{\star}$ does not help enumeration.
 # And after ten epochs the median of enumeration on MNIST is as good as the median of `direct`. So a single seed does
-# not show which method is best in the end: by then, the seed in the figure above is the worst of enumeration's five
-# seeds. Fashion-MNIST has no such plateau. There `direct`, with bias and noise, has a better median than `tilted` and
-# `noisy-exact` ([plateau.md](plateau.md)).
+# not show which method is best in the end: after ten epochs, the seed in the figure above is the worst of enumeration's
+# five seeds. Fashion-MNIST has no such plateau. There `direct`, with bias and noise, has a better median than `tilted`
+# and `noisy-exact` ([plateau.md](plateau.md)).
 #
 # ## What the published comparison compared
 #
@@ -431,10 +431,10 @@ yardsticks = later_rows.yardsticks()
 later_rows.show_yardsticks(yardsticks)
 
 # %% [markdown]
-# The objective explains at most a part of the result. (The authors' recipe leaves out the KL gradient, and its
-# $\epsilon$ falls. Each of the last two lines at $k = 50$ has only one of these differences. After ten epochs `direct`
-# is at 210 nats without the KL gradient, and near 196.5 with a falling $\epsilon$. With both changes it is at 142.7. So
-# neither change alone explains the result: [results.md](results.md#convergence).)
+# The objective explains at most a part of the result. (The authors' recipe makes two changes: it leaves out the KL
+# gradient, and its $\epsilon$ falls. Each of the last two lines at $k = 50$ shows only one of these changes. After ten
+# epochs `direct` is at 210 nats without the KL gradient, and near 196.5 with a falling $\epsilon$. With both changes it
+# is at 142.7. So neither change alone explains the result: [results.md](results.md#convergence).)
 #
 # - The objective does not explain *the plateau*: `direct` with the KL gradient shares enumeration's objective, and
 #   still leaves the plateau within the first epoch.
@@ -448,14 +448,14 @@ later_rows.show_yardsticks(yardsticks)
 # and enumeration exactly. The last lines above show three trained models, each measured in all three ways. (The
 # measurements use the first 2,000 test images, which are easier. The number after ± is the standard deviation of one
 # such measurement.) With one-hot samples the results agree with the exact bound to about 0.1 nats, for one sample and
-# for a hundred. So the way of measuring does not explain the differences. Relaxed samples would explain some of them:
-# with them Gumbel-softmax looks 5 nats better, but nobody uses such a model. (The authors' code does not evaluate in
-# this way.)
+# for a hundred. So the way of measuring does not explain the differences. Relaxed samples would explain some of the
+# differences, because Gumbel-softmax looks 5 nats better with them. But nobody uses a model with relaxed samples. (The
+# authors' code does not evaluate in this way.)
 #
-# **The learning signal.** With many binary variables, the REBAR and RELAX of the authors' code learn from the mean
-# score of the whole batch instead of the score of each image. Exercise 3 of [chapter 7](07_many_variables.ipynb) shows
-# the effect, and [results.md](results.md#fifteen-binary-variables) shows it in training: their REBAR ends 6 nats behind
-# ours (one seed against two).
+# **The learning signal.** With many binary variables, REBAR and RELAX in the authors' code learn from the mean score of
+# the whole batch instead of the score of each image. Exercise 3 of [chapter 7](07_many_variables.ipynb) shows the
+# effect of this. In training, the REBAR of the authors' code (one seed) ends 6 nats behind ours (two seeds): see
+# [results.md](results.md#fifteen-binary-variables).
 #
 # ## What the second arg max is good for
 #
@@ -480,7 +480,7 @@ plt.show()
 # %% [markdown]
 # What to see. Before training, the second arg max removes seven eighths of the variance at $\epsilon = 0.1$. After
 # training the scores of the values differ by dozens of nats, and most images have a clear winner. Then the second arg
-# max removes only a fifth of the variance at this $\epsilon$, and at a larger one it adds variance. For small
+# max removes only a fifth of the variance at $\epsilon = 0.1$. At $\epsilon = 0.2$ it already adds variance. For small
 # $\epsilon$ the two winners are nearly always the same, so the variance grows like $1/\epsilon$ instead of
 # $1/\epsilon^2$. For large $\epsilon$ the two winners are nearly independent, and the second winner adds its own noise.
 #

@@ -132,7 +132,7 @@ for eps in (1.0, 0.3, 0.1, 0.03):
 
 # %% [markdown]
 # What to see. At small $\epsilon$ the joint arg max and the arg maxes of the single variables agree in nearly all
-# variables. At $\epsilon = 1$ the biases of the two estimates are about equally large, and at 0.3 that of the joint
+# variables. At $\epsilon = 1$ the biases of the two estimates are about equally large. At 0.3 the bias of the joint
 # estimate is larger. At smaller $\epsilon$, 40,000 draws are too few to compare the biases.
 #
 # Does Theorem 1 hold for the joint estimate? The proof of chapter 2 does not show this, because assumption (d) of the
@@ -242,11 +242,11 @@ def disarm():
 #
 # - *Through* $s$. The noise does not depend on $l$, and $s$ moves with $l$. So the derivative is $E f_\tau'(s)$.
 # - *Through* $z$ *first*. Draw $z$, which is 1 with probability $\sigma(l)$. Then draw a new perturbed logit, given
-#   this $z$, and call it $\tilde s$. Averaged over $z$ as well, $\tilde s$ has the law of $s$, so
+#   this $z$, and call it $\tilde s$. Since $z$ is random too, $\tilde s$ has the same law as $s$. So
 #   $E f_\tau(s) = q(1)\, E[f_\tau(\tilde s) \mid z = 1] + q(0)\, E[f_\tau(\tilde s) \mid z = 0]$. The product rule
 #   gives two terms. In the first one $q$ is differentiated:
-#   $\sum_z q'(z) E[f_\tau(\tilde s) \mid z] = E[f_\tau(\tilde s) \frac{d}{dl} \log q(z)]$. In the second one
-#   $\tilde s$ is differentiated: it is $E \frac{d}{dl} f_\tau(\tilde s)$.
+#   $\sum_z q'(z) E[f_\tau(\tilde s) \mid z] = E[f_\tau(\tilde s) \frac{d}{dl} \log q(z)]$. In the second one $\tilde s$
+#   is differentiated. This term is $E \frac{d}{dl} f_\tau(\tilde s)$.
 #
 # Both ways give the same derivative, so the first result minus the second one is zero:
 #
@@ -301,10 +301,10 @@ assert abs(through_s - signal - inner) < 1e-5
 #
 # has the right mean for *every* control. REBAR uses $\eta f_\tau$ as its control, so only $\eta$ and $\tau$ can be
 # chosen. RELAX (Grathwohl et al. 2018) uses $f_\tau$ plus a small network, and trains the weights of this network to
-# *lower the variance*. How is that possible when the true gradient is not known? Let $g$ be the estimate. Its mean
-# does not depend on the weights of the network. So its variance and its mean square $E g^2$ differ by a constant, and
-# $g^2$ of each sample can be differentiated with respect to the weights. (Since $g$ contains the slope of the
-# control, this takes a derivative of a derivative.) If $f$ cannot be evaluated between 0 and 1, or if its values
+# *lower the variance*. How is that possible when the true gradient is not known? Let $g$ be the estimate. The mean of
+# $g$ does not depend on the weights of the network. So the variance of $g$ and the mean square $E g^2$ differ by a
+# constant, and $g^2$ of each sample can be differentiated with respect to the weights. (Since $g$ contains the slope of
+# the control, this slope has to be differentiated too.) If $f$ cannot be evaluated between 0 and 1, or if its values
 # there differ much from those at 0 and 1, the network alone can be the control.
 #
 # Here the network is so small that it needs no training: the control is
@@ -446,8 +446,8 @@ assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-
 # number of evaluations, the estimators that need two or three scores are far ahead of those that need all neighbours.
 # In the table DisARM and local expectation are nearly equal. In training, at equal evaluations, DisARM is first, and of
 # the five estimators in the last printed line, local expectation is last. (Of the other estimators, only `direct` is
-# behind it.) One reason is the number of steps: local expectation has made fewer than two epochs when DisARM has made
-# eight. At equal epochs local expectation is ahead of DisARM. These runs have only one seed and eight epochs.
+# behind it.) Local expectation is last partly because it makes fewer steps: after eight epochs of DisARM it has made
+# fewer than two. At equal epochs local expectation is ahead of DisARM. These runs have only one seed and eight epochs.
 #
 # ## When to choose which estimator
 #
