@@ -388,23 +388,19 @@ five = later_rows.plateau()
 later_rows.show_plateau(five)
 
 # %% [markdown]
-# What to see in the first table. It is for *one seed*. With [a second seed](plateau.md#which-part-of-the-bias), the
-# same runs are close to the best after three epochs. Later the two seeds give different results. *Close to the best*
-# means below 175 nats.
+# What to see in the first table. It is for *one seed*; [plateau.md](plateau.md#which-part-of-the-bias) has five.
+# *Close to the best* means below 175 nats.
 #
 # - *With the KL gradient and* $\epsilon = 0.1$ the cap is what helps. `capped` leaves the plateau as `tilted` does, and
 #   `amplified` ends where enumeration ends. Without the KL gradient, at this $\epsilon$, these three methods are still
 #   at 208 nats after three epochs. This agrees with the theory: to pull the losing values up so soon, the cap needs the
-#   KL term. (`direct`, which adds noise to `tilted`, is at 177 after three epochs. By the tenth epoch `tilted`,
-#   `capped` and `amplified` are at 174 to 179. We did not test why.)
+#   KL term.
 # - *Without the KL gradient and* $\epsilon = 1$, where the authors' recipe starts, the amplification is what helps.
 #   `amplified` is close to the best after three epochs, and `capped` only later. With the KL gradient `amplified` is
 #   close to the best too, and every method that has the cap ends between 198 and 206.
-# - *Noise alone* (`noisy-exact`). At $\epsilon = 1$ with the KL gradient, the result depends on the seed: here training
-#   leaves 208 nats in the first epoch, but with the second seed it stays there for ten epochs. At $\epsilon = 0.1$
-#   without the KL gradient, noise does not help. At $\epsilon = 1$ without the KL gradient, training leaves 208 nats
-#   after the third epoch. At $\epsilon = 0.1$ with the KL gradient, noise helps: in the second table all five runs are
-#   below 208 nats after the third epoch, but all end above the median of `direct`.
+# - *Noise alone* (`noisy-exact`). At $\epsilon = 0.1$ with the KL gradient, noise helps: in the second table all five
+#   runs are below 208 nats after the third epoch, but all end above the median of `direct`. With the other settings, no
+#   seed is close to the best after three epochs.
 #
 # The second table also shows three further results. Training with the mean of the direct gradient and a decoder that
 # learns from $q$ leaves the plateau with every seed. A decoder that learns from $z^{\star}$ does not help enumeration.

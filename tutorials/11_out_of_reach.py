@@ -2,11 +2,10 @@
 # # 11. When the sum is out of reach
 #
 # **You will** put the pieces of a picture into their places with a linear scorer that learns through a solver, without
-# ever computing a sum over all arrangements. **You will learn** why the best of $n!$ matchings is cheap to find, but
-# the sum over all matchings is expensive to compute; that Theorem 1 holds for every arg max of a linear score; in which
-# measured runs direct optimisation was an advantage, and in which it was not; and when to use which method. **You
-# need** chapters [2](02_theorem_1.ipynb) and [8](08_structured_encoders.ipynb); [10](10_one_identity.ipynb) helps. The
-# chapter runs in about five seconds. The table of symbols is at the end.
+# a sum over all arrangements. **You will learn** why the best of $n!$ matchings is cheap to find, but the sum over them
+# is not; that Theorem 1 holds for every arg max of a linear score; in which of our runs direct optimisation was better;
+# and when to use which method. **You need** chapters [2](02_theorem_1.ipynb) and [8](08_structured_encoders.ipynb);
+# [10](10_one_identity.ipynb) helps. The chapter runs in about five seconds. The table of symbols is at the end.
 
 # %%
 import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
