@@ -42,9 +42,9 @@ rng = np.random.default_rng(11)
 # of the matrix with the entries $e^{\theta_{ij}}$. Computing a permanent is #P-hard (Valiant 1979): a fast algorithm
 # for permanents could also count the solutions of every puzzle whose solutions are easy to check. Probably no such
 # algorithm exists. The best exact algorithms known take about $2^n$ steps. One of them is `by_subsets` below. It adds
-# the tiles one after another, and stores one sum for each *set* of places that are already taken. There are randomised
-# algorithms that approximate the sum in polynomial time (Jerrum, Sinclair and Vigoda 2004), but they are too slow for
-# every step of training: their running time grows like a high power of $n$.
+# the tiles one after another, and stores one sum for each *set* of places that are already taken. Randomised algorithms
+# approximate the sum in polynomial time (Jerrum, Sinclair and Vigoda 2004), but they are too slow for training: their
+# running time is a high power of $n$.
 
 # %%
 def best(theta):                                                # the highest score of a matching
