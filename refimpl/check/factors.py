@@ -39,7 +39,7 @@ def named(found: float, unit: float, problem: Problem, draws: int, allowed: list
 
 
 def near(found: float, problem: Problem, draws: int, within: float) -> set[str]:
-    """Return the names of the common factors that are close to `found`, or "times " followed by `found`."""
+    """Return the names of the known factors that are close to `found`.  If there are none, return "times `found`"."""
     names = {name for name, value in factors(problem, draws).items() if abs(found / value - 1) < within}
     return names or {f"times {found:.2g}"}
 

@@ -153,8 +153,8 @@ def read(folder: Path | None) -> tuple[Part, Part, Part]:
     """Return 50,000 faces for training, 10,000 for validation and 10,000 for testing.
 
     The faces are drawn at the first call and then kept in memory.  `folder` is not used.  The label is the binary
-    number whose digits are the attributes, in their order.  Raises InputError if the images differ from those drawn on
-    other machines.
+    number whose digits are the attributes, in their order.  Raises InputError if the checksum of
+    the images is not the expected one.
     """
     images, labels = _content()
     train, valid, test = (Part(images[cut], labels[cut]) for cut in CUTS)

@@ -23,7 +23,8 @@ def _tiles(size: str, *names: str, best: int) -> Look:
 # Each entry has four parts: what you have, what to use, the runs that support this choice, and the method whose time
 # per step is shown.
 CHOICES = (
-    ("f at every value of z", "`exact`: it has no noise and no bias. Where it stays on a plateau, use `direct`.",
+    ("f at every value of z", "`exact`: it has no noise and no bias. If it stays on a plateau, use `direct`, or use "
+     "momentum instead of Adam.",
      compared("plateau", "mnist", {"exact, decoder q": "exact", "direct, decoder z*": "direct"}, median=True),
      "exact, k = 10"),
     ("f after every change of a single variable of a sample", "`direct`, or its mean, `local-tilted`. If the gradient "

@@ -41,7 +41,8 @@ SHOWN = {
     "plateau-exits": "Which half of direct's bias is enough to leave the plateau depends on ε and on the KL gradient",
     "plateau-steps": "On MNIST all images soon have the same value; with direct the gradient shrinks least, and "
                      "further values come into use soonest",
-    "plateau-tests": "With one setting changed, training with the capped half of the bias still leaves the plateau",
+    "plateau-tests": "Whatever is changed, training with the capped half of the bias leaves the plateau; with momentum "
+                     "and a small learning rate there is no plateau",
     "plateau-forces": "With the exact gradient the push exceeds the pull for more than a hundred steps; if it is "
                       "capped, the pull is larger from about step 25 on, and every seed leaves the plateau",
     "relaxation": "At τ = 0.25 and above, the −ELBO of relaxed samples falls, and the exact −ELBO rises",

@@ -101,7 +101,7 @@ TILTS = ("tilted", "capped", "amplified", "noisy-exact", "direct")
 
 
 def plateau_exits(dataset: str, seed: int) -> list[Cell]:
-    """Return runs with the gradients `exact` and `direct`, with half or all of the bias, or with noise alone.
+    """Return runs of `exact` and `direct`, and of gradients with one or both parts of the bias, or only the noise.
 
     The decoder always learns from q, so the runs differ only in the encoder's gradient.
     """
