@@ -11,7 +11,8 @@ from refimpl.report.tables import NO_ROWS, bounds, plural, commits_line, seeds_a
 METHODS = ("direct", "direct as released", "direct without KL", "direct with falling eps", "exact", "gumbel-softmax",
            "gumbel-softmax with tau 0.1", "gumbel-softmax as released", "straight-through as released")
 BINARY = ("direct", "direct as released", "local-expectation", "disarm", "arm", "rebar", "rebar as released", "relax",
-          "relax as released", "imle", "local-tilted", "gumbel-softmax", "reinforce-loo", "reinmax", "direct, no KL")
+          "relax as released", "imle", "local-tilted", "gumbel-softmax", "gumbel-softmax with tau 0.1", "reinforce-loo",
+          "reinmax", "direct, no KL")
 SIGNAL = ("rebar", "rebar, batch mean", "rebar as released", "relax", "relax, batch mean", "relax as released")
 STRUCTURED = ("unstructured", "unstructured, no KL", "pairwise, w >= 0", "pairwise, w >= 0, start -6",
               "pairwise, w >= 0, start -1", "pairwise, w >= 0, start 0", "pairwise, w >= 0, absolute",

@@ -45,6 +45,7 @@ LABELS: dict[str, dict[str, dict[str, object]]] = {
         **{name: of(name, **BINARY) for name in ("direct", "local-expectation", "rebar", "relax", "arm", "disarm",
                                                  "reinforce-loo", "gumbel-softmax", "reinmax", "imle",
                                                  "local-tilted")},
+        "gumbel-softmax with tau 0.1": of("gumbel-softmax", tau=0.1, **BINARY),
         "direct, no KL": of("direct", kl_grad=False, **BINARY),
         "direct as released": of("direct", **RELEASED, **BINARY),
         **{f"{name} as released": of(name, **BINARY) | dict(schedule="released", tau=None, batch_mean=True)

@@ -34,6 +34,7 @@ BINARY = ("direct", "local-expectation", "rebar", "relax", "arm", "disarm", "rei
 
 def binary(dataset: str, seed: int) -> list[Cell]:
     made = [_cell(name, dataset, seed, estimator=name, n=15, k=2) for name in BINARY]
+    made.append(_cell("gumbel-softmax with tau 0.1", dataset, seed, estimator="gumbel-softmax", n=15, k=2, tau=0.1))
     made.append(_cell("direct, no KL", dataset, seed, estimator="direct", n=15, k=2, kl_grad=False))
     made.append(_cell("direct as released", dataset, seed, estimator="direct", n=15, k=2, as_released=True))
     for name in ("rebar", "relax"):                         # with one of the released settings, and with all
