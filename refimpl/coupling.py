@@ -59,9 +59,9 @@ TOO_SMALL = "be larger: the variance grows as the spread of f over eps"
 def variance(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
     """Return the exact variance of each component of one sampled gradient, of shape (..., k), in units of f squared.
 
-    Component i is +1/eps if only z*(eps) is i, -1/eps if only z* is i, and 0 otherwise.  With the probabilities
-    `arrive` and `leave` of the first two events, the variance is (arrive + leave - (arrive - leave)^2) / eps^2.  The
-    code computes it as a sum of positive terms.  Raises ValueError if the variance overflows because eps is too small.
+    Component i is +1/eps if only z*(eps) is i, -1/eps if only z* is i, and 0 otherwise.  Let `arrive` and
+    `leave` be the probabilities of +1/eps and -1/eps.  The variance is (arrive + leave - (arrive - leave)^2) / eps^2.
+    The code computes it as a sum of positive terms.  Raises ValueError if eps is so small that the variance overflows.
     """
     h, f, eps = as_one_sided(h, f, eps, two_sided)
     pair = Clocks.of(h, f, eps)

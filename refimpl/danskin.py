@@ -45,10 +45,10 @@ def perturbed_max(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -
     """Return max_z {eps f(z) + h(z) + gamma(z)} and the z that attains it, for each draw of the noise.
 
     As a function of eps, the maximum is the upper envelope of k lines, where line z has the slope f(z).  Suppose that a
-    single line z_eps attains the maximum.  By Danskin's theorem the derivative of the maximum with respect to eps is
-    then f(z_eps), and its gradient with respect to h is onehot(z_eps).  At a kink, where two lines attain the maximum,
-    every number between their slopes is a subgradient.  Kinks have probability 0, and the function returns the lower of
-    the two indices.
+    single line z_eps attains the maximum.  By Danskin's theorem, the maximum then has the derivative f(z_eps)
+    with respect to eps, and the gradient onehot(z_eps) with respect to h.  At a kink, where two lines attain the
+    maximum, every number between their slopes is a subgradient.  Kinks have probability 0.  At a kink, the function
+    returns the lower of the indices of the two lines.
     """
     h, f, noise = arguments.scores(h=h, f=f, noise=noise)
     eps = arguments.epsilon(eps, np.broadcast_shapes(h.shape, f.shape, noise.shape)[:-1], positive=False)

@@ -52,7 +52,7 @@ def gradient(function: Callable, h: np.ndarray, f: np.ndarray | Callable, eps: f
                is given h and noise of shape (draws, n, k), and returns gradients of this shape.  All k^n joint values
                are enumerated, and there may be at most 4,096
     f          an array of shape (k,), or (k, ..., k) for n variables, whose entries are not all equal.  f can also be a
-               function, which is passed on to `function`.  It is given z, of shape (draws, k) or (draws, n, k), and
+               function.  Then f is passed on to `function`.  f takes z, of shape (draws, k) or (draws, n, k), and
                returns f(z), of shape (draws,).  z may lie between the one-hot vectors
     eps        a number above 0
     samples    the number of draws, at least 1,000.  The default is 100,000, or fewer if k^n is above 500

@@ -29,7 +29,7 @@ TWO_SIDED = {"twice": "it is divided by eps, and should be by 2 eps", "times 2 e
 
 
 def named(found: float, unit: float, problem: Problem, draws: int, allowed: list[str]) -> set[str]:
-    """Return the names of the common factors that equal `found` / `unit` up to rounding.
+    """Return the names of the known factors that equal `found` / `unit` up to rounding.
 
     If there is no such factor, return "times " followed by the quotient.
     """

@@ -1,8 +1,8 @@
 """Test whether an estimator explains the results of a function that draws its own noise.
 
-A gradient leaves a value of z if only the first arg max is this value, and it arrives at the value if only the second
-arg max is this value.  The numbers of gradients that leave or arrive are binomial, so they can be tested exactly.  A
-normal approximation would be wrong for rare changes.
+We say that a gradient leaves a value of z if only the first arg max is this value, and that it arrives at the value if
+only the second arg max is this value.  The numbers of gradients that leave or arrive are binomial, so they can be
+tested exactly.  A normal approximation would be wrong for rare changes.
 """
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def sampled(problem: Problem, slip: Slip, draws: int, rng: np.random.Generator) 
 
 
 def simulated(problem: Problem, slip: Slip, draws: int, rng: np.random.Generator) -> Counts:
-    """Simulate gradients with new noise, and return their Counts.  The more joint values, the fewer draws."""
+    """Return the Counts of simulated gradients.  If there are many joint values, fewer than `draws` are simulated."""
     total, block = None, max(1, 1_000_000 // len(problem.f))
     draws = max(1_000, min(draws, SIMULATED, 5_000_000 // len(problem.f)))
     for start in range(0, draws, block):
@@ -97,7 +97,7 @@ def simulated(problem: Problem, slip: Slip, draws: int, rng: np.random.Generator
 def excluded(counts: Counts, problem: Problem, slip: Slip, rng: np.random.Generator) -> bool:
     """Return whether the counts contradict this estimator.
 
-    Without a closed form, 4,000 simulated draws are tried first.  They are fast and usually exclude a wrong estimator.
+    If the law has no closed form, 4,000 draws are simulated first.  They are fast and usually exclude a wrong law.
     """
     few = exact_chances(problem, slip) is None and chance(counts, problem, slip, rng, 4_000) < LEVEL
     return few or chance(counts, problem, slip, rng) < LEVEL

@@ -30,7 +30,7 @@ class Known(NamedTuple):
 def known(problem: Problem, rng: np.random.Generator) -> Known:
     """Return the means and variances of known estimators for this problem.
 
-    The values of direct gradients of several variables are simulated.  All other values are exact.
+    For several variables, the means and variances of direct gradients are simulated.  All other numbers are exact.
     """
     zero = np.zeros(problem.h.shape)
     means = {"E f": problem.gradient()}

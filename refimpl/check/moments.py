@@ -45,8 +45,8 @@ class Moments(NamedTuple):
     def careful_error(self, least_event: float) -> np.ndarray:
         """Return a standard error that allows for rare gradients, which may have been missed by chance.
 
-        It is computed as if RARE more gradients of the largest size had occurred.  If all gradients are zero, the
-        largest size is `least_event`.
+        It is computed as if there had been further gradients of the largest size.  Their number is RARE.  If all
+        gradients are zero, the largest size is `least_event`.
         """
         event = self.largest if self.largest > 0 else least_event
         return np.sqrt((self.variance + RARE * event**2 / self.draws) / self.draws)

@@ -118,7 +118,7 @@ def run(hook: Hook, problem: Problem, samples: int, rng: np.random.Generator, al
 
 
 def _usual(hypothesis: Hypothesis) -> bool:
-    """Return whether the factor of this hypothesis is a common factor, such as eps or 1/2."""
+    """Return whether the factor of this hypothesis has a name in factors.py, such as eps or 1/2."""
     return not hypothesis.factor.startswith("times ") or hypothesis.factor in factors.WORDS
 
 

@@ -135,7 +135,7 @@ class Draws:
         return score.noise * self.base[rows] + fixed
 
     def local_scores(self, score: Score, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
-        """Return the score of every change of one variable of z*, of shape (rows, n, k)."""
+        """Return array[row, i, c], the score of z* with z_i replaced by c, minus a term that does not depend on c."""
         n, k = self.problem.h.shape
         z_star = self.winner(Score(1, 0))[rows]
         place = k ** np.arange(n - 1, -1, -1)

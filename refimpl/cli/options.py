@@ -108,7 +108,7 @@ def _sources(settings: type[RunSettings]) -> dict[str, Mapping[str, Setting]]:
 
 
 def _declared(settings: type[RunSettings]) -> dict[str, Setting]:
-    """Return the declared settings by name, except settings whose name is that of another option."""
+    """Return the declared settings by name.  A setting is left out if another option has the same name."""
     taken = {*settings.__dataclass_fields__, *OTHER_OPTIONS}
     return {name: setting for source in reversed(_sources(settings).values()) for name, setting in source.items()
             if name not in taken}

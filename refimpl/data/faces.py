@@ -5,8 +5,8 @@
 
 A nuisance is a number that changes the picture but is not an attribute, such as the width of the head.
 
-A pixel is ink if its coordinates (u, v) meet a condition.  For example, they lie inside an ellipse, or near a circle or
-a parabola.  u and v count pixels from the middle of the head, to the right and down.  Both axes tilt with the head.
+A pixel is ink if, for example, its coordinates (u, v) lie inside an ellipse, or near a circle or a parabola.  u and v
+count pixels from the middle of the head, to the right and down.  Both axes tilt with the head.
 
 The images are drawn anew on every machine and must be the same everywhere, bit for bit.  So the code computes with only
 +, -, * and /, which IEEE 754 rounds in the same way everywhere, and the order of the terms in every sum is fixed.  The

@@ -48,7 +48,7 @@ def area_weights(size: int, target: int) -> np.ndarray:
 
 
 def _from_drawings(archives: list[Path]) -> tuple[Part, Part, Part]:
-    """Return the three parts of the drawings in the zip files.
+    """Read the drawings in the zip files, and return them in three parts.
 
     Each drawing is a file ALPHABET/characterNN/XXXX_YY.png of 105 x 105 pixels in which ink is 0.  Person YY (1 to 20)
     made the drawing, and the person determines the part.  A drawing that is in several archives is used once.

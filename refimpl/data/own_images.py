@@ -9,8 +9,8 @@ images   an array of shape (N, height, width) or (N, pixels).  If the shape is (
 labels   integers from 0 to C - 1, of shape (N,), where C is the number of classes.  Each class must occur among the
          images for training.  Labels are optional.
 
-The order in the file determines the parts: the last seventh of the images is the test part, the seventh before it is
-the validation part, and all others are for training.
+The order in the file determines the parts.  The last 1/7 of the images is for testing, the 1/7 before it is for
+validation, and all others are for training.
 """
 from __future__ import annotations
 

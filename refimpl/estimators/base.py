@@ -3,8 +3,8 @@
     estimate(theta, objective, rng, **hyperparameters) -> Estimate(grad, decoder_term)
 
 theta holds the encoder's scores, with one row per image.  For independent variables theta is h, of shape (B, n, k), the
-scores of n variables of k values each.  `grad` is an estimate of grad_theta E f(z*).  Here f(z) is the score that the
-objective assigns to a joint value z, and it is to be maximised.  For independent variables, `grad` estimates
+scores of n variables of k values each.  `grad` is an estimate of grad_theta E f(z*).  Here f(z) is a number that the
+objective computes for a joint value z.  A larger f(z) is better.  For independent variables, `grad` estimates
 grad_h E_q f, where q is the product of all softmax(h_i).  The gradient of the KL term is not estimated: the model
 computes it from a formula.
 """

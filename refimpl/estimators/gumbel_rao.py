@@ -1,4 +1,4 @@
-"""Gumbel-Rao (Paulus et al., ICLR 2021) averages the straight-through gradient over the noise given the arg max.
+"""Gumbel-Rao (Paulus et al., ICLR 2021) averages the straight-through gradient over noise with the same arg max.
 
     b = onehot(argmax(h + gamma)),    g = df/dz at b,    z = softmax((h + gamma) / tau)
     straight-through: J(z) g / tau,   J(z) = diag(z) - z z^T

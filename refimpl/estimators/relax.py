@@ -61,7 +61,7 @@ def value_and_slope(r: Network, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def add_gradient(into: Network, r: Network, z: np.ndarray, of_value: np.ndarray, of_slope: np.ndarray) -> None:
-    """Compute the gradient of this sum with respect to the parameters of r, and add the gradient to `into`:
+    """Compute the gradient of the sum below with respect to the parameters of r, and add the gradient to `into`:
 
         sum_b  of_value_b r(z_b) + of_slope_b . grad r(z_b)
 
@@ -96,12 +96,12 @@ def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, t
 
 
 class Gradients(NamedTuple):
-    """Holds grad_h, its samples, the Pass of b, and grads_r, the gradient of mean_b |grad_h|^2 with respect to r."""
+    """Holds grad_h, the samples from which grad_h is computed, the Pass of b, and the gradient that trains r."""
 
     grad_h: np.ndarray
     samples: Coupled
     run: Pass
-    grads_r: np.ndarray
+    grads_r: np.ndarray                 # the gradient of mean_b |grad_h|^2 with respect to the parameters of r
 
 
 def gradients(h: np.ndarray, objective: Objective, rng: np.random.Generator, tau: float, flat: np.ndarray,
