@@ -63,7 +63,7 @@ def make(dataset: str, seed: int) -> list[Cell]:
 
 
 def grid(dataset: str, seed: int) -> list[Cell]:
-    """Return the runs of `jigsaw-tuning`.  Enumeration has 2 x 2 tiles, and all other methods have 3 x 3 tiles."""
+    """Return the runs of `jigsaw-tuning`, with 2 x 2 tiles for enumeration and 3 x 3 tiles for all other methods."""
     made = [Cell(label("enumeration", 2, f"lr {lr:g}"), JigsawSettings(dataset, seed, 2, "enumeration", lr))
             for lr in RATES]
     for labels, methods, eps in ((True, LABELLED, EPS), (False, UNLABELLED, EPS_WITHOUT)):
@@ -105,7 +105,7 @@ def draw(records: Sequence[Record], title: str) -> Figure:
 
 
 def solved(found: dict[Cell, list[dict[str, float]]], folder: Path) -> dict[str, Figure]:
-    """Draw test images of 4 x 4 tiles, put together by the runs with labels and seed 0."""
+    """Draw how the runs with labels and seed 0 put together test images of 4 x 4 tiles."""
     made = {}
     for dataset in dict.fromkeys(cell.settings.dataset for cell in found):
         here = {cell.label: cell for cell in found if (cell.settings.dataset, cell.settings.seed) == (dataset, 0)}

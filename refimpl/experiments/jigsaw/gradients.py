@@ -6,7 +6,7 @@ All gradients point uphill.  Each function has some of these arguments:
     puzzle      the objective f, and the matching y that undoes the shuffling (None without labels)
     rng         generator of the noise: one Gumbel variable is added to each theta_ij
     eps, tau    the settings eps of `direct` and tau of gumbel_sinkhorn
-    draws       half the number of arg maxes over which the result is averaged; 1 by default
+    draws       the result is an average over 2 * draws arg maxes; the default is 1
 
 The distribution of z* = argmax_z (theta + gamma) . z is not a Gibbs distribution and has no closed form, because the
 noise of a matching is a sum of N Gumbel variables.

@@ -2,9 +2,9 @@
 
     P = S(scores / tau)
 
-S takes exp of each entry.  Then, `rounds` times, it divides each row by its sum, and after that each column.  If there
-were infinitely many rounds, P would tend to the matching with the largest score as tau -> 0.  The code subtracts
-log sum exp L from L = log P instead of dividing P by a sum, so nothing overflows.
+S takes exp of each entry.  In each of `rounds` rounds, it divides each row by its sum, and then divides each column by
+its sum.  If there were infinitely many rounds, P would tend to the matching with the largest score as tau -> 0.  The
+code subtracts log sum exp L from L = log P instead of dividing P by a sum, so nothing overflows.
 """
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from refimpl import data, gumbel
 
 
 def cut(x: np.ndarray, side: int) -> np.ndarray:
-    """Cut images of shape (B, 784) into tiles of shape (B, N, pixels), which are counted row by row."""
+    """Cut images of shape (B, 784) into tiles, row by row.  The result has shape (B, N, pixels)."""
     high = data.SHAPE[0] // side
     x = x.reshape(-1, *data.SHAPE)[:, :side * high, :side * high]
     return x.reshape(-1, side, high, side, high).transpose(0, 1, 3, 2, 4).reshape(len(x), side * side, high * high)

@@ -50,7 +50,7 @@ class Row(NamedTuple):
 
 
 class Counted(np.ndarray):
-    """An array that records the shapes of all matrix products of itself and of arrays that are computed from it."""
+    """An array that records the shapes of its products of two matrices.  Arrays computed from it do the same."""
 
     noted: list[tuple[int, int, int]] = []
 

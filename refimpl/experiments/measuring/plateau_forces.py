@@ -5,8 +5,8 @@
 The winner w of an image is its likeliest value, and all other values are its losing values.  Two forces act on the
 score of a losing value i.  Both forces are divided by the probability q_i of this value, and are given in nats:
 
-    push      g_i / q_i, the force of the gradient g of E f.  For the exact gradient it is f_i - E f.  For `capped`
-              it is u_i - E u, where u_i is never below -1/eps (estimators/bias_halves.py)
+    push      g_i / q_i, where g estimates the gradient of E f.  For `exact`, the push is f_i - E f.  For `capped`,
+              the push is u_i - E u, where u_i is never below -1/eps (estimators/bias_halves.py)
     pull      log q_w - log q_i, the force of the KL term, up to a term that is the same for all values
 
 The estimators that are compared here have no noise.  Every few steps, some values are computed exactly on the first

@@ -1,4 +1,4 @@
-"""Compare the exact bound with the bound of relaxed samples, which Gumbel-softmax maximises at a fixed tau.
+"""Compare the exact bound with the bound of relaxed samples.  Gumbel-softmax at a fixed tau maximises the second bound.
 
     python -m refimpl measure relaxation
 

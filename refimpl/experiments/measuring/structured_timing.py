@@ -49,9 +49,10 @@ METHODS = {
 
 def run(out: Path | str, batch: int = 100, largest: int = 40,
         report: Callable[[Row], None] = lambda row: None) -> list[Row]:
-    """Time all methods at n from 5 to 15, and max-flow and coordinate ascent up to n = 40.  No n is above `largest`.
+    """Time all methods at n from 5 to 15.  Also time max-flow and coordinate ascent at n from 20 to 40.
 
-    Writes structured-timing.csv and structured-timing.png into `out`.  Raises InputError if a number is out of range.
+    No n is above `largest`.  The results are written into `out` as structured-timing.csv and structured-timing.png.
+    Raises InputError if a number is out of range.
     """
     options.check("structured-timing", batch=batch, largest=largest)
     folder = output_folder(out)

@@ -23,12 +23,12 @@ i, the bound is (1 + phi(x)) eps E |f - f'| / 2 with independent f and f' from q
 Proof of (3): an estimate is 0, or it has two entries that are not 0, each of absolute value 1 / eps.
 
 Because of (1), the rule never chooses an eps above 1 / R, where |bias|_1 is at most (e - 2) |grad|_1 = 0.72 |grad|_1.
-Which smaller eps is best depends on the noise, and the noise depends on how often the winner changes.  Let N be the
+The best eps below 1 / R depends on the noise, and the noise depends on how often the winner changes.  Let N be the
 number of draws whose winner changes at eps = 1 / R:
 
     N < ENOUGH:     the draws cannot determine eps; return 0 as the estimate, or use eps = 1 / R if 0 is not acceptable
-    otherwise:      eps = min(1, (AIM / N)^(1/3)) / R.  This eps is proportional to M^(-1/3), and so is the best
-                    eps if the bias is small
+    otherwise:      eps = min(1, (AIM / N)^(1/3)) / R.  This eps is proportional to M^(-1/3).  If the bias is small,
+                    the best eps is also proportional to M^(-1/3)
 
 The rule has a guarantee for all h, f and M.  M draws determine eps, and the result is the mean of the estimates from M
 further draws.  Let E be the mean over all these draws.  Then
@@ -174,7 +174,7 @@ def least_errors(given: list[tuple[np.ndarray, np.ndarray]], M: int) -> np.ndarr
 
 
 def least_up_to_bound(h: np.ndarray, f: np.ndarray, M: int) -> float:
-    """Return the smallest exact error among 200 values of eps up to 1 / R and the estimate that is always 0."""
+    """Return the smallest of 201 exact errors: those at 200 values of eps up to 1 / R, and that of the estimate 0."""
     return min(float(direct.mse(h, f, np.geomspace(0.01, 1, 200) / np.ptp(f), M).min()), float(at_zero(h, f)))
 
 
@@ -186,10 +186,10 @@ def table(M: int, seed: int = 0, count: int = PROBLEMS) -> dict[str, dict[str, n
     """Return the table as a dictionary: kind of problems -> row -> one value for each problem, of shape (count,).
 
     `count` is the number of random problems of each kind.  The first three rows are mean squared errors of a mean of M
-    estimates, where eps is that of the rule, 1 / R, or 0.1.  The fourth row is the error of the estimate 0.  All four
-    errors are divided by the smallest possible error.  In the next two rows, the error of the rule is divided by the
-    smallest error with eps up to 1 / R, and by the error of the estimate 0.  The last row is the probability that the
-    draws cannot determine eps.
+    estimates, at three eps: the eps of the rule, eps = 1 / R and eps = 0.1.  The fourth row is the error of the
+    estimate 0.  All four errors are divided by the smallest possible error.  In the next two rows, the error of the
+    rule is divided by the smallest error with eps up to 1 / R, and by the error of the estimate 0.  The last row is the
+    probability that the draws cannot determine eps.
     """
     made = {}
     for words, (least_k, most_k, concentrated) in KINDS.items():

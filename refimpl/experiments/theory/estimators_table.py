@@ -71,8 +71,8 @@ def measure(estimator: Estimator, h: np.ndarray, toy: Toy, truth: np.ndarray, sa
     it before the measurement, from WARM_UP small batches.  Each chunk of the measurement then starts from a copy of the
     learnt arrays.
 
-    A coordinate is tested only if its mean is approximately normal.  Therefore two numbers must be at least EVENTS:
-    the expected number of draws with its value, and `samples` divided by the kurtosis of its estimates (evidence.py).
+    A coordinate is tested only if its mean is approximately normal.  A coordinate belongs to one value of z_i.  Two
+    numbers must be at least EVENTS (evidence.py): the expected count of this value, and `samples` / kurtosis.
     """
     n, k = h.shape
     keywords = dict(estimator.defaults)

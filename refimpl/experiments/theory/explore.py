@@ -1,4 +1,4 @@
-"""Show the explorer of Theorem 1, which has sliders for eps, the spread of f and each h.
+"""Show the explorer of Theorem 1.  It has sliders for eps, for the spread of f, and for each h.
 
     python -m refimpl explore
     python -m refimpl explore --save explore.png            without a display

@@ -1,4 +1,4 @@
-"""Draw theorem1.png, the errors at finite eps, and component.png, one component of the gradient."""
+"""Draw two pictures.  theorem1.png shows errors at finite eps; component.png shows one component of the gradient."""
 from __future__ import annotations
 
 import numpy as np
@@ -79,7 +79,6 @@ def component(h: np.ndarray, f: np.ndarray, samples: int, rng: np.random.Generat
 
 
 def _sampled_errors(h, f, eps, noise, truth, two_sided) -> tuple[float, float, float]:
-    """Return the bias, the standard deviation, and the root mean squared error of averages."""
     g = (direct.two_sided_gradient if two_sided else direct.gradient)(h, f, eps, noise)
     means = g[: len(g) // AVERAGED * AVERAGED].reshape(-1, AVERAGED, len(h)).mean(axis=1)
     return (float(np.linalg.norm(g.mean(axis=0) - truth)), float(np.sqrt(g.var(axis=0).sum())),

@@ -47,7 +47,7 @@ def epochs_done(cell: Cell, out: Path) -> int:
     """Return the number of epochs for which the run has been trained, or 0 if `out` does not contain it.
 
     Raises InputError if the run's folder holds another run.  Two labels may have the same folder name, because some
-    characters are removed from it.
+    characters of a label are removed.
     """
     path = out / cell.folder / checkpoint.FILE
     if not path.exists():

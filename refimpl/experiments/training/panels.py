@@ -47,7 +47,7 @@ def binary(records: Records, title: str) -> Figure:
 
 
 def released(records: Records, title: str) -> Figure:
-    """Plot runs with our settings, with one setting of the authors' code, and with all settings of this code."""
+    """Plot runs with our settings, with one setting of the authors' code, and with all settings of the authors."""
     panels = []
     for dataset in datasets(records):
         for name, between in (("direct", "direct, no KL"), ("rebar", "rebar, batch mean"),
@@ -111,7 +111,7 @@ def plateau_tests(records: Records, title: str) -> Figure:
 def latent_sizes(records: Records, title: str) -> Figure:
     """Plot the bound of each seed, and the median over the seeds, against k.
 
-    A mean would depend mainly on the few seeds that may stay on a plateau.
+    A few seeds may stay on a plateau, and a mean would depend mainly on them.
     """
     figure, axes = plots.new_figure(len(datasets(records)), width=7.0, height=4.0)
     for ax, dataset in zip(axes, datasets(records)):

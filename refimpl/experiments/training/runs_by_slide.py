@@ -6,7 +6,7 @@
     latent_sizes  supplement, figure 1: k = 20, 30, 40, 50
     convergence   slides 23 and 24: the bound against epochs and against wall-clock time, k = 10 and 50
     plateau       why `direct` leaves the plateau: four encoder gradients, and two ways in which the decoder learns
-    plateau_exits which half of the bias makes training leave the plateau, with and without the KL gradient
+    plateau_exits which part of the bias makes training leave the plateau, with and without the KL gradient
     plateau_tests whether plateau_exits has the same result with other learning rates, sizes and weights of the KL term
     tuning        `direct`, `exact` and Gumbel-softmax, each with several settings, from which the best can be chosen
 

@@ -2,7 +2,7 @@
 
     semi-supervised   `direct` and Gumbel-softmax with each number of labels, and clustering by `direct` without labels
     label-steps       the same numbers of labels, but always with 1,200 steps on the labelled images alone
-    labelled-terms    runs on 100 labels with several labelled terms, with one changed setting, or as released
+    labelled-terms    100 labels with several labelled terms, with one changed setting, or with the released settings
     label-weights     100 labels with several weights of the two terms for labelled images
 """
 from __future__ import annotations
@@ -51,9 +51,9 @@ def by_steps(dataset: str, seed: int) -> list[Cell]:
 def by_term(dataset: str, seed: int) -> list[Cell]:
     """Return runs with different labelled terms, and runs in which one of our settings is changed.
 
-    The mean of the released term is the cross-entropy divided by label_eps, which is 0.05.  Therefore the released term
-    has a twentieth of the weight of the cross-entropy.  During the pretraining all weights are 1, so the mean
-    gradient of the released term is then twenty times that of the cross-entropy.
+    The mean of the released term is the cross-entropy divided by label_eps = 0.05, so it is 20 times the cross-entropy.
+    To make up for this, the weight of the released term is 2.5 instead of 50.  During the pretraining, however, all
+    weights are 1, and the mean gradient of the released term is 20 times the gradient of the cross-entropy.
     """
     return [_cell("cross-entropy", dataset, seed),
             _cell("released term", dataset, seed, labelled_term="released", label_weight=2.5),              # 50 * 0.05
@@ -107,7 +107,7 @@ PANELS = (("accuracy", 100, "test accuracy, %"), ("test_elbo", -1, "test -ELBO, 
 
 
 def draw(records: Sequence[Record], title: str) -> Figure:
-    """Plot accuracy and bound against the number of labels, for our runs and for the paper's."""
+    """Plot our accuracy and bound, and those of the paper, against the number of labels."""
     records = [record for record in records if record.settings["labels"]] or list(records)
     datasets = list(dict.fromkeys(record.dataset for record in records))
     epoch = in_common(records, "accuracy", "epoch")[-1]
