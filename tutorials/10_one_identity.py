@@ -3,7 +3,7 @@
 #
 # **You will** put six published methods into one table of bias, variance and cost, computed without sampling.
 # **You will learn** which part of one identity each method replaces; which target each bias is measured against; why
-# the mean of one of these estimates, over all noise with the same winner, is REINFORCE; and when to use which method.
+# averaging one of the estimates over all noise with the same winner gives REINFORCE; and when to use which method.
 # **You need** chapters [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb) and [4](04_finite_epsilon.ipynb);
 # [8](08_structured_encoders.ipynb) helps. The chapter runs in about three seconds. [Appendix
 # E](appendix_e_landscape.ipynb) applies two of the methods to paths: there the costs of a landscape are learnt from
@@ -106,11 +106,11 @@ assert np.allclose(left, right, atol=1e-9) and np.allclose(mixed, truth, atol=1e
 # $$\text{ramp}(h) = \frac{1}{\epsilon} \left( \max_z (\epsilon f + h) - \max_z h \right)$$
 #
 # By Danskin's theorem the gradient of the ramp is exactly
-# $(\text{onehot}(z(h + \epsilon f)) - \text{onehot}(z(h))) / \epsilon$. The ramp equals $f(z(h))$ wherever the two arg
-# maxes agree, and it is linear in each region in between, where a jump of the staircase becomes a slope. (These
-# statements hold if $f$ is linear in the one-hot vector. Any table of values gives such an $f$. A decoder can also be
-# evaluated between the values, and it need not be linear there. For such a decoder, blackbox differentiation uses the
-# slope of $f$ at $z(h)$. Implicit MLE is the same method with noise: it uses the slope of $f$ at $z^{\star}$.)
+# $(\text{onehot}(z(h + \epsilon f)) - \text{onehot}(z(h))) / \epsilon$. Where the two arg maxes agree, the ramp equals
+# $f(z(h))$. Where they differ, straight slopes replace the jumps of the staircase. (These statements hold if $f$ is
+# linear in the one-hot vector. Any table of values gives such an $f$. A decoder can also be evaluated between the
+# values, and it need not be linear there. For such a decoder, blackbox differentiation uses the slope of $f$ at
+# $z(h)$. Implicit MLE is the same method with noise: it uses the slope of $f$ at $z^{\star}$.)
 #
 # In the next picture the scores are $h_w = h + w\,(1, 0, -1)$, and $w$ varies. The left panel shows the staircase and
 # its ramps, and the right panel shows $E f$ and its tilted objectives $T$.
@@ -198,8 +198,8 @@ assert (np.abs(square_error.mean(axis=0) - noise_variance) < 4 * square_error.st
 # ## Fenchel-Young: the derivative of a maximum, minus what was observed
 #
 # Suppose that a value $y$ was observed, and that there is no $f$. The *perturbed Fenchel-Young loss* is
-# $E \max_z (h + \gamma) - h_y$, the mean score by which $y$ is behind the winner. By Danskin's theorem its gradient is
-# the mean winner minus the observed one: $q - \text{onehot}(y)$. With Gumbel noise $E \max (h + \gamma)$ is
+# $E \max_z (h + \gamma) - h_y$. On average, $y$ is this far behind the winner. By Danskin's theorem the gradient of the
+# loss is the mean winner minus the observed one: $q - \text{onehot}(y)$. With Gumbel noise $E \max (h + \gamma)$ is
 # $\log \sum e^h$, and the loss is $-\log q(y)$, the cross-entropy. (Here $q$ is known, so there is no reason to sample.
 # If a solver finds the winner and $q$ has no formula, a draw of $z^{\star}$ replaces $q$.) With $f = [z = y]$ and a
 # large $\epsilon$, `direct` becomes the same method: $z(\epsilon) = y$ in practically every draw, and the estimate $g$
@@ -350,12 +350,12 @@ plt.show()
 # What to see. Each line is a method, and its dots are at $\epsilon$ = 0.03, 0.1, 0.3, 1 and 3. These numbers are
 # written beside two of the lines. Further up on a line, $\epsilon$ is smaller, so there is less bias and more noise. As
 # $\epsilon \to 0$ the bias of `direct` and of direct loss minimisation goes to 0, and their noise grows without limit.
-# Below $\epsilon = 0.3$ the lines of these two nearly coincide in this example. They are one method under two noises of
-# the same variance. The line of implicit MLE turns back, because this method has two biases. The bias of a finite
-# $\epsilon$ makes the mean too short, and goes away as $\epsilon$ falls. The bias of the slope makes the mean too long,
-# and does not go away: where $f$ is curved, the slope at one corner overestimates how much $f$ changes on the way to
-# the next corner. Along the gradient the two biases cancel at $\epsilon = 0.3$. Across the gradient they add up, and
-# the sum is the bias in the table. The diamonds are methods without bias and without an $\epsilon$.
+# In this example these two methods differ only in the law of the noise, and below $\epsilon = 0.3$ their lines nearly
+# coincide. The line of implicit MLE turns back, because this method has two biases. The bias of a finite $\epsilon$
+# makes the mean too short, and goes away as $\epsilon$ falls. The bias of the slope makes the mean too long, and does
+# not go away: where $f$ is curved, the slope at one corner overestimates how much $f$ changes on the way to the next
+# corner. Along the gradient the two biases cancel at $\epsilon = 0.3$. Across the gradient they add up, and the sum is
+# the bias in the table. The diamonds are methods without bias and without an $\epsilon$.
 #
 # The table shows something that the picture does not. If 10 is added to $f$, the variance of both score functions
 # becomes very large. The variance of `direct` does not change, because `direct` depends on differences of $f$ only. But

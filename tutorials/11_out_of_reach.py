@@ -143,9 +143,9 @@ plt.show()
 #    change is the same. So both sides of the theorem are $\frac12 \sum_{z,z'} \rho_{zz'} (f(z') - f(z)) (z'_i - z_i)$,
 #    where the factor $\frac12$ is there because the sum counts each wall twice. $\blacksquare$
 #
-# If $f$ is linear too, $f(z) = \sum_i c_i z_i$, the second arg max is *a problem of the same kind* with the scores
-# $\theta_i + \gamma_i + \epsilon c_i$. The same solver finds it, and nothing is approximated except the limit. One
-# such $f$ is the number of right tiles. Let $\mu = E z^{\star}$ and $\mu_\epsilon = E z(\epsilon)$ be the mean
+# Let $f$ be linear too: $f(z) = \sum_i c_i z_i$. Then the second arg max is *a problem of the same kind* with the
+# scores $\theta_i + \gamma_i + \epsilon c_i$. The same solver finds it, and nothing is approximated except the limit.
+# One such $f$ is the number of right tiles. Let $\mu = E z^{\star}$ and $\mu_\epsilon = E z(\epsilon)$ be the mean
 # arrays, and let $\theta + \epsilon c_i$ mean that $\epsilon c_i$ is added to each $\theta_i$. Then
 #
 # $$E \frac{z(\epsilon) - z^{\star}}{\epsilon} = \frac{\mu_\epsilon - \mu}{\epsilon} = \frac{\partial}{\partial \theta} \frac{G(\theta + \epsilon c_i) - G(\theta)}{\epsilon}, \qquad G(\theta) = E \max_z \sum_i (\theta_i + \gamma_i) z_i$$
@@ -155,11 +155,11 @@ plt.show()
 # **The law of $z^{\star}$ is not the Gibbs law.** The *Gibbs law* gives each $z$ a probability proportional to
 # $e^{h(z)}$. It is the softmax of the scores of all $z$. In chapter 3 there was Gumbel noise on every *value*, and
 # $z^{\star}$ was a draw from this softmax. Here the noise is on the entries, and the noise of a matching is the sum of
-# $n$ of these noises. Sums of Gumbel variables are not Gumbel variables. And two matchings that put a tile at the same
-# place share the noise of this entry, so their noises are not independent. For two tiles the law has a closed form.
-# Let the *lead* be the score of the identity (each tile at the place of its number) minus the score of the other
-# matching. The noises of the two matchings differ by the sum of two independent logistic variables. The identity is
-# chosen if the lead plus this sum is positive:
+# $n$ of these noises. Sums of Gumbel variables are not Gumbel variables. Two matchings that both put tile $i$ at place
+# $j$ share the noise $\gamma_{ij}$, so their noises are not independent. For two tiles the law has a closed form. Let
+# the *lead* be the score of the identity (each tile at the place of its number) minus the score of the other matching.
+# The noises of the two matchings differ by the sum of two independent logistic variables. The identity is chosen if the
+# lead plus this sum is positive:
 
 # %%
 def identity_wins(theta):
@@ -181,10 +181,10 @@ for lead in (0.5, 1.0, 2.0, 4.0):
 # "$z$ minus its mean", as it is for the Gibbs law, and the KL term has no closed form. Theorem 1 does not need such
 # formulas.
 #
-# **The bias** can be computed without sampling in two small cases. The first one is the set of all subsets of two of
-# four places. The two highest of four perturbed scores are two draws without replacement, so the probability of a
-# subset is a sum over its two orders. The second one is two tiles, with the formula above. In both cases $\mu$ is
-# known, so both sides of the theorem are known:
+# **The bias** can be computed without sampling in two small cases. In the first case $z$ marks two of four places. The
+# two highest of four perturbed scores are two draws without replacement, so the probability of a subset is a sum over
+# its two orders. In the second case there are two tiles: use the formula above. In both cases $\mu$ is known, so both
+# sides of the theorem are known:
 
 # %%
 orders = np.array(list(itertools.permutations(range(4), 2)))
@@ -317,9 +317,9 @@ plt.show()
 #   baseline is multiplied by the derivative of the log density of the noise;
 # - *enumeration* is the exact gradient of the mean of $f$ under the Gibbs law, a sum over all matchings.
 #
-# The settings of each method were chosen on validation images of MNIST, at $3 \times 3$ (enumeration at $2 \times 2$).
-# The animation shows ten digits while a network learns. The results follow. A picture counts as solved if all its tiles
-# are right.
+# The settings of each method were chosen on validation images of MNIST, at $3 \times 3$. (For enumeration this size was
+# $2 \times 2$.) The animation shows ten digits while a network learns. The results follow. A picture counts as solved
+# if all its tiles are right.
 #
 # ![Ten digits whose tiles find their places while the network is trained](figures/puzzle.gif)
 
@@ -422,9 +422,9 @@ assert min(shares["direct"] + shares["two-sided"]) > max(shares["relaxed"] + sha
 # ## Now write it yourself
 #
 # [The workbook](workbook/README.md) has two files for this chapter. In `tutorials/workbook/04_two_arg_maxes.py` you
-# write the estimate for one variable. In `tutorials/workbook/13_matching.py` you find a best matching, and write the
-# estimate, a difference of two matchings, for a batch of score matrices. `python tutorials/workbook/check.py 13` checks
-# this file and names the likely mistake.
+# write the estimate for one variable. In `tutorials/workbook/13_matching.py` you find best matchings for a batch of
+# score matrices, and estimate a gradient by the difference of two matchings. `python tutorials/workbook/check.py 13`
+# checks this file and names the likely mistake.
 #
 # ## Exercises
 #
@@ -452,8 +452,8 @@ assert min(shares["direct"] + shares["two-sided"]) > max(shares["relaxed"] + sha
 #
 # <details><summary>Solution</summary>
 #
-# Keep one sum for each number of places that have been chosen so far. A new place is either left out, or it is chosen
-# and multiplies the sum by its $e^{\theta_i}$.
+# Keep one sum for each number of places that have been chosen so far. A new place $i$ is either left out, or it is
+# chosen, and the sum is multiplied by $e^{\theta_i}$.
 #
 # ```python
 # theta, total = np.random.default_rng(2).normal(size=8), np.array([1.0, 0, 0, 0])

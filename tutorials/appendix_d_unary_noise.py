@@ -87,10 +87,10 @@ def estimate(z_eps, eps):
 # not matter.)
 #
 # The formula of step 2 can be computed: draw the other noises, and set $\gamma_i$ to its value on the wall. The next
-# cell does this for all pairs of vectors of three variables. The walls also show why the gains of chapter 8 are biased.
-# Let $z^{\star} = z$ in a draw, and take the gains at $z$. With the arg max by gains, this draw changes to $z'$ if the
-# sum $\sum_i \text{gain}_i (z'_i - z_i)$ is positive and the draw is close enough to the wall. The share of such draws
-# is $\epsilon \rho_{zz'}$ times this sum:
+# cell does this for all pairs of vectors of three variables. The walls also show why the estimate by gains in chapter 8
+# is biased. Let $z^{\star} = z$ in a draw, and take the gains at $z$. Suppose that the second arg max is found by
+# gains. Then this draw changes to $z'$ if the sum $\sum_i \text{gain}_i (z'_i - z_i)$ is positive and the draw is close
+# enough to the wall. The share of such draws is $\epsilon \rho_{zz'}$ times this sum:
 
 # %%
 step, z_star = 0.05, solve(u0, w0)                          # z is given by its place in `every`

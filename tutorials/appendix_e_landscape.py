@@ -186,7 +186,7 @@ assert seen[16, 0.01][0] > 0.6 and seen[16, 0.01][2] > 5 * seen[16, 0.1][2] and 
 # $\epsilon$.
 #
 # So choose $\epsilon$ by the two shares of the table, and compute them again during training, because the scores
-# change. Raise $\epsilon$ while the two arg maxes agree in most draws. If $z(\epsilon)$ is $y$ in nearly all draws,
+# change. If the two arg maxes agree in most draws, raise $\epsilon$. If $z(\epsilon)$ is $y$ in nearly all draws,
 # Fenchel-Young does the same without a second arg max. Between these two cases, a smaller $\epsilon$ has less bias and
 # more noise.
 #
@@ -369,17 +369,18 @@ for method, part in of.items():
 # What to see. Above: the black line is the path. Before training, the scores are those of a network with random
 # weights. (The picture shows seed 0, one of the two seeds that start with the lowest costs. With the other three seeds
 # the cost before training is more than 130 % above the least possible cost.) Below left: each line is one seed. The
-# lines of the two methods overlap, but one seed of `direct` ends lower than the others. Below right: each learnt score
-# of a pure colour is shown as a cost. The walks do not determine the costs completely. The cheapest path does not
-# change if all costs are multiplied by the same positive number. It does not change either if the same number is added
-# to all costs, since all paths have 31 cells. So the colours of water and meadow are set to their true costs, and the
-# learnt costs of the other three colours are compared with the true ones. On average over the seeds, the learnt costs
-# of these three colours are too high. Why?
+# lines of the two methods overlap, but one seed of `direct` ends lower than the others. Below right: the trained
+# networks are given the five colours without noise, and the scores are converted to costs. The walks do not determine
+# the costs completely. The cheapest path does not change if all costs are multiplied by the same positive number. It
+# does not change either if the same number is added to all costs, since all paths have 31 cells. So the colours of
+# water and meadow are set to their true costs, and the learnt costs of the other three colours are compared with the
+# true ones. On average over the seeds, the learnt costs of these three colours are too high. Why?
 #
 # Both methods assume that the walker makes mistakes, because in the model a walk is the best path for *noisy* scores.
-# Our walkers make no mistakes. If this is the reason why the learnt costs are too high, then walkers who make exactly
-# the mistakes of the model give us the true costs. To test this we leave the network out and learn one score for each
-# kind of ground by Fenchel-Young, with three seeds for each of the two kinds of walkers:
+# Our walkers make no mistakes. This may be the reason why the learnt costs are too high. If it is, the learnt costs are
+# right for walkers who make exactly the mistakes that the model assumes. To test this we leave the network out and
+# learn one score for each kind of ground by Fenchel-Young, with three seeds for walkers without mistakes and three for
+# walkers with mistakes:
 
 # %%
 def five_scores(mistakes, steps=250, rate=0.3):

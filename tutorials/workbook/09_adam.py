@@ -9,8 +9,8 @@ Both means start at zero, so they are too small at first.  The factors that cont
     w <- w - rate M_hat / (sqrt(V_hat) + 1e-8)
 
 weights, grads, M and V are lists of arrays, in the same order and with the same shapes, and t is 1 in the first step.
-The loss should become small, so the step goes against the gradient.  Return new lists, and do not change the arrays
-that are passed to the function.
+Adam lowers the loss, so the step goes against the gradient.  Return new lists, and do not change the arrays that are
+passed to the function.
 """
 import numpy as np
 

@@ -13,7 +13,7 @@ table instead of x.
 
 weights is [W1, b1, W2, b2, V1, c1, V2, c2], and the gradients are a list in the same order and with the same shapes.
 Shapes: x is (B, D), the noise is (B, k), and eps is one number.  Units: eps is in 1/nat, and the loss is in nats per
-image.  The gradients should have the precision of x: .astype(x.dtype) converts a float64 gradient to float32.
+image.  The gradients must have the precision of x: .astype(x.dtype) converts a float64 gradient to float32.
 """
 from importlib import import_module
 

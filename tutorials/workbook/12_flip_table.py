@@ -25,5 +25,5 @@ def flip_table(f: Callable[[np.ndarray], np.ndarray], z: np.ndarray) -> np.ndarr
 
 
 def direct_flips(f: Callable[[np.ndarray], np.ndarray], l: np.ndarray, noise: np.ndarray, eps: float) -> np.ndarray:
-    """Return one estimate g of the gradient of E f with respect to l for each row of the noise, (B, n)."""
+    """For each row of the noise, return one estimate g of the gradient of E f with respect to l, (B, n)."""
     ...

@@ -29,7 +29,7 @@ def flip_table(f: Callable[[np.ndarray], np.ndarray], z: np.ndarray) -> np.ndarr
 
 
 def direct_flips(f: Callable[[np.ndarray], np.ndarray], l: np.ndarray, noise: np.ndarray, eps: float) -> np.ndarray:
-    """Return one estimate g of the gradient of E f with respect to l for each row of the noise, (B, n)."""
+    """For each row of the noise, return one estimate g of the gradient of E f with respect to l, (B, n)."""
     z_star = (l + noise > 0).astype(float)
     table = flip_table(f, z_star)
     gain = table[:, :, 1] - table[:, :, 0]
