@@ -3,13 +3,14 @@
 #
 # **You will** put an encoder, an arg max and a decoder together, and check the whole chain by difference quotients. You
 # will train by enumeration, by direct optimisation and by Gumbel-softmax, and measure all three exactly.
-# **You will learn** what a plateau is, and why training with the exact gradient can stay on a plateau. You will see
-# which part of the bias of `direct` leads away from the plateau, what the second arg max is good for, what the gap
-# reveals about an encoder, and what differed between the methods in the published comparison. **You need** chapters
-# [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb), [4](04_finite_epsilon.ipynb) and [5](05_backpropagation.ipynb).
-# The chapter runs in about ten seconds. It reads tables of runs from `rows/` and loads six trained runs. `python -m
-# refimpl make tutorial-runs --write eps-0.1-kl eps-1-no-kl single-direct single-direct-as-released single-exact
-# single-gumbel-softmax` repeats these six runs in about two minutes. The symbols are listed at the end.
+# **You will learn** what a plateau is, and why training with the exact gradient can stay there. You will see which part
+# of the bias of `direct` leads away from the plateau, what the second arg max is good for, what the gap between the
+# ELBO and $\log p(x)$ reveals about an encoder, and what differed between the methods in the published comparison.
+# **You need** chapters [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb), [4](04_finite_epsilon.ipynb) and
+# [5](05_backpropagation.ipynb). The chapter runs in about ten seconds. It reads tables of runs from `rows/` and loads
+# six trained runs. `python -m refimpl make tutorial-runs --write eps-0.1-kl eps-1-no-kl single-direct
+# single-direct-as-released single-exact single-gumbel-softmax` repeats these six runs in about two minutes. The symbols
+# are listed at the end.
 
 # %%
 import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
@@ -84,8 +85,8 @@ for image in range(5):                                      # a check: one decod
 #
 # The functions `enumeration` and `direct` compute the first two gradients. Each returns two tables with a row for each
 # image. The first table is the gradient of $E_q f$ with respect to the encoder's scores, or an estimate of this
-# gradient. The second table contains the weight of each value in the decoder's loss. The noise is drawn as in chapter
-# 3: minus the logarithm of an exponential variable is a Gumbel variable. Its mean, Euler's constant, is subtracted.
+# gradient. The second table contains the weight of each value in the decoder's loss. As in chapter 3, Gumbel noise is
+# $-\log X$ with an exponential variable $X$. The mean of this noise, Euler's constant, is subtracted.
 
 # %%
 def enumeration(h, f, rng):
@@ -288,13 +289,13 @@ for name, words in (("eps-0.1-kl", "KL on, eps = 0.1"), ("eps-1-no-kl", "KL off,
 # %% [markdown]
 # What to see. The posterior is nearly one-hot, because for most images the scores of the ten pictures differ by dozens
 # of nats. Both encoders are more spread out than the posterior. The best $q$ for $E f - \text{KL}$ is the posterior
-# itself. But `direct` maximises $T - \text{KL}$, in which a low $f$ is punished less, so the $q$ that is best for
-# `direct` is more spread out. For example, a value 10 nats below the best in $f$ has probability 0.0018 at
+# itself. But `direct` maximises $T - \text{KL}$, in which a low $f$ is punished less, so the best $q$ for `direct` is
+# more spread out. For example, a value whose $f$ is 10 nats below the best $f$ has probability 0.0018 at
 # $\epsilon = 0.1$ instead of 0.00005. Without the KL term nothing spreads $q$ out, so $q$ can be more concentrated. But
 # this explains little. The two gaps differ by 0.33 nats, and 0.29 nats of this difference come from the images for
-# which $q$ and the posterior have different most likely values. We did not test why there are fewer such images without
-# the KL term. In a model whose posterior is spread over many values, leaving the KL term out would cost something. (The
-# two runs differ in the KL gradient and in $\epsilon$, and each has only one seed.)
+# which $q$ and the posterior disagree about the most likely value. We did not test why there are fewer such images
+# without the KL term. In a model whose posterior is spread over many values, leaving the KL term out would cost
+# something. (The two runs differ in the KL gradient and in $\epsilon$, and each has only one seed.)
 #
 # ## Why does q concentrate on one value?
 #
@@ -324,7 +325,7 @@ assert q[:, leader].mean() > 0.99 and ahead.mean() > 20
 # %% [markdown]
 # What to see. A value that happens to be used more often is trained more. Its picture gets better, so it is used still
 # more often. Soon it is ahead by dozens of nats. On the score $h_j$ of the leader the pull of $E f$ is
-# $q_j \sum_i q_i (f_j - f_i)$, and the KL term pulls in the opposite direction with $q_j \sum_i q_i (h_j - h_i)$. So
+# $q_j \sum_i q_i (f_j - f_i)$. The pull of the KL term is $q_j \sum_i q_i (h_j - h_i)$, in the opposite direction. So
 # $E f$ pulls harder than the KL term as long as the leader is further ahead in $f$ than in $h$, as in every row of the
 # table. The pulls balance when the leader is as far ahead in $h$ as in $f$. If the leader is then 30 nats ahead of a
 # value, that value has $e^{-30}$ times the leader's probability.
@@ -335,18 +336,17 @@ assert q[:, leader].mean() > 0.99 and ahead.mean() > 20
 # affects Adam. So look at the mean of the direct gradient. Let $j$ be the leader, which wins nearly always. A *losing
 # value* is any other value $i$. Its lead, $\text{lead}_i = f_i - f_j$, measures how much better $i$ explains an image
 # than $j$ does. The exact gradient with respect to $h_i$ is $q_i (\text{lead}_i - E_q\, \text{lead})$. The mean of the
-# direct gradient has the same form, with a function of the lead instead of the lead:
+# direct gradient has the same form, but the *push* replaces the lead:
 #
 # $$\frac{q_\epsilon(i) - q_i}{\epsilon} = q_i (\text{push}_i - E_q\, \text{push}), \qquad \text{push}_i = \frac{e^{\epsilon\, \text{lead}_i} - 1}{\epsilon\, E_q e^{\epsilon\, \text{lead}}}$$
 #
 # The expectation in the denominator is near 1 if nearly all of $q$ is on the leader, and if
 # $q_i e^{\epsilon\, \text{lead}_i} \ll 1$ for every losing value. For the figure we set it to 1. In the runs this
-# expectation keeps $q_i\, \text{push}_i$ below $1/\epsilon$. The bias consists of two halves, which can be used
-# separately:
+# expectation keeps $q_i\, \text{push}_i$ below $1/\epsilon$. The bias has two parts, which can be used separately:
 #
-# - **The cap.** If the losing value explains the image *worse*, as is the case for nearly all images, the push is at
-#   least $-1/\epsilon$, however negative the lead is. The method `capped` uses the push in these cases, and the lead
-#   itself otherwise.
+# - **The cap.** If the losing value explains the image *worse* than the leader, as it does for nearly all images, the
+#   push is at least $-1/\epsilon$, however negative the lead is. The method `capped` uses the push in these cases, and
+#   otherwise the lead.
 # - **The amplification.** If the losing value explains the image *better*, the push is larger than the lead. The method
 #   `amplified` uses the push only in these cases.
 
@@ -356,9 +356,9 @@ later_figures.push(lead, {eps: np.expm1(eps * lead) / eps for eps in (0.1, 1.0)}
 plt.show()
 
 # %% [markdown]
-# The effect of the cap depends on the KL term, which pulls a losing value up with $q_i$ times its *lag* in $h$ (how far
-# it is behind the leader). To balance the exact gradient, the lag in $h$ has to become as large as the lag in $f$. To
-# balance the capped gradient, a lag of $1/\epsilon$ nats in $h$ is enough. Take an image for which all nine losing
+# The effect of the cap depends on the KL term, which pulls a losing value up. This pull is $q_i$ times the *lag* in $h$
+# (the distance to the leader). To balance the exact gradient, the lag in $h$ has to become as large as the lag in $f$.
+# To balance the capped gradient, a lag of $1/\epsilon$ nats in $h$ is enough. Take an image for which all nine losing
 # values are 30 nats behind in $f$. For three objectives, the next cell computes how much probability the best $q$
 # leaves to each losing value.
 
@@ -376,7 +376,7 @@ for words, reward in found.items():
 # With $\epsilon = 0.1$ a losing value has enough probability for the decoder to go on learning from it. With
 # $\epsilon = 1$ the cap is so low that the losing values together keep half of all samples (appendix C), so the bound
 # itself becomes poor. The following runs test this theory on MNIST, at full size, with a decoder that learns from $q$.
-# The first table is about the two halves of the bias, for one seed. The second table has five seeds. It also treats the
+# The first table is about the two parts of the bias, for one seed. The second table has five seeds. It also treats the
 # other differences between `direct` and enumeration: the noise, and a decoder that learns from $z^{\star}$. (`tilted`
 # uses the mean of the direct gradient. The noise of `direct` is a direct gradient minus this mean, and `noisy-exact`
 # uses the gradient of enumeration plus this noise.)
@@ -388,8 +388,8 @@ five = later_rows.plateau()
 later_rows.show_plateau(five)
 
 # %% [markdown]
-# What to see in the first table. It is for *one seed*; [plateau.md](plateau.md#which-part-of-the-bias) has five.
-# *Close to the best* means below 175 nats.
+# What to see in the first table. It is for *one seed*; [plateau.md](plateau.md#which-part-of-the-bias) shows five
+# seeds. *Close to the best* means below 175 nats.
 #
 # - *With the KL gradient and* $\epsilon = 0.1$ the cap is what helps. `capped` leaves the plateau as `tilted` does, and
 #   `amplified` ends where enumeration ends. Without the KL gradient, at this $\epsilon$, these three methods are still
@@ -441,8 +441,8 @@ later_rows.show_yardsticks(yardsticks)
 # - The objective does not explain *the final bound at* $k = 10$: for `direct` this bound is nearly the same with both
 #   recipes.
 # - The objective alone does not explain *the final bounds at* $k = 50$: only the authors' recipe as a whole is ahead of
-#   `direct` with the KL gradient, by some nats. With the same objective, the best seed of enumeration is ahead of
-#   `direct`, and its worst seed is far behind.
+#   `direct` with the KL gradient, by some nats. The best seed of enumeration is ahead of this `direct`, and the worst
+#   seed is far behind it.
 #
 # **The way of measuring.** On the slides `direct` is measured with one sample per image, Gumbel-softmax with a hundred,
 # and enumeration exactly. The last lines above show three trained models, each measured in all three ways. (The
@@ -460,7 +460,7 @@ later_rows.show_yardsticks(yardsticks)
 # ## What the second arg max is good for
 #
 # The mean $E\,\text{onehot}(z^{\star}) = q$ is known. So we could drop the second arg max, $z^{\star}$, and use the
-# estimate $(\text{onehot}(z(\epsilon)) - q)/\epsilon$, which has the same mean. The slides call the second term a
+# estimate $(\text{onehot}(z(\epsilon)) - q)/\epsilon$, which has the same mean. The slides call the $z^{\star}$ term a
 # *built-in control variate*. When does it reduce the variance? Both variances are known exactly: without the second arg
 # max the variance is $q_\epsilon (1-q_\epsilon)/\epsilon^2$, and with it the variance is given by the formula of
 # chapter 4. The next cell compares them on 200 test images, for the model before and after training.

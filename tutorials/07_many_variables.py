@@ -252,9 +252,9 @@ def disarm():
 #
 # $$E\left[-f_\tau(\tilde s) \frac{d}{dl} \log q(z) + \frac{d}{dl} f_\tau(s) - \frac{d}{dl} f_\tau(\tilde s)\right] = 0$$
 #
-# REBAR subtracts the first term in the bracket from REINFORCE; the other two terms add the mean of the first one back.
-# For $n$ variables the same holds for each variable. So $\eta$ times the bracket can be added to REINFORCE. The sum has
-# the right mean for every $\eta$ and $\tau$:
+# REBAR subtracts $f_\tau(\tilde s) \frac{d}{dl} \log q(z)$ from REINFORCE. The other two terms add the mean of this
+# product back. For $n$ variables the same holds for each variable. So $\eta$ times the bracket can be added to
+# REINFORCE. The sum has the right mean for every $\eta$ and $\tau$:
 #
 # $$\left[f(z) - \eta f_\tau(\tilde s)\right] \nabla \log q(z) + \eta \nabla f_\tau(s) - \eta \nabla f_\tau(\tilde s)$$
 #
@@ -446,8 +446,9 @@ assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-
 # number of evaluations, the estimators that need two or three scores are far ahead of those that need all neighbours.
 # In the table DisARM and local expectation are nearly equal. In training, at equal evaluations, DisARM is first, and of
 # the five estimators in the last printed line, local expectation is last. (Of the other estimators, only `direct` is
-# behind it.) Local expectation is last partly because it makes fewer steps: after eight epochs of DisARM it has made
-# fewer than two. At equal epochs local expectation is ahead of DisARM. These runs have only one seed and eight epochs.
+# behind it.) Local expectation is last partly because it makes fewer steps: it has not finished two epochs when DisARM
+# has finished eight. At equal epochs local expectation is ahead of DisARM. These runs have only one seed and eight
+# epochs.
 #
 # ## When to choose which estimator
 #

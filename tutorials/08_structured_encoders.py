@@ -381,12 +381,12 @@ for coupling in (0.0, 1.0, 2.0, 4.0):
     assert joint.fun <= alone + 1e-6 and (joint.fun < 1e-3 or coupling == 0)
 
 # %% [markdown]
-# What to see. Without coupling, pair scores are of no use. With coupling, an encoder without pairs must do one of two
-# things: choose one of the modes, 00 or 11, or spread its probability over all vectors, also the wrong ones. Either
-# choice costs up to $\log 2 = 0.69$ nats. With a pair score nothing is lost, because two unary scores and one pair
-# score can give any law of two variables. Direct optimisation finds the right scores. Is the posterior of a decoder
-# coupled? That depends on training, because a decoder can also learn to code its images with independent variables. So
-# we have to look at trained models:
+# What to see. Without coupling, pair scores are of no use. With coupling, an encoder without pairs has two choices. It
+# can take one mode (00 or 11), or spread its probability over all vectors, also the wrong ones. Either choice costs up
+# to $\log 2 = 0.69$ nats. With a pair score nothing is lost, because two unary scores and one pair score can give any
+# law of two variables. Direct optimisation finds the right scores. Is the posterior of a decoder coupled? That depends
+# on training, because a decoder can also learn to code its images with independent variables. So we have to look at
+# trained models:
 
 # %%
 runs = later_rows.structured()
@@ -400,11 +400,11 @@ later_figures.structured(runs, n_of, taken)
 plt.show()
 
 # %% [markdown]
-# What to see. Left: three runs on Fashion-MNIST, with eight variables, eight epochs and one seed. None of them uses the
-# gradient of the KL term. All three runs improve, and *the encoders with pairs are behind at the end*. The second arg
-# max is found by gains, as above. The runs in [results.md](results.md#structured-encoders) have fifteen variables, ten
-# epochs and three seeds. There the encoder with pairs of any sign is ahead of the encoder without pairs by 1.4 nats,
-# and the encoder with $w_{ij} \ge 0$ is behind both.
+# What to see. Left: the curves show three runs on Fashion-MNIST, with eight variables, eight epochs and one seed. None
+# of them uses the gradient of the KL term. All three improve, and *the encoders with pairs are behind at the end*. The
+# second arg max is found by gains, as above. The runs in [results.md](results.md#structured-encoders) have fifteen
+# variables, ten epochs and three seeds. There the encoder with pairs of any sign is ahead of the encoder without pairs
+# by 1.4 nats, and the encoder with $w_{ij} \ge 0$ is behind both.
 #
 # Right: the curves show the time of a hundred arg maxes. Enumeration lists twice as many vectors with each additional
 # variable. From about $n = 8$ on, its time roughly doubles too. With few variables enumeration is the fastest method.

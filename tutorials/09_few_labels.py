@@ -134,9 +134,9 @@ print(f"           cross-entropy pull on the label's score {1 - q[y]:7.3f}, stan
 # %% [markdown]
 # The next figure shows these pulls against $q(y)$, computed from their formulas. The pull of direct loss contains the
 # factor $1/\epsilon$. So the curves of the left picture have different scales. In the right picture each curve is
-# multiplied by its $\epsilon$, so direct loss and the released term are compared without their common factor
-# $1/\epsilon$. (If training uses only one of these gradients, Adam ignores the scale of this gradient, and only the
-# shape of the curve matters.)
+# multiplied by its $\epsilon$, so direct loss and the released term are compared without the factor $1/\epsilon$. (If
+# training uses only one of these gradients, Adam ignores the scale of this gradient, and only the shape of the curve
+# matters.)
 
 # %%
 shares = np.linspace(0.001, 0.999, 300)                     # q(y), two classes
@@ -280,9 +280,9 @@ assert heavy[drawn, 0].mean() < 0.5 < 0.9 < heavy[mean, 0].min() and heavy[mean,
 # toy problem with one learning rate and plain gradient steps.)
 #
 # The three labels are poorly chosen: each labelled point is off the centre of its cloud and pulls the boundary to
-# itself. So with cross-entropy from the start, the accuracy is slightly lower than without labels under the best
-# naming. A classifier that takes the class of the nearest labelled point needs no training but is less accurate than
-# both. In this example the clusters exist before the labels are used. With digits they do not, as the next section
+# itself. So cross-entropy from the start is slightly less accurate than training without labels (under the best
+# naming). A classifier that takes the class of the nearest labelled point needs no training, but its accuracy is even
+# lower. In this example the clusters exist before the labels are used. With digits they do not, as the next section
 # shows.
 #
 # ## In training
@@ -395,8 +395,8 @@ plt.show()
 # - The labelled images are not taken from the *training* part alone. The released code possibly took some of them from
 #   the validation images. It also left the labelled images grey while all other images were binary. This difference
 #   tells the network which images are labelled.
-# - Labels drawn at random are not balanced: among fifty, some classes have many labels and others hardly any. The
-#   runs above have five or ten labels for each class.
+# - Labels drawn at random are not balanced: of fifty labels, some classes have many and others hardly any. The runs
+#   above have five or ten labels for each class.
 # - The accuracy of *clusters* needs the best one-to-one naming. If each cluster is named after the most frequent class
 #   in it, the accuracy looks too good: with as many clusters as images it is 100 %.
 #

@@ -48,7 +48,7 @@ def by_epochs(curves: Mapping[str, Sequence[float]], xlabel: str, heights: Mappi
 
 
 def push(lead: np.ndarray, pushes: Mapping[float, np.ndarray]) -> None:
-    """Draw the push, which replaces the lead, for each eps, and mark the two halves of the bias (chapter 6)."""
+    """Draw the push, which replaces the lead, for each eps, and mark the two parts of the bias (chapter 6)."""
     _, ax = plt.subplots(figsize=(6.5, 3.6))
     ax.axvspan(lead[0], 0, color="0.95", zorder=0)
     ax.plot(lead, lead, color=plots.TRUTH, linewidth=2, label="exact: the lead itself")
