@@ -376,6 +376,14 @@ def test_rows_support_the_text_of_plateau_md_about_momentum(store):
     for lr in (0.3, 1):
         stay = [min(run) > 208 for run in bounds[f"exact, momentum lr {lr}"]]
         assert stay.count(True) == 2 and max(run[-1] for run in bounds[f"capped, momentum lr {lr}"]) < 190
+    assert [sum(min(run) > 208 for run in bounds[f"direct, momentum lr {lr}"]) for lr in (0.3, 1)] == [1, 3]
+    for lr in (0.03, 0.1):
+        ends = {name: [run[-1] for run in bounds[f"{name}, momentum lr {lr}"]] for name in ("direct", "exact")}
+        assert max(ends["direct"]) > min(ends["exact"]) and len(ends["direct"]) == 3
+    for name in ("gumbel-softmax", "straight-through"):
+        assert len(bounds[f"{name} tau 1, Adam lr 0.001"]) == 3 == len(bounds[f"{name} tau 1, momentum lr 0.1"])
+        assert all(min(run) > 208 for run in bounds[f"{name} tau 1, Adam lr 0.001"])
+        assert all(run[0] < 175 for run in bounds[f"{name} tau 1, momentum lr 0.1"])
     for name in ("lr 0.0003", "lr 0.003"):                      # with Adam, every seed is on a plateau
         assert all(run[2] > 175 for run in bounds[f"exact, {name}"])
     assert min(-record.at(3, "test_elbo") for record in store.select("plateau-exits", "mnist", "exact")) > 175
