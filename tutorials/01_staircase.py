@@ -119,9 +119,9 @@ print(f"intervals with a change: {jumps_of_one} for one draw, {jumps_of_ten} for
 # The sum cannot be computed when there are too many values. Here is such a case. Fifty photos and their fifty captions
 # lie on a table, and the captions are out of order. A value of $z$ is a *matching*: it assigns one caption to each
 # photo. There are $50! \approx 3 \cdot 10^{64}$ matchings. Consider a sum with one term for each matching, where the
-# term is a product over the pairs of that matching. Such a sum is called a *permanent*. With every known exact method
-# the work grows exponentially with the number of photos, and probably no exact method avoids this growth (Valiant
-# 1979). But the *best* matching can be found quickly. SciPy provides the algorithm.
+# term is a product over the pairs of that matching. Such a sum is called a *permanent*. The work of every known exact
+# method grows exponentially with the number of photos, and probably no exact method avoids this growth (Valiant 1979).
+# But the *best* matching can be found quickly. SciPy provides the algorithm.
 #
 # The next cell trains an encoder with 36 weights $W$ on this problem. Each training step uses two arg maxes and no sum.
 # The score of a matching is the sum of the scores of its fifty pairs. Here $f$ is the number of photos that get their
@@ -362,9 +362,9 @@ assert np.allclose(value, maximum(h, at, noise)) and (place == won).all()
 #
 # $$L(h) = G(h, 0) - \sum_z \text{observed}(z)\, h(z)$$
 #
-# By Danskin's theorem, the derivative of $L$ with respect to $h(z)$ is the probability that $z$ wins minus the observed
-# share of $z$. The derivative is zero when the probability and the share agree. No arg max is differentiated: we only
-# count how often each name wins.
+# By Danskin's theorem, the derivative of $L$ with respect to $h(z)$ is a difference: the probability that $z$ wins,
+# minus the observed share of $z$. It is zero when the probability equals the share. No arg max is differentiated: we
+# only count how often each name wins.
 #
 # **Guess first.** All scores start at 0. Does the score of *coat* end above or below $-0.5$?
 
