@@ -121,12 +121,12 @@ print(f"the winner changes in {share[1.0]:.1%} of all draws at eps = 1, in {shar
 #
 # ## The density of the noise along a wall
 #
-# Raise $h_j$ by $\delta$. In which draws does the winner change from $i$ to $j$? In those draws in which $i$ was at the
-# top, $j$ was less than $\delta$ below $i$, and all other names were below $i$ as well. Let $t$ be the height of $i$.
-# In formulas: $\gamma_i + h_i = t$, and $\gamma_j + h_j$ is in $[t - \delta, t]$, and $\gamma_z + h_z < t$ for the
-# others. Write $F$ for the distribution function of the noise and $F'$ for its density. The first event has the density
-# $F'(t - h_i)$. The second has probability $\delta\, F'(t - h_j)$ for small $\delta$. Each of the others has
-# probability $F(t - h_z)$. All these events are independent. Multiply, integrate over $t$, and divide by $\delta$:
+# Raise $h_j$ by $\delta$. In which draws does the winner change from $i$ to $j$? It changes if $i$ was at the top, $j$
+# was less than $\delta$ below $i$, and all other names were below $i$ as well. Let $t$ be the height of $i$. In
+# formulas: $\gamma_i + h_i = t$, and $\gamma_j + h_j$ is in $[t - \delta, t]$, and $\gamma_z + h_z < t$ for all other
+# $z$. Write $F$ for the distribution function of the noise and $F'$ for its density. The height of $i$ has the density
+# $F'(t - h_i)$. The condition on $j$ has probability $\delta\, F'(t - h_j)$ for small $\delta$. The condition on $z$
+# has probability $F(t - h_z)$. All names have independent noise. Multiply, integrate over $t$, and divide by $\delta$:
 #
 # $$\rho_{ij} = \int F'(t - h_i)\, F'(t - h_j) \prod_{z \ne i, j} F(t - h_z) \, dt$$
 #
@@ -167,8 +167,8 @@ assert np.allclose(J, np.diag(rho.sum(axis=1)) - rho, rtol=0, atol=1e-8)
 # **Theorem 1** (equation 1 of the paper). Let $z$ take finitely many values, and let the scores $h_w(z)$ depend on
 # weights $w$. Assume that
 #
-# - (a) $h_w(z)$ is differentiable at $w$, for each $z$ (if it is continuously differentiable, the gradient is also
-#   continuous);
+# - (a) $h_w(z)$ is differentiable at $w$, for each $z$ (if $h_w(z)$ is continuously differentiable, so is
+#   $E f(z^{\star})$);
 # - (b) $f(z)$ does not depend on $w$ (otherwise the left side of the equation below has one more term,
 #   $E \nabla_w f(z^{\star})$);
 # - (c) the distribution of the noise $\gamma$ depends neither on $w$ nor on $\epsilon$ (so the walls move, but the
@@ -239,8 +239,8 @@ assert np.allclose(truth, q * (f - q @ f), rtol=0, atol=1e-8)
 # ## The estimator
 #
 # To get an estimator, drop the limit and the expectation: draw the noise once, take two arg maxes, subtract, and divide
-# by $\epsilon$. The next cell does this first draw by draw, and then for all draws at once. The parameter here is $h$
-# itself instead of $w$, so $\nabla_h h(z)$ is $\text{onehot}(z)$.
+# by $\epsilon$. The next cell does this in a loop over the draws, and then for all draws at once. The parameter here is
+# $h$ itself instead of $w$, so $\nabla_h h(z)$ is $\text{onehot}(z)$.
 
 # %%
 def direct_gradient_loop(h, f, eps, noise):
@@ -314,8 +314,8 @@ for eps in (0.1, 0.01):
 # Why must the noise have a density? An *atom* is a single number that the noise takes with positive probability. Let
 # two values have equal scores $h = (0, 0)$. The noise of each value is $+1$ or $-1$, decided by a fair coin. Let
 # $f = (0, 2)$. With probability 1/2 the two coins agree, and the values tie exactly. So **half of the draws lie exactly
-# on the wall**. There value 0 wins, because its index is lower. Any $\epsilon > 0$, however small, changes the winner
-# of all these draws to value 1.
+# on the wall**. In these draws value 0 wins, because its index is lower. Any $\epsilon > 0$, however small, makes
+# value 1 win instead.
 #
 # **Guess first.** Take the probability that value 1 wins at $\epsilon$, subtract the probability that it wins at
 # $\epsilon = 0$, and divide by $\epsilon$. What happens to this quotient as $\epsilon$ falls?
@@ -392,8 +392,8 @@ for name, (_, w) in runs.items():
 # side. With shared noise most runs climb towards $f = 1$, but a few unlucky steps still move some runs to the other
 # side. Chapter 4 chooses $\epsilon$ better and repeats the experiment.
 #
-# The exact gradient has no noise at all. Here the estimator of this chapter, called the *direct* gradient, needs $f$ of
-# all values, as the exact gradient does. So with three values, use the exact gradient instead.
+# The estimator of this chapter is called the *direct* gradient. Here it needs $f$ of all values. The exact gradient
+# needs the same, but it has no noise. So with three values, use the exact gradient instead.
 #
 # The package has the same functions:
 

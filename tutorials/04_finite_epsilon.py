@@ -49,7 +49,7 @@ gradient = q * (f - q @ f)                      # the true gradient of E f with 
 # $$T(h) = \frac{G(h, \epsilon) - G(h, 0)}{\epsilon} = \frac{1}{\epsilon} \log \frac{\sum_z e^{h(z) + \epsilon f(z)}}{\sum_z e^{h(z)}} = \frac{1}{\epsilon} \log E_q\, e^{\epsilon f}$$
 #
 # So at a finite $\epsilon$ the direct gradient is *unbiased* as a gradient of this function, which is called the
-# *tilted objective* $T$. It is biased only if you take it for a gradient of $E_q f$.
+# *tilted objective* $T$. It is biased only as an estimate of the gradient of $E_q f$.
 #
 # **Guess first.** What does $T$ tend to as $\epsilon$ tends to infinity?
 
@@ -121,14 +121,14 @@ print(f"problem with five values: the bias is longer than the gradient for eps f
 # What to see. Left: on these logarithmic axes the slopes at the left end are 1 and 2, so the two biases fall by factors
 # of 10 and 100. At the right end the estimates tend to 0, so both biases become as long as the gradient. Right: between
 # the two ends the bias need not rise steadily with $\epsilon$. In this problem with five values the bias is *longer*
-# than the gradient over a range of $\epsilon$. There the estimate 0 would be closer to the true gradient than the mean
-# of the direct estimate.
+# than the gradient over a range of $\epsilon$. In this range the estimate 0 is closer to the true gradient than the
+# mean of the direct estimate.
 #
 # ## Deriving the variance
 #
 # A component $g_i$ is $1/\epsilon$ if $z(\epsilon)$ is $i$ and $z^{\star}$ is not. It is $-1/\epsilon$ if $z^{\star}$
-# is $i$ and $z(\epsilon)$ is not, and 0 otherwise. So the only missing quantity is the probability $P_{ii}$ that *both*
-# are $i$:
+# is $i$ and $z(\epsilon)$ is not, and 0 otherwise. For the variance we still need the probability $P_{ii}$ that *both*
+# winners are $i$:
 #
 # $$\text{Var}\, g_i = \frac{q_\epsilon(i) + q(i) - 2 P_{ii}}{\epsilon^2} - (E g_i)^2$$
 #
@@ -216,8 +216,8 @@ print(f"from 100 to 10,000 draws the best eps falls by a factor of {factor:.2f};
 # The components of an estimate add up to 0, so all estimates lie in a plane. In the next figure each dot is the mean of
 # 100 estimates.
 #
-# **Guess first.** For which of $\epsilon$ = 0.03, 0.3 and 3 are these means closest to the true gradient, and for which
-# are they furthest away?
+# **Guess first.** For which $\epsilon$ (0.03, 0.3 or 3) are the dots closest to the true gradient, and for which are
+# they furthest away?
 
 # %%
 means = {e: direct_gradient(h, f, e, noise[:40_000]).reshape(400, 100, 3).mean(axis=1) for e in (0.03, 0.3, 3.0)}
@@ -404,7 +404,7 @@ plt.show()
 # **Where $q$ is concentrated**, the winner changes in few draws. For $\epsilon$ up to $1/\text{range}$ the share of
 # these draws is at most $1.72\, \epsilon\, |\text{gradient}|_1$. Suppose that the gradient is a thousandth of the range
 # of $f$. Then at most two draws in a thousand give a nonzero estimate. With REINFORCE the improbable values are drawn
-# rarely too. If you can enumerate, do so.
+# rarely too. If you can, enumerate all values.
 #
 # **The thousand training runs of chapter 2.** At $\epsilon = 0.1$, with one draw per step, 6.6 % of them ended on the
 # wrong side. The next cell repeats them with three other methods.
@@ -431,8 +431,9 @@ chapter_2.race(shown)
 plt.show()
 
 # %% [markdown]
-# What to see. At $\epsilon = 0.3$ and at $\epsilon = 1$ hardly any run ends on the wrong side. At $\epsilon = 1$ the
-# bias makes the mean of $f$ rise more slowly. REINFORCE with a baseline does as well as the direct gradient.
+# What to see. At $\epsilon = 0.3$ and at $\epsilon = 1$ hardly any run ends on the wrong side. With the larger
+# $\epsilon$ the bias makes the mean of $f$ rise more slowly. REINFORCE with a baseline does as well as the direct
+# gradient.
 #
 # | your problem | what to use |
 # | --- | --- |
@@ -490,7 +491,7 @@ plt.show()
 # <details><summary>Solution</summary>
 #
 # Suppose that clock $i$ rings first, at time $t$, and that $f_j > f_i$. In the second race clock $j$ overtakes clock
-# $i$ if its time in the first race is at most $e^{\epsilon(f_j - f_i)}\, t$. The probability of this is about
+# $i$ if $X_j$ is at most $e^{\epsilon(f_j - f_i)}\, t$. The probability of this is about
 # $r_j t\, \epsilon (f_j - f_i)$. Let $S$ be the sum of the rates. Then $\int r_i e^{-S t} r_j t\, dt = q_i q_j$, so
 # $P_{ij} \approx \epsilon\, q_i q_j \max(0, f_j - f_i)$. The component $g_i$ is not 0 if the winner changes to $i$ or
 # from $i$, and $(E g_i)^2$ stays bounded as $\epsilon$ falls. So $C_i = q_i \sum_j q_j |f_j - f_i|$.

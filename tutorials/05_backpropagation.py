@@ -111,11 +111,11 @@ def backward(weights, z, x, saved):
 # %% [markdown]
 # ## Is the gradient right?
 #
-# Never trust a backward pass without a check. Move *all* weights along a random direction, by a small step to either
-# side. The difference of the two losses, divided by twice the step, must equal the inner product of the gradient and
-# the direction. In float64 with a step of $10^{-6}$ the two numbers agree to seven digits or more. If they do not,
-# there is a mistake. (Fewer digits agree if the inner product happens to be near 0, or if a ReLU has its kink between
-# the two ends.)
+# Never trust a backward pass without a check. Move *all* weights by a small step, once along a random direction and
+# once against it. The difference of the two losses, divided by twice the step, must equal the inner product of the
+# gradient and the direction. In float64 with a step of $10^{-6}$ the two numbers agree to seven digits or more. If they
+# do not, there is a mistake. (Fewer digits agree if the inner product happens to be near 0, or if a ReLU has its kink
+# between the two points.)
 
 # %%
 def along(weights, direction, step):
@@ -285,8 +285,8 @@ for words, rates in (("plain steps", (0.02, 0.1, 0.5)), ("Adam", (0.001, 0.01, 0
 # %% [markdown]
 # Each number is the difference between the loss and the best possible loss, in nats. If the rate is too small, both
 # methods are still far from the best loss. If the rate is too large, plain gradient steps become unstable. Adam is less
-# sensitive: without the noise of batches, even the rate 0.1, ten times the rate used above, does no harm. (With batches
-# this rate costs some nats.)
+# sensitive. Here even the rate 0.1 does no harm. (It is ten times the rate above. With batches this rate costs
+# some nats.)
 #
 # In the next figure each column is a digit. The upper row is what the network has learnt. The lower row is the best
 # possible result, the mean image of that digit.
@@ -378,11 +378,10 @@ print("the layers and the Adam of the package give the same results as ours")
 #
 # </details>
 #
-# **3 (hard).** In this exercise the decoder's scores of all $k$ values are computed at once. Let `a`, of shape (k,
-# 784), be the logits of all ten values. The table `f = x @ a.T - softplus(a).sum(axis=1)`, of shape (B, k), contains
-# the score of every image for every value. Take the loss `-(share * f).sum() / B`, where `share`, also of shape (B, k),
-# may contain any numbers. Write `da` without a loop. How much cheaper is this than running the decoder ten times per
-# image?
+# **3 (hard).** In this exercise the decoder's scores of all $k = 10$ values are computed at once. Let `a`, of shape (k,
+# 784), be the logits of these values. The table `f = x @ a.T - softplus(a).sum(axis=1)`, of shape (B, k), contains the
+# score of every image for every value. Take the loss `-(share * f).sum() / B`, where `share`, also of shape (B, k), may
+# contain any numbers. Write `da` without a loop. How much cheaper is this than running the decoder ten times per image?
 #
 # <details><summary>Solution</summary>
 #
