@@ -86,7 +86,7 @@ for image in range(5):                                      # a check: one decod
 # The functions `enumeration` and `direct` compute the first two gradients. Each returns two tables with a row for each
 # image. The first table is the gradient of $E_q f$ with respect to the encoder's scores, or an estimate of this
 # gradient. The second table contains the weight of each value in the decoder's loss. As in chapter 3, Gumbel noise is
-# $-\log X$ with an exponential variable $X$. The mean of this noise, Euler's constant, is subtracted.
+# minus the logarithm of an exponential variable. The mean of this noise, Euler's constant, is subtracted.
 
 # %%
 def enumeration(h, f, rng):

@@ -91,8 +91,8 @@ def tests(store: Store) -> str:
                       ends.range_text()])
     head = ["changed", "gradient", f"far above after {EARLY} epochs", f"far above after {epochs[0]} epochs",
             f"−ELBO after {epochs[0]} epochs"]
-    return (table(head, lines) + f"\n\nAll runs are on MNIST, with ε = 0.1 if there is an ε. The columns *far above* count the seeds "
-            f"that are more than {FAR:g} nats above the best median of this table with the same k. "
+    return (table(head, lines) + "\n\nAll runs are on MNIST, with ε = 0.1 if there is an ε. The columns *far above* "
+            f"count the seeds that are more than {FAR:g} nats above the best median of this table with the same k. "
             + commits_line(store.select("plateau-tests")))
 
 
