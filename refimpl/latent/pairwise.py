@@ -38,7 +38,8 @@ class Pairwise(Family):
     pair_start    the initial value of v.  If it is 0 and the softplus is used, every w is 0.7 at the start.  Such pair
                   scores are so large that they set each variable to 1, whatever the image is
 
-    Raises ValueError if the solver does not accept this n, or if it needs w >= 0 and non_negative is False.
+    Raises ValueError if the solver does not accept this n.  Also raises ValueError if non_negative is False, and either
+    the solver needs w >= 0 or absolute is True.
     """
 
     k = 2

@@ -66,8 +66,8 @@ def subsets(n: int, k: int) -> Linear:
 def matchings(n: int) -> Linear:
     """Return the set of perfect matchings of n things with n places.
 
-    z has shape (n, n) and a single 1 in each row and each column.  The solver is scipy.optimize.linear_sum_assignment.
-    values() lists all matchings if n is at most 8.
+    z has shape (n, n), with a single 1 in each row and each column.  The solver is
+    scipy.optimize.linear_sum_assignment.  values() lists all matchings if n is at most 8.
     """
     n = arguments.integer("n", n, 1, 10_000)
 

@@ -34,8 +34,8 @@ def bounds(logits: np.ndarray, images, encode: Callable[[np.ndarray], np.ndarray
 
     logits   the decoder's output for every joint value, of shape (K, pixels), in the order of joint.values
     images   a data.Part
-    encode   a function that maps images x to h, the scores of a factorised q, of shape (B, n, k).  None if q has no
-             closed form; elbo and gap are then NaN
+    encode   a function that maps images x to h, the scores of a factorised q, of shape (B, n, k).  It must be
+             None if q has no closed form.  Then elbo and gap are NaN
 
     Raises arguments.NotFinite if a score is not finite.
     """

@@ -166,9 +166,9 @@ class MixtureVAE:
 
             1/B sum_b  image_weight [ -f(x_b, y_b, g) + beta KL(q(g) || N(0, 1)) ] - weight * (objective of `term`)
 
-        `term` is a function from estimators/label_terms.py.  term(h, values, rng, eps) returns a direction of h in
-        which the term's objective rises, where `values` holds the value of each variable, of shape (B, n).  The label
-        is certain, so the KL term of the discrete variables is constant, and the decoder is run only for this label.
+        `term` is a function from estimators/label_terms.py.  `values` has shape (B, n) and holds the value of each
+        variable.  term(h, values, rng, eps) returns a direction of h in which the term's objective rises.  The label is
+        certain, so the KL term of the discrete variables is constant, and the decoder is run only for this label.
         """
         weight, image_weight = arguments.weight("weight", weight), arguments.weight("image_weight", image_weight)
         beta = arguments.kl_weight("beta", beta)

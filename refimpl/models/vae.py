@@ -27,7 +27,7 @@ class VAE:
     """The variational auto-encoder with this family of latent variables.
 
     `hidden` is the width of the hidden layer of the encoder and of the decoder.  `dtype` is float32 for training and
-    float64 for checks.  One flat vector stores all parameters, those of the encoder first (see nn.parameters).
+    float64 for checks.  A flat vector stores all parameters.  The encoder's parameters come first (see nn.parameters).
     """
 
     def __init__(self, family: Family, hidden: int = 300, pixels: int = 784, dtype: np.dtype = np.float32) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 class Check(NamedTuple):
     """Holds two results for the derivative of the loss along one direction.
 
-    `analytic` comes from the backward pass, and `numeric` from differences.  `error` is their relative difference.
+    `analytic` comes from the backward pass.  `numeric` comes from differences.  `error` is their relative difference.
     """
 
     analytic: float
@@ -26,7 +26,7 @@ def gradcheck(loss: Callable[[], float], values: np.ndarray, grads: np.ndarray, 
              whenever it is called at the same `values`
     values   any float64 array, such as the flat parameters of a network or its input.  It is changed in place, and
              restored at the end
-    grads    the gradient at `values` that the backward pass has computed.  It is copied first
+    grads    the gradient that the backward pass has computed at `values`.  It is copied first
     step     the length of the step to either side.  The error of the difference formula grows as step^2, and the
              rounding error grows as 1/step
 

@@ -26,9 +26,9 @@ def softplus_sum(a: np.ndarray, scratch: np.ndarray | None = None) -> np.ndarray
     `a` has shape (rows, width).  `scratch` is an array with the shape and dtype of `a`, which is overwritten.  It can
     be `a` itself if `a` is not needed any more.
 
-    A logarithm is several times slower than a product.  So if no entry of `a` is above SAFE, the function multiplies
-    four factors 1 + e^a and takes the logarithm of the product.  Otherwise it does the same with 1 + e^-|a|, which
-    cannot overflow, because log(1 + e^a) = (a + |a|) / 2 + log(1 + e^-|a|).
+    A logarithm is several times slower than a product.  So the function multiplies the factors 1 + e^a in groups of
+    four, and takes the logarithm of each product.  If an entry of `a` is above SAFE, a product could overflow.  Then
+    log(1 + e^a) is computed as (a + |a|) / 2 + log(1 + e^-|a|), and the factors 1 + e^-|a| are multiplied instead.
     """
     rows, width = a.shape
     outside, factors = 0.0, np.empty_like(a) if scratch is None else scratch

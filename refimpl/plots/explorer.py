@@ -27,9 +27,9 @@ class Explorer:
                  names: Sequence[str] = walls.NAMES) -> None:
         """Draw on `figure`, which must be empty.
 
-        h      initial encoder scores, of shape (3,), pure numbers
-        f      decoder scores, of shape (3,), nats.  The slider "spread" multiplies them by a factor
-        eps    initial weight of f in the second arg max, 1/nat.  It must lie in the range EPS
+        h      initial encoder scores, of shape (3,).  They have no unit
+        f      decoder scores in nats, of shape (3,).  The slider "spread" multiplies them by a factor
+        eps    initial weight of f in the second arg max, in 1/nat.  It must lie in the range EPS
         noise  N draws of the noise, of shape (N, 3)
         names  the names of the three values
         """

@@ -27,8 +27,8 @@ def of_run(run, rows: Rows, dataset: data.Dataset) -> dict[str, Figure]:
 def vae(run, rows: Rows, dataset: data.Dataset) -> dict[str, Figure]:
     """Return curves.png and samples.png for a run of `train`.
 
-    With one latent variable, samples.png shows the mean image of every value.  With several, one joint value is drawn
-    for each of the first 2,000 test images.  The tiles show mean images and shares of the 100 most frequent values.
+    If n = 1, samples.png shows the mean image of every value.  If n > 1, one joint value is drawn for each of the first
+    2,000 test images, and each tile shows one of the 100 most frequent values: its mean image and its share.
     """
     settings, model = run.settings, run.model
     names = None

@@ -176,7 +176,7 @@ def _save_all(folder: Path, chapter: str, saved: list[Path]) -> None:
 
 @contextlib.contextmanager
 def own_settings() -> Iterator[None]:
-    """Use matplotlib's default settings instead of the user's in a `with` block or a decorated function."""
+    """In a `with` block or a decorated function, use matplotlib's default settings, not the settings of the user."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         yield

@@ -129,9 +129,9 @@ def draw_cloud(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, noise: np.nda
     the new winner, and a ring in the colour of the old winner.
 
     ax       axes of matplotlib on which to draw
-    h        encoder scores, of shape (3,), pure numbers
-    f        decoder scores, of shape (3,), nats
-    eps      weight of f, above 0, 1/nat
+    h        encoder scores, of shape (3,).  They have no unit
+    f        decoder scores in nats, of shape (3,)
+    eps      weight of f, in 1/nat.  It must be above 0
     noise    draws of the noise, of shape (N, 3)
     limits   ((left, right), (bottom, top)) of the window
     names    names of the three values
@@ -174,7 +174,6 @@ def readable(colour: str) -> str:
 
 
 def _shaped(name: str, value: object, axes: int) -> np.ndarray:
-    """Return `value` as an array of shape (3,) for one axis, or (N, 3) for two; raise ValueError otherwise."""
     (numbers,) = arguments.scores(**{name: value})
     if numbers.ndim != axes or numbers.shape[-1] != 3:
         raise ValueError(f"{name} must have shape {'(3,)' if axes == 1 else '(N, 3)'}: the picture is of three values "

@@ -209,7 +209,7 @@ CLAIMS = (
 def find(claim: Claim, store: Store) -> Finding | None:
     """Return what the measurements show about a claim, or None if measurements are missing.
 
-    A claim may be about several comparisons.  Then `epochs` is the largest number of epochs among those shown.
+    A claim may be about several comparisons.  Then `epochs` is the largest number of epochs of the comparisons shown.
 
     Raises InputError if the measurements contradict the verdict on the claim.
     """

@@ -85,7 +85,7 @@ def unlabelled(store: Store) -> str:
 
 
 def tuned(store: Store) -> dict[tuple[bool, str], list[Record]]:
-    """Return the runs of `jigsaw-tuning` by (whether labels are used, method), with the best run first."""
+    """Group the runs of `jigsaw-tuning` by the use of labels and the method.  The best run of a group comes first."""
     found: dict[tuple[bool, str], list[Record]] = {}
     for record in store.select("jigsaw-tuning"):
         found.setdefault((bool(record.settings["labels"]), str(record.settings["method"])), []).append(record)

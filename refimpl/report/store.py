@@ -98,11 +98,11 @@ class Store:
 
 
 def lengths(runs: Sequence[Sequence[Record]], column: str) -> list[int]:
-    """Return the epochs, at most two and in ascending order, at which a table shows these groups of runs.
+    """Return the epochs at which a table shows these groups of runs.
 
-    One is the last epoch at which every run has a value in the column.  The other is the last epoch at which every
-    group has a run with a value.  If both epochs are the same, the list has one entry.  If a group has no run, the list
-    is empty.  Runs without any value are ignored.
+    The list is ascending, and has at most two epochs.  One is the last epoch at which every run has a value in the
+    column.  The other is the last epoch at which every group has a run with a value.  If both epochs are the same, the
+    list has one entry.  If a group has no run, the list is empty.  Runs without any value are ignored.
     """
     if not runs or not all(runs):
         return []

@@ -19,7 +19,7 @@ def plural(count: int, noun: str) -> str:
 
 
 def seeds_at(groups: Sequence[Sequence[Record]], epoch: int, column: str) -> str:
-    """Return the number of seeds per group with a value at this epoch, such as "3 seeds" or "1 to 3 seeds"."""
+    """Return how many seeds of each group have a value at this epoch, such as "3 seeds" or "1 to 3 seeds"."""
     counts = sorted({len(spread(group, epoch, column).values) for group in groups})
     most = plural(counts[-1], "seed")
     return most if len(counts) == 1 else f"{counts[0]} to {most}" if counts[0] else f"up to {most}"

@@ -12,7 +12,7 @@ def draw(part: data.Part, labels: int, classes: int, rng: np.random.Generator) -
 
     `labels` is the number of images, and the result has shape (labels,).  The images are drawn without repetition,
     equally many from each class.  If `labels` is not divisible by `classes`, randomly chosen classes have one image
-    more.
+    more than the other classes.
     """
     counts, more = np.full(classes, labels // classes), labels % classes
     if more:

@@ -7,8 +7,8 @@ with this loss:
          + mean over labelled images   [ image_weight (-E f(x, y, g) + beta KL(q(g) || N(0, 1)))
                                          - label_weight * (the quantity that labelled_term ascends) ]
 
-c is the class, y the known class, and g the Gaussian variable.  For a data set with attributes, c consists of one
-binary variable for each attribute.  The pretraining uses only the mean over labelled images, with
+c is the class, y is the known class, and g is the Gaussian variable.  For a data set with attributes, c consists of
+one binary variable for each attribute.  The pretraining uses only the mean over labelled images, with
 beta = image_weight = label_weight = 1.  After the pretraining, some labelled images are added to each batch.
 """
 from __future__ import annotations
@@ -214,7 +214,7 @@ class MixtureRun(Run):
         return max(0, self.adam.t - pretraining)
 
     def _learn_labelled(self, rows: np.ndarray, weight: float, image_weight: float, beta: float) -> None:
-        """Shift the labelled images with the indices `rows` at random, and add the gradient of their loss.
+        """Randomly shift the labelled images whose indices are `rows`, and add the gradient of their loss.
 
         `weight` is the weight of the labelled term, and `image_weight` is the weight of all other terms.
         """
@@ -246,7 +246,7 @@ class MixtureRun(Run):
         return self.accuracies(part).every
 
     def naming(self, part: data.Part) -> naming.Naming:
-        """Return which variable means which attribute.  Without labels, this is the best match on `part`."""
+        """Return which variable means which attribute.  If the run has no labels, return the best match on `part`."""
         n, k = self.settings.variables
         if self.settings.labels:
             return naming.as_taught(n, k)

@@ -15,12 +15,12 @@ The flow is found by pushing a preflow (Goldberg and Tarjan 1988), for all image
 
     excess (B, n)     the flow that has arrived at i and has not left it yet.  If excess is negative, i can still send
                       |excess| to the sink.  All edges from the source are full at the start, so excess starts as -t.
-    room (B, n, n)    how much more flow the edge i -> j can take.  A push of flow adds as much room to j -> i.
+    room (B, n, n)    how much more flow the edge i -> j can take.  Flow that is pushed is added to the room of j -> i.
 
-A sweep first computes the distance of each variable.  The distance is the number of edges with room on the shortest way
-to a variable that can still send flow to the sink.  Variables at the same distance form a layer.  Then the sweep goes
-from the farthest layer to the nearest one (as in Karzanov 1974).  Each variable sends as much of its excess as possible
-to the next layer, and distributes it over the edges in proportion to their room.
+A sweep first computes the distance of each variable, using only edges that have room.  The distance is the number of
+edges on the shortest way to a variable that can still send flow to the sink.  Variables at the same distance form a
+layer.  Then the sweep goes from the farthest layer to the nearest one (as in Karzanov 1974).  Each variable sends as
+much of its excess as possible to the next layer, and distributes it over the edges in proportion to their room.
 
 The algorithm ends when no excess can reach the sink.  The variables that can still reach the sink form the sink's side
 of the cut, with z_i = 0.  All edges into this side are full, and no variable on this side has excess.  So the flow

@@ -7,8 +7,8 @@ Given the variables that are already fixed, setting z_i to 1 adds at least low_i
     low_i  = u_i + sum over j fixed at 1 of w_ij + sum over free j of min(w_ij, 0)
     high_i = u_i + sum over j fixed at 1 of w_ij + sum over free j of max(w_ij, 0)
 
-If low_i > 0, z_i is 1 in every maximiser.  If high_i < 0, z_i is 0 in every maximiser.  Each fixed variable narrows the
-ranges from low_i to high_i of the free variables.  So this step is repeated until no further variable can be fixed.
+If low_i > 0, z_i is 1 in every maximiser.  If high_i < 0, z_i is 0 in every maximiser.  When a variable is fixed, the
+range from low_i to high_i may become narrower for each free i.  So this step is repeated until nothing more is fixed.
 A variable that differs between two maximisers is never fixed.  At the end, the free variables are enumerated.
 """
 from __future__ import annotations
