@@ -4,11 +4,11 @@
     z*       the z with the smallest E_z
     z*(eps)  the z with the smallest a_z E_z,    a_z = exp(-eps f_z)
 
-The pair leaves i if only z* is i.  It arrives at j if only z*(eps) is j.  If it leaves i and arrives at j, it moves
-from i to j.  The class Clocks computes the probability that both arg maxes are i, and the rates of these three events.
-A rate is a probability divided by eps.  All four quantities are sums of positive terms, computed in logs, so they keep
-their digits however small eps or q(z) is.  The joint law follows from them, and so do the variance and the covariance
-of one sampled gradient.
+We say that a draw leaves i if z* = i and z*(eps) != i, that it arrives at j if z*(eps) = j and z* != j, and that it
+moves from i to j if it does both.  The class Clocks computes the probability that both arg maxes are i, and the rates
+of these three events.  A rate is a probability divided by eps.  All four quantities are sums of positive terms,
+computed in logs, so they keep their digits however small eps or q(z) is.  The joint law follows from them, and so do
+the variance and the covariance of one sampled gradient.
 
 The arguments have the same shapes as in direct.py.  Only Clocks requires arguments that have already been checked.
 """

@@ -421,8 +421,8 @@ later_rows.show_plateau(five)
 #
 # **The objective.** The authors' code trains `direct` *without the KL gradient*, and the other two methods with it.
 # Does this explain their result? The next cell shows MNIST with their settings and ours. (Their Gumbel-softmax is the
-# straight-through version with a falling temperature. Ours is different, so there is no number of the paper in its
-# row.)
+# straight-through version with a falling temperature. Ours is not, so its row shows no number
+# from the paper.)
 
 # %%
 bounds = later_rows.published()

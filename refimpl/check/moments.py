@@ -11,7 +11,7 @@ RARE = 16.0                 # this many gradients of the largest size may have b
 
 
 class Moments(NamedTuple):
-    """Holds the sums of the gradients and of their squares, after an origin near the mean has been subtracted."""
+    """Holds the sums of g - origin and of (g - origin)^2 over all gradients g.  The origin is near the mean of g."""
 
     draws: int
     origin: np.ndarray                  # (n, k)

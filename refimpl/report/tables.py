@@ -79,7 +79,8 @@ def commits_line(records: Sequence[Record]) -> str:
     """Return sentences that name the commits and, if known, the numbers of threads of the runs."""
     found = sorted({commit for record in records for commit in record.commits})
     counts = sorted({count for record in records for count in record.threads})
-    threads = f" Every recorded number of threads is {' or '.join(map(str, counts))}." if counts else ""
+    used = "one thread" if counts == [1] else f"{' or '.join(map(str, counts))} threads"
+    threads = f" Where this was recorded, they used {used}." if counts else ""
     commits = f"commit{'s' * (len(found) != 1)} " + ", ".join(f"`{commit}`" for commit in found)
     return f"The runs used {commits}.{threads}" if found else ""
 

@@ -108,8 +108,8 @@ def of_values(probability: np.ndarray, values: np.ndarray) -> Law:
 def allowed(values: int, errors: float = STANDARD_ERRORS) -> float:
     """Return the limit, in standard errors, for the largest deviation of several sampled values.
 
-    `values` is the number of sampled values.  The probability of a false alarm is not larger than for a single value
-    with the limit `errors`.  For five standard errors, this probability is 6e-7.
+    `values` is the number of sampled values.  If all of them are right, the probability that one of them exceeds the
+    limit is at most the probability that a single value exceeds `errors`, which is 6e-7 for five standard errors.
     """
     return float(-ndtri(ndtr(-errors) / values))
 
