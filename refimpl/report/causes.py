@@ -43,7 +43,7 @@ def plateau(store: Store) -> str:
         for signal in SIGNALS for name, has in GRADIENTS.items()]
     head = ["encoder's gradient", "its bias or noise", "decoder learns from",
             *(words for dataset in found for words in (f"{dataset}, epoch {last[dataset]}: −ELBO", "far above"))]
-    return (table(head, lines) + "\n\nEach bound is a median over the seeds (lowest and highest in brackets). "
+    return (table(head, lines) + "\n\nEach bound is a median over the seeds (the lowest and highest are in brackets). "
             f"The columns *far above* count the seeds that end more than {STUCK:g} nats above the best median of the "
             "data set, that is, above "
             + " or ".join(f"{limit:.1f} ({dataset})" for dataset, limit in limits.items()) + ". "
@@ -70,8 +70,8 @@ def exits(store: Store) -> str:
     head = ["data set", "gradient", "ε", "KL gradient", f"far above after {EARLY} epochs",
             "far above after the last epoch", "−ELBO after the last epoch", "gap after the last epoch", "epochs"]
     return (table(head, lines) + f"\n\nThe columns *far above* count the seeds that are more than {FAR:g} nats above "
-            "the best median of the data set. −ELBO and the gap are medians over the seeds (lowest and highest in "
-            "brackets), in nats. "
+            "the best median of the data set. −ELBO and the gap are medians over the seeds (the lowest and highest "
+            "are in brackets), in nats. "
             + commits_line(store.select("plateau-exits")))
 
 
@@ -172,7 +172,7 @@ def tuning(store: Store) -> str:
     return (table(["k", "method", "settings tried", "chosen on the validation part", "its validation −ELBO",
                    "its test −ELBO", "test −ELBO of the default"], lines)
             + f"\n\nAll runs are on MNIST, with {seeds} and {epoch} epochs"
-            f"{'' if seeds == '1 seed' else '; values are medians (lowest and highest in brackets)'}. "
+            f"{'' if seeds == '1 seed' else '; values are medians (the lowest and highest are in brackets)'}. "
             + commits_line(store.select("tuning")))
 
 

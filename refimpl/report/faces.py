@@ -31,8 +31,8 @@ def faces(store: Store) -> str:
     if not lines:
         return NO_ROWS.format("faces")
     return (table(["run", "after", *ATTRIBUTES, "all three", "−ELBO", "seeds"], lines)
-            + "\n\nAll values are medians over the seeds on the test images (lowest and highest in brackets). "
-            "Without labels, each variable has the name of the attribute that fits it best. "
+            + "\n\nAll values are medians over the seeds on the test images (the lowest and highest are in "
+            "brackets). Without labels, each variable has the name of the attribute that fits it best. "
             + commits_line(store.select("faces")))
 
 
@@ -64,7 +64,7 @@ def switched(store: Store) -> str:
             "judge finds that the attribute of the switched variable changed and no other attribute did. The judge is "
             f"right about all three attributes in {judge:.2%} of the test images. A pixel is wrong if it differs "
             "from the true face. The numbers of wrong pixels, out of 784, are averages over the three attributes. All "
-            "values are medians over the seeds (lowest and highest in brackets). "
+            "values are medians over the seeds (the lowest and highest are in brackets). "
             + commits_line(store.select(SWITCH)))
 
 
@@ -107,9 +107,9 @@ def attributes(store: Store) -> str:
     return (table(["labels", "all three right, after training on the labelled images alone",
                    "all three right, after training on all images", *ATTRIBUTES, "attributes with a variable of their "
                    "own", "epochs", "seeds"], lines)
-            + "\n\nThe percentages are shares of the test images. They are medians over the seeds of `direct` (lowest "
-            "and highest in brackets). Without labels, each variable has the name of the attribute that fits it best, "
-            "and guessing would be right in 50 % of the images for each attribute. " + commits_line(records))
+            + "\n\nThe percentages are shares of the test images. They are medians over the seeds of `direct` (the "
+            "lowest and highest are in brackets). Without labels, each variable has the name of the attribute that "
+            "fits it best. Guessing would be right in 50 % of the images for each attribute. " + commits_line(records))
 
 
 def unnamed(store: Store) -> str:

@@ -69,7 +69,7 @@ def label_weights(store: Store) -> str:
               *(reached[weights_label(of_label, of_image)]["valid_accuracy"].text(2, " %")
                 for of_image in IMAGE_WEIGHTS)] for of_label in LABEL_WEIGHTS]
     return (table(head, lines) + f"\n\nAll runs have 100 labels of MNIST, {plural(epochs[0], 'epoch')} on all "
-            f"images and {plural(len(groups[best]), 'seed')}. The best pair is {best}; its test accuracy is "
+            f"images and {plural(len(groups[best]), 'seed')}. The best pair ({best}) has the test accuracy "
             f"{reached[best]['accuracy'].text(2, ' %')}. " + commits_line(store.select("label-weights")))
 
 

@@ -70,7 +70,7 @@ def bounds(store: Store, experiment: str, dataset: str, labels: Sequence[str], p
             line.append("–" if math.isnan(millions) else f"{millions:.2f}" if millions >= 0.01 else f"{millions:.1g}")
         lines.append(line)
     several = any(len(spread(group, epoch, "test_elbo").values) > 1 for group in groups.values() for epoch in epochs)
-    note = ("from one seed each" if not several else "medians over the seeds (lowest and highest in brackets)"
+    note = ("from one seed each" if not several else "medians over seeds (the lowest and highest are in brackets)"
             if stuck else "means over the seeds ± half the width of the 95 % interval")
     return table(head, lines) + f"\n\nOur bounds are {note}, in nats per image; lower is better."
 

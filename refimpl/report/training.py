@@ -44,8 +44,8 @@ def latent_sizes(store: Store) -> str:
     if not lines:
         return NO_ROWS.format("latent-sizes")
     return (table(["", "after", *(f"k = {k}" for k in ks)], lines)
-            + "\n\nThe values are test −ELBO, in nats per image: medians over the seeds (lowest and highest in "
-            "brackets). "
+            + "\n\nThe values are test −ELBO, in nats per image: medians over the seeds (the lowest and "
+            "highest are in brackets). "
             + commits_line(store.select("latent-sizes")))
 
 

@@ -188,7 +188,7 @@ def test_table_of_label_weights_chooses_a_pair_on_the_validation_part():
         record.rows[-1].update(accuracy=0.9 if place == 3 else 0.5, valid_accuracy=0.7 if place == 5 else 0.6)
     text = labels.label_weights(store)
     assert "| label weight 5 | 60.00 % | 60.00 % | 70.00 % |" in text
-    assert "The best pair is label weight 5, image weight 1; its test accuracy is 50.00 %." in text
+    assert "The best pair (label weight 5, image weight 1) has the test accuracy 50.00 %." in text
     assert labels.label_weights(Store(store.records[1:])).startswith("*No rows yet")
 
 
