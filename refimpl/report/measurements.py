@@ -45,15 +45,14 @@ def relaxed(store: Store) -> str:
         last = record.rows[-1]
         soft, exact = (relaxation.best(record, column) for column in ("relaxed", "elbo"))
         own = ["–"] * 2 if math.isnan(last["relaxed"]) else [f"{-last['relaxed']:.2f}", f"{soft[1]:.2f} ({soft[0]})"]
-        lines.append([record.dataset, record.label, str(record.seed), *own, f"{-last['elbo']:.2f}",
-                      f"{exact[1]:.2f} ({exact[0]})", f"{-last['log_likelihood']:.2f}"])
+        lines.append([record.dataset, record.label, str(record.seed), str(int(last["epoch"])), *own,
+                      f"{-last['elbo']:.2f}", f"{exact[1]:.2f} ({exact[0]})", f"{-last['log_likelihood']:.2f}"])
     if not lines:
         return NO_ROWS.format("relaxation")
-    head = ["data set", "run", "seed", "relaxed −ELBO, last epoch", "lowest relaxed −ELBO (its epoch)",
+    head = ["data set", "run", "seed", "epochs", "relaxed −ELBO, last epoch", "lowest relaxed −ELBO (its epoch)",
             "exact −ELBO, last epoch", "lowest exact −ELBO (its epoch)", "−log p(x), last epoch"]
-    note = f"\n\nAll runs have k = 10 and {plural(int(last['epoch']), 'epoch')}; the values are in nats per image, " \
-           "on 2,000 test images. "
-    return table(head, lines) + note + commits_line(records)
+    return (table(head, lines) + "\n\nAll runs have k = 10. The values are in nats per image, on 2,000 test images. "
+            + commits_line(records))
 
 
 def joint_argmax(store: Store) -> str:

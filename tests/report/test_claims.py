@@ -265,12 +265,13 @@ def test_rows_support_the_text_about_relaxed_samples(store):
         for column, of in (("elbo", rise), ("relaxed", gap)):
             of[record.label] = relaxation.best(record, column)[1] * -1 - last[column]
         log_p[record.label] = -last["log_likelihood"]
-    assert [round(rise[f"gumbel-softmax, tau {tau}"]) for tau in ("0.25", "0.5", "1")] == [3, 12, 30]
-    assert round(rise["straight-through, tau 0.5"]) == 2 and rise["gumbel-softmax, tau 0.1"] < 0.05
+    assert [round(rise[f"gumbel-softmax, tau {tau}"]) for tau in ("0.25", "0.5", "1")] == [9, 12, 30]
+    assert round(rise["straight-through, tau 0.5"]) == 2 and rise["gumbel-softmax, tau 0.1"] < 0.5
     assert all(gap[f"gumbel-softmax, tau {tau}"] < 0.5 for tau in ("0.1", "0.25", "0.5", "1"))
     last = {record.label: record.rows[-1] for record in store.select("relaxation")}
+    assert [int(last[f"gumbel-softmax, tau {tau}"]["epoch"]) for tau in ("0.1", "0.25", "0.5")] == [300, 300, 60]
     small = last["gumbel-softmax, tau 0.1"]
-    assert round(small["relaxed"] - small["elbo"], 1) == 0.1
+    assert abs(small["relaxed"] - small["elbo"]) < 0.1
     assert small["elbo"] == max(row["elbo"] for row in last.values())
     assert round(log_p["gumbel-softmax, tau 1"] - log_p["gumbel-softmax, tau 0.5"]) == 15
 
