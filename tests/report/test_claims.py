@@ -274,6 +274,10 @@ def test_rows_support_the_text_about_relaxed_samples(store):
     assert abs(small["relaxed"] - small["elbo"]) < 0.1
     assert small["elbo"] == max(row["elbo"] for row in last.values())
     assert round(log_p["gumbel-softmax, tau 1"] - log_p["gumbel-softmax, tau 0.5"]) == 15
+    small, usual = (store.select("binary", "fashion-mnist", label) for label in ("gumbel-softmax with tau 0.1",
+                                                                                 "gumbel-softmax"))
+    assert len(small) == len(usual) == 1
+    assert round(usual[0].at(100, "test_elbo") - small[0].at(100, "test_elbo")) == 7
 
 
 SETTINGS = "eps 0.1", "eps 1", "eps 0.1, no KL", "eps 1, no KL"
