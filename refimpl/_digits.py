@@ -46,9 +46,9 @@ def from_likeliest(h: np.ndarray, f: np.ndarray) -> np.ndarray:
 
 
 def tilted(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Subtract the largest entry of h + eps f, and return the difference and this entry.
+    """Return h + eps f minus its largest entry, and the largest entry.
 
-    The difference has shape (..., k), and the entry has shape (..., 1).  If two values of z have the same f,
+    The first array has shape (..., k), and the second has shape (..., 1).  If two values of z have the same f,
     the difference of their scores h is not lost, however large eps f is.
     """
     shape = np.broadcast_shapes(h.shape, f.shape, eps.shape)         # eps may have more batch axes

@@ -29,7 +29,7 @@ c = np.euler_gamma
 # to the last, and each of its steps goes right or down. The entry $z_i$ is 1 if cell $i$ is on the path, and 0
 # otherwise. The score of a path is $h(z) = \sum_i h_i z_i$, which is linear in the scores, so
 # $\partial h(z) / \partial h_i = z_i$. The best path is found backwards from the end, cell by cell (Bellman 1957).
-# The same few lines work for a batch of grids:
+# The following function does this for a batch of grids:
 
 # %%
 def best_path(h):

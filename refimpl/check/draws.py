@@ -84,7 +84,7 @@ def _joint_gap(problem: Problem, slip: Slip, above: np.ndarray, below: np.ndarra
 
 
 def _pair_gap(slip: Slip, above: np.ndarray, below: np.ndarray, plus: np.ndarray, minus: np.ndarray) -> np.ndarray:
-    """Return the gap of each variable, or infinity if the estimator cannot return these entries."""
+    """Return the gap of each variable.  It is infinite if no gradient of `slip` has entries at `plus` and `minus`."""
     pair = np.maximum(np.take_along_axis(above, plus[..., None], -1), np.take_along_axis(below, minus[..., None], -1))
     two = slip.plus is not None and slip.minus is not None
     stays = np.maximum(above, below).min(axis=-1) if two else np.inf

@@ -171,7 +171,7 @@ class Decoded(NamedTuple):
 
     @property
     def moved(self) -> np.ndarray:
-        """Return whether the gradient of each draw is not zero."""
+        """Return, for each draw, whether its gradient has an entry that is not zero."""
         return ((self.plus >= 0) | (self.minus >= 0)).any(axis=-1)
 
 

@@ -43,8 +43,8 @@ class Shipped(NamedTuple):
 def _content(kind: Shipped, path: Path, stamp: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Read and check a file, and return the packed images and the labels as read-only arrays.
 
-    Reading a file takes about 0.1 s.  So the contents of the last two files, 7 MB each, stay in memory.  If a file
-    changes, `stamp` changes too, and the file is read again.
+    Reading a file takes about 0.1 s.  So the contents of the two files that were used last, 7 MB each, stay in
+    memory.  If a file changes, `stamp` changes too, and the file is read again.
     """
     arrays = read_arrays(path, missing=MISSING, damaged=DAMAGED)
     if not {"images", "labels"} <= set(arrays):

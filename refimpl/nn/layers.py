@@ -19,7 +19,7 @@ class Layer:
     n_parameters = 0
 
     def bind(self, values: np.ndarray, grads: np.ndarray) -> None:
-        """Make the flat vectors `values` and `grads` this layer's parameters and gradients."""
+        """Use the flat vectors `values` and `grads` to store the parameters and their gradients."""
 
     def initialise(self, rng: np.random.Generator) -> None:
         """Draw the initial parameters in place."""

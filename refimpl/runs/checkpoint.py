@@ -84,7 +84,7 @@ def load(path: Path, settings: RunSettings | None = None, kind: type[Run] | None
 
 @contextlib.contextmanager
 def _parsing(path: Path) -> Iterator[None]:
-    """Replace the exceptions that a damaged file can cause in the `with` block by an InputError."""
+    """Raise an InputError instead of the exceptions that a damaged file can cause in the `with` block."""
     try:
         yield
     except InputError:

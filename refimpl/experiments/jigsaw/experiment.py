@@ -105,7 +105,7 @@ def draw(records: Sequence[Record], title: str) -> Figure:
 
 
 def solved(found: dict[Cell, list[dict[str, float]]], folder: Path) -> dict[str, Figure]:
-    """Draw how the runs with labels and seed 0 put together test images of 4 x 4 tiles."""
+    """Draw test images whose 4 x 4 tiles were arranged by the runs with labels and seed 0."""
     made = {}
     for dataset in dict.fromkeys(cell.settings.dataset for cell in found):
         here = {cell.label: cell for cell in found if (cell.settings.dataset, cell.settings.seed) == (dataset, 0)}

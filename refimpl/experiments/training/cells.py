@@ -160,7 +160,7 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
 
 def mean_and_half(runs: dict[Cell, list[Row]], group: Sequence[Cell], epoch: int, name: str, factor: int,
                   unit: str = "") -> str:
-    """Return "mean ± half width" for a group of runs, or only the mean of a single run."""
+    """Return "mean ± half width" for a group of runs.  If the group has only one run, return its value."""
     mean, half = interval([factor * at_epoch(runs[cell], epoch, name) for cell in group])
     return f"{mean:.2f}{unit}" + ("" if math.isnan(half) else f" ± {half:.2f}")
 

@@ -126,8 +126,8 @@ CHANGES = {"lr 0.0003": {"lr": 3e-4}, "lr 0.003": {"lr": 3e-3}, "k 50": {"k": 50
 def plateau_tests(dataset: str, seed: int) -> list[Cell]:
     """Return runs of three gradients, each run with one change from CHANGES, and runs with other KL weights.
 
-    `direct` is run with momentum only.  Two relaxed gradients with tau = 1, as at the start of the released schedule,
-    are run with Adam and with momentum.
+    `direct` is run only with the changes to momentum.  Two relaxed gradients with tau = 1, as at the start of the
+    released schedule, are run with Adam and with momentum.
     """
     cells = [_cell(f"{name}, {words}", dataset, seed, estimator=name, **{"k": 10} | changed,
                    **{} if name == "exact" else {"eps": 0.1})
