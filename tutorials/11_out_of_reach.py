@@ -182,9 +182,9 @@ for lead in (0.5, 1.0, 2.0, 4.0):
 # formulas.
 #
 # **The bias** can be computed without sampling in two small cases. In the first case $z$ marks two of four places. The
-# two highest of four perturbed scores are two draws without replacement, so the probability of a subset is a sum over
-# its two orders. In the second case there are two tiles: use the formula above. In both cases $\mu$ is known, so both
-# sides of the theorem are known:
+# two highest perturbed scores are two draws without replacement. A subset can be drawn in two orders, so its
+# probability has two terms. In the second case there are two tiles: use the formula above. In both cases $\mu$ is
+# known, so both sides of the theorem are known:
 
 # %%
 orders = np.array(list(itertools.permutations(range(4), 2)))
@@ -452,8 +452,8 @@ assert min(shares["direct"] + shares["two-sided"]) > max(shares["relaxed"] + sha
 #
 # <details><summary>Solution</summary>
 #
-# Keep one sum for each number of places that have been chosen so far. A new place $i$ is either left out, or it is
-# chosen, and the sum is multiplied by $e^{\theta_i}$.
+# Keep one sum for each number of places that have been chosen so far. A new place $i$ is left out or chosen. If it is
+# chosen, the sum is multiplied by $e^{\theta_i}$.
 #
 # ```python
 # theta, total = np.random.default_rng(2).normal(size=8), np.array([1.0, 0, 0, 0])

@@ -47,7 +47,7 @@ def both(h, f, eps):                            # P_ii, as in chapter 4
 #
 # $$P_{ij} = r_i r_j e^{\epsilon f_j} \int_{e^{-\epsilon f_j}}^{e^{-\epsilon f_i}} \frac{d\lambda}{S(\lambda)^2} \quad \text{if } f_j > f_i, \text{ else } 0$$
 #
-# The probability is 0 in the second case, because $f$ never falls from the first winner to the second (chapter 1). The
+# If $f_j \le f_i$, the probability is 0, because $f$ of the winner rises whenever the winner changes (chapter 1). The
 # sums of $P_{ij}$ over $j$ are $q$, and the sums over $i$ are $q_\epsilon$.
 
 # %%
@@ -86,7 +86,7 @@ assert np.isclose(swept[1, 0], f[0] - f[1], rtol=2e-3) and swept[0, 1] == 0
 # $$g = \frac{\text{onehot}(z(\epsilon)) - q}{\epsilon} - \frac{\text{onehot}(z^{\star}) - q}{\epsilon}$$
 #
 # The first term alone has the right mean. The second term has the mean 0, so subtracting it does not change the mean of
-# the estimate. If it goes up and down together with the first term, subtracting it removes noise. A term with these
+# the estimate. If the second term rises and falls with the first, subtracting it removes noise. A term with these
 # properties is called a *control variate*. (The slide describes it in terms of weights: if $h$ is normalised, so that
 # $h = \log q$, the mean of the second term $\nabla_w h_w(z^{\star})$ is 0.)
 #

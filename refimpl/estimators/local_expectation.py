@@ -1,6 +1,6 @@
 """Local expectation (Titsias and Lazaro-Gredilla, NIPS 2015) enumerates each coordinate and samples the others.
 
-    grad_{h_i} = q_i (f_i - sum_c q_i(c) f_i(c)),     f_i(c) = f(z_1 ... z_i = c ... z_n) around a sample z
+    grad_{h_i} = q_i (f_i - sum_c q_i(c) f_i(c)),     f_i(c) = f(z with z_i replaced by c), for a sample z
 
 The estimate is unbiased: the expectation over z_i is exact, and the expectation over the other coordinates is sampled.
 It needs as many decoder evaluations as `direct` with the coordinate-wise arg max.  As eps -> 0, the mean of

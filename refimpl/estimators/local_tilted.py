@@ -1,6 +1,6 @@
 """The estimator `local-tilted` is coordinate-wise `direct`, averaged over the noise of each coordinate.
 
-    grad_{h_i} = (softmax(h_i + eps f_i) - softmax(h_i)) / eps,    f_i(c) = f(z_1 ... z_i = c ... z_n) around a sample z
+    grad_{h_i} = (softmax(h_i + eps f_i) - softmax(h_i)) / eps,    f_i(c) = f(z with z_i replaced by c), for a sample z
 
 The estimate is the mean of the coordinate-wise direct gradient with respect to h_i, given the other coordinates.  It
 has the same bias and needs as many evaluations as `direct`, but it has less noise.  As eps -> 0, it tends to local

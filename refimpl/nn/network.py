@@ -46,7 +46,7 @@ class Pass:
 class Backward:
     """A backward pass of a network, which computes d loss / d output of every layer.
 
-    accumulate() and dx compute the gradients with respect to the parameters and to x when they are needed.
+    accumulate() computes the gradients of the parameters.  The gradient dx is computed when it is first used.
     """
 
     def __init__(self, run: Pass, dy: np.ndarray) -> None:
