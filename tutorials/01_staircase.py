@@ -231,8 +231,8 @@ print("winners from left to right:", ", ".join(order))
 # **At a kink** two values tie, and the maximum has no derivative there. If $\epsilon$ changes, the slope of the maximum
 # changes at the kink. To the left of the kink, the slope is the smaller of the two values of $f$. To the right, it is
 # the larger one. There is a similar kink with respect to a score. If you raise one of the two tied scores, the maximum
-# rises by the same amount. If you lower it, the maximum does not change, because the other value is still at the top.
-# So the slope is 1 to the right and 0 to the left, as in the right panel of the last figure. If the noise has a
+# rises by the same amount. If you lower this score, the maximum does not change, because the other value stays at the
+# top. So the slope is 1 to the right and 0 to the left, as in the right panel of the last figure. If the noise has a
 # density, the probability that there is a kink at a given $\epsilon$ and $h$ is zero.
 #
 # The next cell checks both derivatives for 1,000 draws. It compares difference quotients of the maximum with the

@@ -357,10 +357,10 @@ plt.show()
 
 # %% [markdown]
 # The effect of the cap depends on the KL term, which pulls a losing value up. This pull is $q_i$ times the *lag* in $h$
-# (the distance to the leader). To balance the exact gradient, the lag in $h$ has to become as large as the lag in $f$.
-# To balance the capped gradient, a lag of $1/\epsilon$ nats in $h$ is enough. Take an image for which all nine losing
-# values are 30 nats behind in $f$. For three objectives, the next cell computes how much probability the best $q$
-# leaves to each losing value.
+# (the distance to the leader). The pull balances the exact gradient only when the lags in $h$ and $f$ are equal. For
+# the capped gradient, a lag of $1/\epsilon$ nats in $h$ is enough. Take an image for which all nine losing values are
+# 30 nats behind in $f$. For three objectives, the next cell computes how much probability the best $q$ leaves to each
+# losing value.
 
 # %%
 share = np.linspace(-31, np.log(0.1), 200_000)                              # log q of each losing value; all are equal
@@ -392,9 +392,9 @@ later_rows.show_plateau(five)
 # seeds. *Close to the best* means below 175 nats.
 #
 # - *With the KL gradient and* $\epsilon = 0.1$ the cap is what helps. `capped` leaves the plateau as `tilted` does, and
-#   `amplified` ends where enumeration ends. Without the KL gradient, at this $\epsilon$, these three methods are still
-#   at 208 nats after three epochs. This agrees with the theory: to pull the losing values up so soon, the cap needs the
-#   KL term.
+#   `amplified` ends where enumeration ends. Without the KL gradient, at this $\epsilon$, `tilted`, `capped` and
+#   `amplified` are still at 208 nats after three epochs. This agrees with the theory: to pull the losing values up so
+#   soon, the cap needs the KL term.
 # - *Without the KL gradient and* $\epsilon = 1$, where the authors' recipe starts, the amplification is what helps.
 #   `amplified` is close to the best after three epochs, and `capped` only later. With the KL gradient `amplified` is
 #   close to the best too, and every method that has the cap ends between 198 and 206.
@@ -402,12 +402,12 @@ later_rows.show_plateau(five)
 #   runs are below 208 nats after the third epoch, but all end above the median of `direct`. With the other settings, no
 #   seed is close to the best after three epochs.
 #
-# The second table also shows three further results. Training with the mean of the direct gradient and a decoder that
-# learns from $q$ leaves the plateau with every seed. A decoder that learns from $z^{\star}$ does not help enumeration.
-# And after ten epochs the median of enumeration on MNIST is as good as the median of `direct`. So a single seed does
-# not show which method is best in the end: after ten epochs, the seed in the figure above is the worst of enumeration's
-# five seeds. Fashion-MNIST has no such plateau. There `direct`, with bias and noise, has a better median than `tilted`
-# and `noisy-exact` ([plateau.md](plateau.md)).
+# The second table also shows three further results. `tilted` (the row *the mean alone*) leaves the plateau with every
+# seed. Its decoder learns from $q$. A decoder that learns from $z^{\star}$ does not help enumeration. And after ten
+# epochs the median of enumeration on MNIST is as good as the median of `direct`. So a single seed does not show which
+# method is best in the end: after ten epochs, the seed in the figure above is the worst of enumeration's five seeds.
+# Fashion-MNIST has no such plateau. There `direct`, with bias and noise, has a better median than `tilted` and
+# `noisy-exact` ([plateau.md](plateau.md)).
 #
 # All these runs use Adam, which divides each step by the size of the recent gradients. Gradient descent with momentum
 # makes no such division. With momentum and a learning rate of 0.1, every seed of enumeration is below 170 nats after
@@ -421,8 +421,8 @@ later_rows.show_plateau(five)
 #
 # **The objective.** The authors' code trains `direct` *without the KL gradient*, and the other two methods with it.
 # Does this explain their result? The next cell shows MNIST with their settings and ours. (Their Gumbel-softmax is the
-# straight-through version with a falling temperature. Ours is not, so its row shows no number
-# from the paper.)
+# straight-through version with a falling temperature. Ours is not, so the rows of Gumbel-softmax show no number from
+# the paper.)
 
 # %%
 bounds = later_rows.published()
@@ -437,7 +437,7 @@ later_rows.show_yardsticks(yardsticks)
 # is at 142.7. So neither change alone explains the result: [results.md](results.md#convergence).)
 #
 # - The objective does not explain *the plateau*: `direct` with the KL gradient shares enumeration's objective, and
-#   still leaves the plateau within the first epoch.
+#   nevertheless leaves the plateau within the first epoch.
 # - The objective does not explain *the final bound at* $k = 10$: for `direct` this bound is nearly the same with both
 #   recipes.
 # - The objective alone does not explain *the final bounds at* $k = 50$: only the authors' recipe as a whole is ahead of
@@ -446,11 +446,11 @@ later_rows.show_yardsticks(yardsticks)
 #
 # **The way of measuring.** On the slides `direct` is measured with one sample per image, Gumbel-softmax with a hundred,
 # and enumeration exactly. The last lines above show three trained models, each measured in all three ways. (The
-# measurements use the first 2,000 test images, which are easier. The number after ± is the standard deviation of one
-# such measurement.) With one-hot samples the results agree with the exact bound to about 0.1 nats, for one sample and
-# for a hundred. So the way of measuring does not explain the differences. Relaxed samples would explain some of the
-# differences, because Gumbel-softmax looks 5 nats better with them. But nobody uses a model with relaxed samples. (The
-# authors' code does not evaluate in this way.)
+# measurements use the first 2,000 test images, which are easier than the rest. The number after ± is the standard
+# deviation of one such measurement.) With one-hot samples the results agree with the exact bound to about 0.1 nats, for
+# one sample and for a hundred. So the way of measuring does not explain the differences. Relaxed samples would explain
+# some of the differences, because Gumbel-softmax looks 5 nats better with them. But nobody uses a model with relaxed
+# samples. (The authors' code does not evaluate in this way.)
 #
 # **The learning signal.** With many binary variables, REBAR and RELAX in the authors' code learn from the mean score of
 # the whole batch instead of the score of each image. Exercise 3 of [chapter 7](07_many_variables.ipynb) shows the

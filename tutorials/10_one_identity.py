@@ -145,9 +145,9 @@ plt.show()
 # ## Perturbed optimisers, and where REINFORCE comes from
 #
 # Berthet et al. write $h$ as a part of the density of $v = h + \gamma$. Then $E f(z^{\star})$ is an integral of $f$
-# over $v$ with the density $\prod_i F'(v_i - h_i)$, and $h$ occurs in the density only. For Gumbel noise, minus the
-# derivative of $\log F'(\gamma)$ is $1 - e^{-(\gamma + c)}$. Now use the alarm clocks of chapter 3. Clock $i$ has the
-# rate $r_i = e^{h_i}$ and rings at the time $X_i$, so $e^{-(\gamma_i + c)} = r_i X_i$. Hence
+# over $v$ with the density $\prod_i F'(v_i - h_i)$, and $h$ occurs in the density only. For Gumbel noise, the
+# derivative of $\log F'(\gamma)$ is $-(1 - e^{-(\gamma + c)})$. Now use the alarm clocks of chapter 3. Clock $i$ has
+# the rate $r_i = e^{h_i}$ and rings at the time $X_i$, so $e^{-(\gamma_i + c)} = r_i X_i$. Hence
 #
 # $$\frac{\partial}{\partial h_i} E f(z^{\star}) = E\left[ f(z^{\star}) (1 - r_i X_i) \right]$$
 #
@@ -198,12 +198,12 @@ assert (np.abs(square_error.mean(axis=0) - noise_variance) < 4 * square_error.st
 # ## Fenchel-Young: the derivative of a maximum, minus what was observed
 #
 # Suppose that a value $y$ was observed, and that there is no $f$. The *perturbed Fenchel-Young loss* is
-# $E \max_z (h + \gamma) - h_y$. On average, $y$ is this far behind the winner. By Danskin's theorem the gradient of the
-# loss is the mean winner minus the observed one: $q - \text{onehot}(y)$. With Gumbel noise $E \max (h + \gamma)$ is
-# $\log \sum e^h$, and the loss is $-\log q(y)$, the cross-entropy. (Here $q$ is known, so there is no reason to sample.
-# If a solver finds the winner and $q$ has no formula, a draw of $z^{\star}$ replaces $q$.) With $f = [z = y]$ and a
-# large $\epsilon$, `direct` becomes the same method: $z(\epsilon) = y$ in practically every draw, and the estimate $g$
-# of `direct` satisfies $\epsilon g = \text{onehot}(y) - \text{onehot}(z^{\star})$.
+# $E \max_z (h + \gamma) - h_y$. On average, $y$ is behind the winner by this amount. By Danskin's theorem the gradient
+# of the loss is the mean winner minus the observed one: $q - \text{onehot}(y)$. With Gumbel noise $E \max (h + \gamma)$
+# is $\log \sum e^h$, and the loss is $-\log q(y)$, the cross-entropy. (Here $q$ is known, so there is no reason to
+# sample. If a solver finds the winner and $q$ has no formula, a draw of $z^{\star}$ replaces $q$.) With $f = [z = y]$
+# and a large $\epsilon$, `direct` becomes the same method: $z(\epsilon) = y$ in practically every draw, and the
+# estimate $g$ of `direct` satisfies $\epsilon g = \text{onehot}(y) - \text{onehot}(z^{\star})$.
 
 # %%
 y = 0                                                               # shirt, which also has the highest f
