@@ -285,7 +285,7 @@ for words, rates in (("plain steps", (0.02, 0.1, 0.5)), ("Adam", (0.001, 0.01, 0
 # %% [markdown]
 # Each number is the difference between the loss and the best possible loss, in nats. If the rate is too small, both
 # methods are still far from the best loss. If the rate is too large, plain gradient steps become unstable. Adam is less
-# sensitive. Here even the rate 0.1 does no harm. (It is ten times the rate above. With batches this rate costs
+# sensitive. Here even the rate 0.1 does no harm. (The training above, with batches, used 0.01. There the rate 0.1 costs
 # some nats.)
 #
 # In the next figure each column is a digit. The upper row is what the network has learnt. The lower row is the best

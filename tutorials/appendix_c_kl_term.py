@@ -119,8 +119,8 @@ print(f"eps = 1 with KL is {behind:.1f} nats worse than eps = 0.1 with KL: {by_g
 #
 # A smaller $\epsilon$ weakens the conflict between $T$ and the KL term, and training without the KL gradient removes
 # it. With this single seed the run without the KL gradient is the best of the three. The authors' code starts at
-# $\epsilon = 1$ *and* leaves the KL gradient out. [results.md](results.md) contains longer runs of both kinds, with
-# more seeds.
+# $\epsilon = 1$ *and* omits the KL gradient. [results.md](results.md) contains more and longer runs with and without
+# this gradient.
 #
 # ## An example without a network
 #

@@ -122,7 +122,7 @@ def make(h: object, f: object, eps: object, of_z: Callable | None = None) -> Pro
 
 
 def probe(like: Problem, number: int) -> Problem:
-    """Return one of four further problems, on which common mistakes have different results.
+    """Return one of four further problems, chosen so that different common mistakes give different estimates.
 
     `number`, from 0 to 3, chooses the problem.  If f is a function, it is kept.  If f is a table, it is replaced,
     and in the problems 0 and 1, k is usually replaced too.

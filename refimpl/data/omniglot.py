@@ -82,7 +82,6 @@ def _from_drawings(archives: list[Path]) -> tuple[Part, Part, Part]:
 
 
 def _drawer(key: str, path: Path) -> int:
-    """Return YY from the file name XXXX_YY.png, which is the number of the person who made the drawing."""
     digits = key.rpartition("_")[2].removesuffix(".png")
     if not (digits.isascii() and digits.isdigit() and 1 <= int(digits) <= DRAWERS):
         raise InputError(f"{path}: {key} is not named XXXX_YY.png, YY in 01 ... {DRAWERS}, as Omniglot's drawings are; "
