@@ -248,7 +248,7 @@ plt.show()
 # $$\epsilon = \frac{1}{\text{range}} \min\left( 1, \left( \frac{20}{\text{changed draws}} \right)^{1/3} \right)$$
 #
 # By this rule $\epsilon$ is inversely proportional to the range, and for large $M$ it falls like $M^{-1/3}$. If the
-# winner changes in fewer than 5 draws, these are too few to choose $\epsilon$. Then the rule returns $1/\text{range}$
+# winner changes in fewer than 5 draws, these draws do not determine $\epsilon$. Then the rule returns $1/\text{range}$
 # and warns that the estimate 0 may be better.
 #
 # For all $h$, $f$ and $M$, the $\epsilon$ of the rule lies between $\min(1, (20/M)^{1/3})/\text{range}$ and

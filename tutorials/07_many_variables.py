@@ -444,11 +444,10 @@ assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-
 # %% [markdown]
 # What to see. Left: at the same number of epochs most runs lie close together, and ARM is behind. Right: at the same
 # number of evaluations, the estimators that need two or three scores are far ahead of those that need all neighbours.
-# In the table DisARM and local expectation are nearly equal. In training, at equal evaluations, DisARM is first, and of
-# the five estimators in the last printed line, local expectation is last. (Of the other estimators, only `direct` is
-# behind it.) Local expectation is last partly because it makes fewer steps: it has not finished two epochs when DisARM
-# has finished eight. At equal epochs local expectation is ahead of DisARM. These runs have only one seed and eight
-# epochs.
+# In the table DisARM and local expectation are nearly equal. In training, at equal evaluations (second line below the
+# figure), DisARM is first, and only `direct` is behind local expectation. Local expectation is far behind DisARM partly
+# because it makes fewer steps: it has not finished two epochs when DisARM has finished eight. At equal epochs local
+# expectation is ahead of DisARM. These runs have only one seed and eight epochs.
 #
 # ## When to choose which estimator
 #
@@ -469,7 +468,7 @@ assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-
 # | RELAX | the same, and a network | none | $f_\tau$ is not close enough to $f$ for REBAR, and training is long enough to fit the network |
 # | `direct` | $f$ at $z^{\star}$ and its $n$ neighbours | order $\epsilon$ | the arg max comes from a solver and $q$ has no formula (chapter 8), or training is long and may profit from the bias |
 #
-# REINFORCE needs only $f$ at the sample, and a baseline: the mean score of earlier samples, or of other samples. With
+# REINFORCE needs $f$ only at the sample. The baseline is the mean score of earlier samples or of other samples. With
 # few evaluations REINFORCE is hard to beat, as the printed table shows.
 #
 # ## Exercises
@@ -537,7 +536,7 @@ assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-
 #
 # ## Where it goes wrong in practice
 #
-# - $f$ is evaluated at something other than the whole vector $z^{\star}$ of this draw.
+# - $f$ is not evaluated at the whole vector $z^{\star}$ that was drawn.
 # - The two arg maxes do not share their noise. Fresh noise for the second one leaves the mean as it is, since
 #   $\text{gain}_i$ does not depend on $\gamma_i$. But then the two arg maxes often differ by chance alone, and the
 #   variance grows like $1/\epsilon^2$ instead of $1/\epsilon$. The last line below the table shows this variance.

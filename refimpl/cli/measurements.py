@@ -14,7 +14,7 @@ from refimpl.cli.commands import noted
 
 
 def _below(heading: str) -> Callable[[str], None]:
-    """Return a function that prints a line.  Its first call also prints the heading, above the line."""
+    """Return a function that prints lines, and that prints the heading above the first line."""
     above = heading + "\n"
 
     def show(line: str) -> None:

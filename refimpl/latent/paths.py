@@ -149,7 +149,7 @@ class Paths(Family):
     def joint_argmax(self, theta: np.ndarray, table: np.ndarray) -> np.ndarray:
         """Return the best path for each image, of shape (B, cells, 2), by enumeration.
 
-        `table` has shape (B, 2^cells).  Only its entries for joint values that are paths are used.
+        `table` has shape (B, 2^cells).  The entries for joint values that are not paths are ignored.
         """
         if self.n > 30:
             raise ValueError(f"table must hold all 2^{self.n} joint values, which is too many for {self.n} cells")

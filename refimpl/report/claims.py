@@ -69,7 +69,6 @@ def _step(store: Store) -> Finding | None:
 
 
 def _in_order(runs: Runs, *names: str) -> bool:
-    """Return whether every value of a method is at most every value of the next method."""
     return all(max(runs.of(one).values) <= min(runs.of(other).values) for one, other in pairwise(names))
 
 

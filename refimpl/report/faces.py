@@ -69,7 +69,6 @@ def switched(store: Store) -> str:
 
 
 def found_alone(record: Record) -> int:
-    """Return how many attributes are switched alone in enough faces (see SHARE)."""
     return sum(min(float(row["generated"]), float(row["encoded"])) >= SHARE for row in record.rows)
 
 

@@ -76,7 +76,7 @@ def bounds(store: Store, experiment: str, dataset: str, labels: Sequence[str], p
 
 
 def commits_line(records: Sequence[Record]) -> str:
-    """Return sentences that name the commits and, if known, the numbers of threads of the runs."""
+    """Return sentences with the commits of the runs, and with the numbers of threads if they are known."""
     found = sorted({commit for record in records for commit in record.commits})
     counts = sorted({count for record in records for count in record.threads})
     used = "one thread" if counts == [1] else f"{' or '.join(map(str, counts))} threads"

@@ -16,7 +16,7 @@ import numpy as np
 
 
 def maximum(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the value, (B,), and its derivatives d_eps, (B,), and d_h, (B, k), for the noise, (B, k)."""
+    """Return the value, d_eps and d_h for this noise.  Their shapes are (B,), (B,) and (B, k)."""
     scores = h + eps * f + noise
     z_eps = np.eye(h.shape[1])[scores.argmax(axis=1)]
     return scores.max(axis=1), (z_eps * f).sum(axis=1), z_eps
