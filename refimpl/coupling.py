@@ -1,6 +1,6 @@
 """Compute the exact joint law of the pair of arg maxes (z*, z*(eps)).  This result is not in the paper.
 
-    E_z = exp(-(h_z + gamma_z + c))   the time at which alarm clock z rings, exponential with rate w_z = exp(h_z)
+    E_z = exp(-(h_z + gamma_z + c))   the time at which alarm clock z rings.  It is exponential with rate w_z = exp(h_z)
     z*       the z with the smallest E_z
     z*(eps)  the z with the smallest a_z E_z,    a_z = exp(-eps f_z)
 
@@ -82,8 +82,8 @@ def covariance(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False
     sums of the columns and of the rows of P.  Then E D = c - r.  The diagonal of E D D^T is c + r, and off the
     diagonal, E D D^T is -(P + P^T).
 
-    If one outcome (i, j) is almost certain, a plain difference would lose digits.  So the code subtracts the D of the
-    likeliest outcome, D*, from D, which changes no covariance.  Let `rest` be the probability of all other outcomes:
+    If one outcome (i, j) is almost certain, a plain difference loses digits.  Let D* be the D of the likeliest outcome.
+    The code subtracts D* from D.  This changes no covariance.  Let `rest` be the probability of all other outcomes:
 
         E (D - D*)            = E' D - rest D*                      E' is E without the likeliest outcome
         E (D - D*) (D - D*)^T = E' D D^T - E' D D*^T - D* E' D^T + rest D* D*^T
@@ -164,7 +164,7 @@ class Clocks(NamedTuple):
     def leave_rate(self) -> np.ndarray:
         """Return P(z* = i, z*(eps) != i) / eps, of shape (..., k).
 
-        The rate is (q_i - P(i, i)) / eps = w_i (C(a_i) - 1) / (eps C(a_i)), where plain subtractions would lose
+        The rate is (q_i - P(i, i)) / eps = w_i (C(a_i) - 1) / (eps C(a_i)).  Both subtractions would lose
         digits.  By summation by parts, C(a_i) - 1 is a sum of positive terms:
 
             C(a_i) - 1 = e^{-s_i} sum_{m < i} (e^{s_m} - e^{s_{m+1}}) (w_1 + ... + w_m)

@@ -121,7 +121,7 @@ def spread(runs: Sequence[Record], epoch: int, column: str, sign: float = -1.0) 
 
 
 def at_best_validation(runs: Sequence[Record], epoch: int) -> Spread:
-    """Return the test -ELBO of each run at the epoch with the best validation bound of this run.
+    """For each run, return the test -ELBO at the epoch where the validation bound of the run is best.
 
     Only epochs up to `epoch` count.  Runs that do not reach `epoch` are left out.
     """

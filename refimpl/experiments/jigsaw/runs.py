@@ -1,8 +1,8 @@
 """Train the jigsaw networks.
 
 In each epoch, 10,000 images are chosen from the first 40,000 training images, and their tiles are shuffled.  In the
-runs without labels, f is the log-likelihood under a mixture model.  This model is fitted to the training images after
-the first 40,000.  The file state.npz contains all that is needed to continue a run.
+runs without labels, f is the log-likelihood under a mixture model.  This model is fitted to all training images
+except the first 40,000.  The file state.npz contains all that is needed to continue a run.
 """
 from __future__ import annotations
 

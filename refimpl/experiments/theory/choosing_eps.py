@@ -22,9 +22,9 @@ i, the bound is (1 + phi(x)) eps E |f - f'| / 2 with independent f and f' from q
 
 Proof of (3): an estimate is 0, or it has two entries that are not 0, each of absolute value 1 / eps.
 
-Because of (1), the rule never chooses an eps above 1 / R, where |bias|_1 is at most (e - 2) |grad|_1 = 0.72 |grad|_1.
-The best eps below 1 / R depends on the noise, and the noise depends on how often the winner changes.  Let N be the
-number of draws whose winner changes at eps = 1 / R:
+The rule never chooses an eps above 1 / R.  So |bias|_1 is at most (e - 2) |grad|_1 = 0.72 |grad|_1 because of (1).
+The best eps below 1 / R depends on the variance, and the variance depends on how often the winner changes.  Let N be
+the number of draws whose winner changes at eps = 1 / R:
 
     N < ENOUGH:     the draws cannot determine eps; return 0 as the estimate, or use eps = 1 / R if 0 is not acceptable
     otherwise:      eps = min(1, (AIM / N)^(1/3)) / R.  This eps is proportional to M^(-1/3).  If the bias is small,
@@ -174,7 +174,7 @@ def least_errors(given: list[tuple[np.ndarray, np.ndarray]], M: int) -> np.ndarr
 
 
 def least_up_to_bound(h: np.ndarray, f: np.ndarray, M: int) -> float:
-    """Return the smallest of 201 exact errors: those at 200 values of eps up to 1 / R, and that of the estimate 0."""
+    """Compute the exact errors at 200 values of eps up to 1 / R, and of the estimate 0; return the smallest error."""
     return min(float(direct.mse(h, f, np.geomspace(0.01, 1, 200) / np.ptp(f), M).min()), float(at_zero(h, f)))
 
 

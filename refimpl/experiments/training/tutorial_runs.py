@@ -2,9 +2,9 @@
 
     python -m refimpl make tutorial-runs --write [NAME ...]
 
-This command trains the runs with the given names, or all runs if no name is given.  All runs together take
-about ten minutes.  Each file tutorials/runs/NAME.npz contains the settings and the metrics of a run, and for some runs
-the weights.  The same seed on the same machine gives the same numbers, except for the training times.
+This command trains the runs with the given names, or all runs if no name is given.  All runs together take about ten
+minutes.  Each file tutorials/runs/NAME.npz contains the settings and the metrics of a run.  For some runs it also
+contains the weights.  The same seed on the same machine gives the same numbers, except for the training times.
 """
 from __future__ import annotations
 
