@@ -1,6 +1,6 @@
 """List the joint values of n variables with k values each, and compute exact expectations over all of them.
 
-A joint value z = (z_1 ... z_n) has an index from 0 to K - 1, where K = k^n and the first variable varies slowest.  h
+A joint value z = (z_1 ... z_n) has an index from 0 to K - 1, where K = k^n.  The first variable varies slowest.  h
 has shape (..., n, k) and holds the scores of a factorised law, q(z) = prod_i softmax(h_i)(z_i).  f has shape (..., K)
 and holds a number for every joint value.  The batch axes of h and f broadcast.
 """

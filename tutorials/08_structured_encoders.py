@@ -254,7 +254,7 @@ for eps in (0.1, 0.02):
 # With the exact arg max from the list, the estimate agrees with the finite differences at $\epsilon = 0.02$, up to
 # noise and the small bias that is left at this $\epsilon$. At $\epsilon = 0.1$ the bias is plain to see. With the arg
 # max by gains there is a bias that does not go away, however small $\epsilon$ is. This is the price of evaluating $f$
-# at only $n + 1$ vectors. ($f$ is a random table here. The size of the bias depends on how far $f$ is from linear.)
+# at only $n + 1$ vectors. ($f$ is a random table here. The size of the bias depends on how nonlinear $f$ is.)
 #
 # There is no closed form for $q$ here. The noise is on single variables only, so the law of the *perturbed* arg max
 # is not the softmax of $h(z)$. (For two variables this law is an integral over one number, and it is computed below.)

@@ -28,7 +28,7 @@ def vae(run, rows: Rows, dataset: data.Dataset) -> dict[str, Figure]:
     """Return curves.png and samples.png for a run of `train`.
 
     If n = 1, samples.png shows the mean image of every value.  If n > 1, one joint value is drawn for each of the first
-    2,000 test images, and each tile shows one of the 100 most frequent values: its mean image and its share.
+    2,000 test images.  Each tile shows the mean image of one of the 100 most frequent values, and the value's share.
     """
     settings, model = run.settings, run.model
     names = None

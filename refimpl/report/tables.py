@@ -79,8 +79,8 @@ def commits_line(records: Sequence[Record]) -> str:
     """Return sentences with the commits of the runs, and with the numbers of threads if they are known."""
     found = sorted({commit for record in records for commit in record.commits})
     counts = sorted({count for record in records for count in record.threads})
-    used = "one thread" if counts == [1] else f"{' or '.join(map(str, counts))} threads"
-    threads = f" Where this was recorded, they used {used}." if counts else ""
+    words = "number of threads is" if len(counts) == 1 else "numbers of threads are"
+    threads = f" The recorded {words} {' and '.join(map(str, counts))}." if counts else ""
     commits = f"commit{'s' * (len(found) != 1)} " + ", ".join(f"`{commit}`" for commit in found)
     return f"The runs used {commits}.{threads}" if found else ""
 

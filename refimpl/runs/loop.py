@@ -79,9 +79,9 @@ def train(settings: RunSettings, epochs: int, out: Path | str, resume: bool = Fa
     draw      a function that is called at the end and returns a dictionary from file names to figures, for example
               plots.runs.of_run.  By default there are no pictures
 
-    If the process is killed, at most the current epoch is lost.  If a setting, the data or `out` cannot be used,
-    InputError is raised before anything is written.  The same happens if `out` already contains a run and `resume` is
-    not set.  If training diverges, InputError is raised later.
+    If the process is killed, at most the current epoch is lost.  If the settings, the data or the folder `out` cannot
+    be used, InputError is raised before anything is written.  The same happens if `out` already contains a run and
+    `resume` is not set.  If training diverges, InputError is raised later.
     """
     settings = settings.resolved()
     if epochs < 1:

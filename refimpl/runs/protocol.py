@@ -91,7 +91,7 @@ class Run(ABC):
         return math.ceil(len(part) / self.settings.batch)
 
     def epoch(self, epoch: int, part: data.Part) -> Iterator[int]:
-        """Train on all images of `part` once, in random order; yield the decoder evaluations of each step."""
+        """Train on all images of `part` once, in random order; yield each step's number of decoder evaluations."""
         order = self.rng.permutation(len(part))
         for start in range(0, len(part), self.settings.batch):
             yield self.step(part.images(order[start:start + self.settings.batch], self.model.dtype))

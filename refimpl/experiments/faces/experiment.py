@@ -35,7 +35,7 @@ Runs = dict[Cell, list[dict[str, float]]]
 
 
 def by_labels(dataset: str, seed: int) -> list[Cell]:
-    """Return the runs with one seed.  A face has 9 nuisances, and the Gaussian variable g has 10 components."""
+    """Return the runs with this seed.  A face varies in 9 ways besides its attributes, and g has 10 components."""
     if not data.get(dataset).attributes:
         raise InputError(f"experiment faces needs images with attributes, and {dataset} has none; there are "
                          + ", ".join(name for name, entry in data.REGISTRY.items() if entry.attributes))

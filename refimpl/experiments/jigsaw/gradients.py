@@ -6,7 +6,7 @@ All gradients point uphill.  Each function has some of these arguments:
     puzzle      the objective f, and the matching y that undoes the shuffling (None without labels)
     rng         generator of the noise: one Gumbel variable is added to each theta_ij
     eps, tau    the settings eps of `direct` and tau of gumbel_sinkhorn
-    draws       the result is an average over 2 * draws arg maxes; the default is 1
+    draws       the result is an average over 2 * draws arg maxes; `draws` is 1 by default
 
 The distribution of z* = argmax_z (theta + gamma) . z is not a Gibbs distribution and has no closed form, because the
 noise of a matching is a sum of N Gumbel variables.

@@ -6,8 +6,8 @@ Every few steps, some values are computed exactly on the first 1,000 test images
 
     elbo            the bound, nats per image
     entropy         mean over the images of the entropy of q(z given x), nats; it is log 10 = 2.3 if q is uniform
-    winner          largest share of the images that have the same likeliest value under q
-    values_used     exp of the entropy of the mean of q: 1 if all images use one value, 10 if all are used equally
+    winner          the largest of the shares s_z, where s_z is the share of images whose likeliest value under q is z
+    values_used     exp of the entropy of the mean of q: 1 if one value is used, 10 if ten values are used equally
     ahead           share of the images for which max f - f(likeliest value) is more than 1/eps = 10 nats
     length_exact    mean over the images of |grad_h E_q f|, nats
     length_made     mean length of an estimate of this gradient by the run's estimator, nats; it includes the noise

@@ -8,8 +8,8 @@ of the forward pass in reverse order.  dout contains the factor 1/B of the loss 
     out  = r W2 + b2                      dr  = dout W2^T         but dr = 0 where the ReLU is off, that is where r = 0
                                           dW1 = x^T dr            db1 = sum of dr over the rows
 
-Shapes: x (B, I), W1 (I, H), b1 (H,), r (B, H), W2 (H, O), b2 (O,), out and dout (B, O).  A derivative of the loss
-has the shape of the array with respect to which it is taken.  Units: out is a pure number, and the loss is in nats.
+Shapes: x (B, I), W1 (I, H), b1 (H,), r (B, H), W2 (H, O), b2 (O,), out and dout (B, O).  The derivative of the
+loss with respect to an array has the shape of this array.  Units: out is a pure number, and the loss is in nats.
 """
 import numpy as np
 
@@ -23,6 +23,6 @@ def network(x: np.ndarray, W1: np.ndarray, b1: np.ndarray, W2: np.ndarray,
 
 def network_backward(x: np.ndarray, r: np.ndarray, W2: np.ndarray,
                      dout: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Run the backward pass, and return dW1, (I, H), db1, (H,), dW2, (H, O), and db2, (O,)."""
+    """Run the backward pass, and return dW1, db1, dW2 and db2, with the shapes of W1, b1, W2 and b2."""
     dr = dout @ W2.T * (r > 0)
     return x.T @ dr, dr.sum(axis=0), r.T @ dout, dout.sum(axis=0)
