@@ -392,9 +392,9 @@ plt.show()
 #
 # ## Where it goes wrong in practice
 #
-# - The labelled images are not taken from the *training* part alone. The released code possibly took some of them from
-#   the validation images. It also left the labelled images grey while all other images were binary. This difference
-#   tells the network which images are labelled.
+# - The labelled images must all come from the *training* part. The released code possibly took some of them from the
+#   validation images. It also left the labelled images grey while all other images were binary. This difference tells
+#   the network which images are labelled.
 # - Labels drawn at random are not balanced: of fifty labels, some classes have many and others hardly any. The runs
 #   above have five or ten labels for each class.
 # - The accuracy of *clusters* needs the best one-to-one naming. If each cluster is named after the most frequent class

@@ -74,7 +74,7 @@ def farthest(difference: np.ndarray, error: np.ndarray) -> float:
 
 
 def draws_needed(difference: np.ndarray, variance: np.ndarray, tests: int) -> float:
-    """Return how many draws make the difference of two means twice as large as the threshold.
+    """Return how many draws are needed to tell two means apart: their difference is then twice the threshold.
 
     `variance` is the variance of one gradient.  The result is infinite if the means are equal.
     """

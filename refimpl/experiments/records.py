@@ -195,7 +195,7 @@ def read(path: Path) -> Record:
 def write(folder: Path, record: Record) -> None:
     """Write the record into `folder`, the folder of all rows, and replace an earlier file of the same run or table.
 
-    Raises InputError, and writes nothing, if the file contains another run or table.
+    Raises InputError, and writes nothing, if a file of this name already contains another run or table.
     """
     path, before = folder / record.file, None
     with contextlib.suppress(InputError):           # a file that cannot be read is replaced

@@ -1,4 +1,4 @@
-"""Draw the explorer's three panels beside the walls: the joint law, the errors against eps, and one draw.
+"""Draw three of the explorer's four panels: the joint law, the errors against eps, and one draw.
 
 Each function empties the axes and draws on them again, because it would be slow to make the ticks of new axes.
 """

@@ -3,7 +3,7 @@
     python -m refimpl measure yardsticks DIR ...
 
 The slides estimate the bound of `direct` from one sample of each image, and the bound of Gumbel-softmax from 100
-samples.  For enumeration, they compute the bound exactly.  The mean of an estimate from one-hot samples is the exact
+samples.  They compute the bound of `exact` by enumeration.  The mean of an estimate from one-hot samples is the exact
 bound, so these measures differ only by noise.  The relaxed samples that train Gumbel-softmax have a different bound.
 """
 from __future__ import annotations

@@ -4,8 +4,8 @@
 
 The toy (models/toy.py) has n variables of k values and a nonlinear score f that couples all of them.  The gradient
 grad_h E_q f is computed exactly, by enumeration.  If an estimator is declared unbiased, the mean of its estimates must
-agree with this gradient to within four standard errors in every coordinate.  This limit is larger if there are more
-coordinates, so that the probability of a false alarm stays the same.
+agree with this gradient in every coordinate.  The largest difference that is allowed is four standard errors for one
+coordinate, and more for several coordinates, so that the probability of a false alarm stays the same.
 """
 from __future__ import annotations
 
@@ -71,8 +71,8 @@ def measure(estimator: Estimator, h: np.ndarray, toy: Toy, truth: np.ndarray, sa
     it before the measurement, from WARM_UP small batches.  Each chunk of the measurement then starts from a copy of the
     learnt arrays.
 
-    A coordinate is tested only if its mean is approximately normal.  A coordinate belongs to one value of z_i.  Two
-    numbers must be at least EVENTS (evidence.py): the expected count of this value, and `samples` / kurtosis.
+    A coordinate (i, c) is tested only if its mean is approximately normal.  For this, the expected number of draws with
+    z_i = c must be at least EVENTS (evidence.py), and `samples` / kurtosis must be at least EVENTS, too.
     """
     n, k = h.shape
     keywords = dict(estimator.defaults)

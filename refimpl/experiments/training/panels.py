@@ -47,7 +47,7 @@ def binary(records: Records, title: str) -> Figure:
 
 
 def released(records: Records, title: str) -> Figure:
-    """Plot runs with our settings, with one setting of the authors' code, and with all settings of the authors."""
+    """Compare three kinds of runs: with our settings, with one of the authors' settings, and with all of them."""
     panels = []
     for dataset in datasets(records):
         for name, between in (("direct", "direct, no KL"), ("rebar", "rebar, batch mean"),
