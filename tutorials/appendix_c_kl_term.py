@@ -104,8 +104,8 @@ print(f"eps = 1 with KL is {behind:.1f} nats worse than eps = 0.1 with KL: {by_g
 # What to see. Left: the curves show the bounds. Middle: the curves show the two sides of the equation above as
 # functions of $p$. The pull of $T$, $1/(\epsilon p)$, falls as $p$ rises, and the pull of the KL term,
 # $\log((k-1)p/(1-p))$, grows. The maximum is where the two sides are equal (dots). Right: the histograms show
-# $q(\hat z)$ in the two models that are trained with the KL term, for images whose best value is over 10 nats ahead.
-# The dashed lines are the predictions.
+# $q(\hat z)$ in the two models that are trained with the KL term, for images on which $f$ of the best value is more
+# than 10 nats above $f$ of the second-best value. The dashed lines are the predictions.
 #
 # At $\epsilon = 1$ a lead of 10 nats is many times $1/\epsilon$, as the prediction requires. The histogram lies around
 # the prediction, 0.476. (Over all images the median is lower: if two values are about equally good, $q$ is shared

@@ -156,7 +156,7 @@ FORMATS = ("png", "pdf", "svg")
 
 
 def format_of(path: Path) -> str:
-    """Return the format that the suffix of `path` names; raise InputError if it is not in FORMATS."""
+    """Return the format of a picture, given by the suffix of `path`.  Raise InputError if it is not in FORMATS."""
     found = path.suffix.lower().removeprefix(".")
     if found not in FORMATS:
         raise InputError(f"{path}: a picture's suffix says its format, which must be one of .{', .'.join(FORMATS)}")

@@ -125,8 +125,8 @@ def draw_cloud(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, noise: np.nda
                legend: bool = True) -> Cloud:
     """Draw the walls of h, the walls of h + eps f, and a point for each draw; return the artists.
 
-    A point has the colour of the winner.  The point of a draw that changes its winner is larger.  It has the colour of
-    the new winner, and a ring in the colour of the old winner.
+    A point has the colour of the winner.  If eps f changes the winner of a draw, the point is larger.  It then has the
+    colour of the new winner, and a ring in the colour of the old winner.
 
     ax       axes of matplotlib on which to draw
     h        encoder scores, of shape (3,).  They have no unit

@@ -21,5 +21,5 @@ def score(x: np.ndarray, a: np.ndarray) -> np.ndarray:
 
 
 def score_backward(x: np.ndarray, a: np.ndarray, df: np.ndarray) -> np.ndarray:
-    """Return da, (k, D), for images x, (B, D), logits a, (k, D), and the derivative df, (B, k), of the loss."""
+    """Return da, the gradient of the loss with respect to a.  df is its gradient with respect to the table f."""
     return df.T @ x - df.sum(axis=0)[:, None] * (1 + np.tanh(a / 2)) / 2
