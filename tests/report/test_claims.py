@@ -198,7 +198,7 @@ def test_rows_support_the_text_of_results_md_about_300_epochs_of_slides_23_and_2
     assert [round(other[300] - ours[300], 1) for ours, other in zip(direct, exact)] == [1.1, 0.5, -0.1]
     steps = [exact[0][epoch] - exact[0][epoch + 5] for epoch in range(100, 295, 5)]
     assert exact[0][20] > 175 and max(steps) > 1                                # a step after the hundredth epoch
-    for k, seed, ahead in ((10, 0, 4), (10, 2, 3), (50, 0, 6)):
+    for k, seed, ahead in ((10, 0, 4), (10, 1, 9), (10, 2, 3), (50, 0, 6)):
         straight = long_run(store, "convergence", "mnist", f"straight-through as released, k = {k}", seed)
         group = [record for record in store.select("convergence", "mnist", f"straight-through as released, k = {k}")
                  if record.seed == seed]
