@@ -106,8 +106,10 @@ class VAESettings(RunSettings):
         estimator, family = estimators.get(self.estimator), self.make_family()
         words = [self.estimator, f"n = {self.n}, k = {self.k}" if self.n > 1 else f"k = {self.k}"]
         words += [family.label()] if family.label() else []
+        own = [f"decoder learns from {self.learn_from}"] if self.learn_from else []
+        own += ["momentum"] if self.optimiser == "momentum" else []
         if self.released:
-            return ", ".join([*words, "as released"])
+            return ", ".join([*words, "as released", *own])
         if self.schedule == "released":
             words.append(f"{estimator.temperature} released")
         words += [f"{name} = {value:g}" if isinstance(value, (int, float)) else f"{name} = {value}"
@@ -115,9 +117,7 @@ class VAESettings(RunSettings):
         words += [name.replace("_", " ") for name, value in self.hyperparameters.items() if value is True]
         words += [] if self.kl_grad or not family.normalised else ["no KL gradient"]
         words += [] if self.kl_weight is None else [f"KL weight {self.kl_weight:g}"]
-        words += [f"decoder learns from {self.learn_from}"] if self.learn_from else []
-        words += [self.optimiser] if self.optimiser else []
-        return ", ".join(words)
+        return ", ".join([*words, *own])
 
 
 class VAERun(Run):

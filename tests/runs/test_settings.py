@@ -459,6 +459,9 @@ def test_kl_weight_requires_the_kl_gradient():
 
 def test_optimiser_is_named_in_the_label_and_must_be_known():
     assert vae(optimiser="momentum").resolved().label() == "direct, k = 10, eps = 0.1, momentum"
+    assert vae(optimiser="adam").resolved().label() == "direct, k = 10, eps = 0.1"
+    released = vae(as_released=True, optimiser="momentum", learn_from="q").resolved()
+    assert released.label() == "direct, k = 10, as released, decoder learns from q, momentum"
     with pytest.raises(InputError, match="^unknown optimiser 'sgd'; there are adam, momentum$"):
         vae(optimiser="sgd").resolved()
 
