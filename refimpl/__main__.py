@@ -17,7 +17,7 @@ def refuse(message):
 
 
 def stop(number, frame):
-    """Stop the command after Ctrl-C or `kill PID` by raising KeyboardInterrupt.
+    """Raise KeyboardInterrupt, which stops the command.  Python calls this function after Ctrl-C or `kill PID`.
 
     During an import, exit at once instead, because an interrupted import may raise another exception, or none.
     """

@@ -26,7 +26,7 @@ def sample(shape: int | tuple[int, ...], rng: np.random.Generator, dtype: np.dty
     any other dtype, or if `rng` is not a numpy.random.Generator.
 
     gamma = -log(E) - c, where E is a standard exponential variable.  E is always drawn in float64, because
-    small float32 draws are too coarse and give the largest gamma.  An E of 0 is replaced by the smallest normal number.
+    float32 draws are too coarse near 0, where gamma is largest.  An E of 0 is replaced by the smallest normal number.
     """
     shape = arguments.shape(shape)
     arguments.generator(rng)

@@ -97,7 +97,8 @@ def simulated(problem: Problem, slip: Slip, draws: int, rng: np.random.Generator
 def excluded(counts: Counts, problem: Problem, slip: Slip, rng: np.random.Generator) -> bool:
     """Return whether the counts contradict this estimator.
 
-    If the law has no closed form, 4,000 draws are simulated first.  They are fast and usually exclude a wrong law.
+    If the law has no closed form, the counts are first compared with at most 4,000 simulated draws, to save time.
+    If no contradiction is found, the counts are compared again, with at most 100,000 simulated draws.
     """
     few = exact_chances(problem, slip) is None and chance(counts, problem, slip, rng, 4_000) < LEVEL
     return few or chance(counts, problem, slip, rng) < LEVEL
@@ -128,7 +129,7 @@ def expected_changes(problem: Problem, slip: Slip) -> float | None:
 
 
 def temperature(counts: Counts, problem: Problem, family: Callable[[Problem, float], Slip]) -> float:
-    """Estimate sigma by maximum likelihood, for counts of gradients of the estimator family(problem, sigma)."""
+    """Estimate the temperature sigma by maximum likelihood, as if all counts were independent."""
     found = counts.all()
 
     def misfit(log_sigma: float) -> float:

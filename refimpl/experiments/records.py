@@ -42,7 +42,7 @@ Value = float | str
 
 @dataclass(frozen=True)
 class Record:
-    """Holds the measurements of one run, or another table of measurements."""
+    """Holds a table of measurements, for example the results of a run after each epoch."""
 
     experiment: str
     label: str

@@ -30,5 +30,5 @@ def forward(weights: list[np.ndarray], x: np.ndarray) -> tuple[np.ndarray, ...]:
 
 
 def bound(weights: list[np.ndarray], x: np.ndarray) -> float:
-    """Return -ELBO as one number, the mean over the images x, (B, D)."""
+    """Return the mean of -ELBO over the images x, as one number.  x has shape (B, D)."""
     ...
