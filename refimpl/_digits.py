@@ -46,10 +46,10 @@ def from_likeliest(h: np.ndarray, f: np.ndarray) -> np.ndarray:
 
 
 def tilted(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return h + eps f minus its largest entry, and the largest entry.
+    """Compute h + eps f, and subtract its largest entry.
 
-    The first array has shape (..., k), and the second has shape (..., 1).  If two values of z have the same f,
-    the difference of their scores h is not lost, however large eps f is.
+    Returns the result, of shape (..., k), and the largest entry, of shape (..., 1).  If two values of z have the same
+    f, the difference of their scores h is not lost, however large eps f is.
     """
     shape = np.broadcast_shapes(h.shape, f.shape, eps.shape)         # eps may have more batch axes
     h, f = np.broadcast_to(h, shape), np.broadcast_to(f, shape)

@@ -59,9 +59,10 @@ TOO_SMALL = "be larger: the variance grows as the spread of f over eps"
 def variance(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
     """Return the exact variance of each component of one sampled gradient, of shape (..., k), in units of f squared.
 
-    Component i is +1/eps if only z*(eps) is i, -1/eps if only z* is i, and 0 otherwise.  Let `arrive` and
-    `leave` be the probabilities of +1/eps and -1/eps.  The variance is (arrive + leave - (arrive - leave)^2) / eps^2.
-    The code computes it as a sum of positive terms.  Raises ValueError if eps is so small that the variance overflows.
+    In the one-sided case, component i is +1/eps if z*(eps) = i and z* != i.  It is -1/eps if z* = i and z*(eps) != i,
+    and 0 otherwise.  Let `arrive` and `leave` be the probabilities of +1/eps and -1/eps.  The variance is
+    (arrive + leave - (arrive - leave)^2) / eps^2.  The code computes it as a sum of positive terms.  Raises
+    ValueError if eps is so small that the variance overflows.
     """
     h, f, eps = as_one_sided(h, f, eps, two_sided)
     pair = Clocks.of(h, f, eps)
@@ -121,12 +122,13 @@ def _outer(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 # --- the clocks -------------------------------------------------------------------------------------------------------
 
 class Clocks(NamedTuple):
-    """Sorts the values of z by falling s = eps f = -log a, so the perturbation favours the first value most.
+    """Sorts the values of z by s = eps f = -log a, from the largest s to the smallest.
 
-    All numbers are stored as logs, because eps f can span thousands of nats for a real image.
+    The perturbation favours the first value most.  All numbers are stored as logs, because eps f can span thousands of
+    nats for a real image.
     """
 
-    order: np.ndarray       # (..., k)    sorts the values of z by falling s
+    order: np.ndarray       # (..., k)    sorts the values of z from the largest s to the smallest
     log_w: np.ndarray       # (..., k)    log of w in this order; the w sum to 1
     s: np.ndarray           # (..., k)    s minus its maximum in this order, so it falls from 0
     log_fall: np.ndarray    # (..., k-1)  log((e^{s_m} - e^{s_{m+1}}) / eps), -inf where s_m = s_{m+1}

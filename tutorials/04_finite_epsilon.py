@@ -356,9 +356,9 @@ for n, ratio in ratios.items():
 # like $M^{-1/3}$. REINFORCE has no bias, so its error falls like $M^{-1/2}$, and for many draws its error is the
 # smallest of the three. Right: the two-sided estimate is worse on only two of the forty problems. In these two the
 # one-sided bias happens to be small at one large $\epsilon$, beyond $1/\text{range}$. So **use the two-sided estimate,
-# unless a third arg max costs too much.** (The rule above is for one-sided estimates. You can also use the $\epsilon$
-# of the rule for two-sided estimates. But the best $\epsilon$ for two-sided estimates is larger, because it falls only
-# like $M^{-1/5}$. The paper, the authors' code and, by default, this package use one-sided estimates.)
+# unless a third arg max costs too much.** (The rule above is for one-sided estimates. For two-sided estimates, you can
+# also use the $\epsilon$ that the rule gives. But the best $\epsilon$ for two-sided estimates is larger, because it
+# falls only like $M^{-1/5}$. The paper, the authors' code and, by default, this package use one-sided estimates.)
 #
 # **What is $M$ in training?** In training there are many images with one draw each, and the weights change. Averaging
 # over images and over steps reduces the noise, as averaging over draws does. But averaging does not reduce the bias.

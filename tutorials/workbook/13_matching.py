@@ -19,7 +19,7 @@ from scipy.optimize import linear_sum_assignment
 
 
 def matching(theta: np.ndarray) -> np.ndarray:
-    """Return the matching with the highest score for each matrix of scores theta, as 0s and 1s, (B, n, n)."""
+    """Return the best matching z for each matrix of scores in theta.  z has shape (B, n, n) and holds 0s and 1s."""
     ...
 
 
