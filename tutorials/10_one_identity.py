@@ -351,9 +351,10 @@ plt.show()
 # written beside two of the lines. Further up on a line, $\epsilon$ is smaller, so there is less bias and more noise. As
 # $\epsilon \to 0$ the bias of `direct` and of direct loss minimisation goes to 0, and their noise grows without limit.
 # In this example these two methods differ only in the law of the noise, and below $\epsilon = 0.3$ their lines nearly
-# coincide. The line of implicit MLE turns back, because this method has two biases. The bias of a finite $\epsilon$
-# makes the mean too short, and goes away as $\epsilon$ falls. The bias of the slope makes the mean too long, and does
-# not go away: where $f$ is curved, the slope at one corner overestimates how much $f$ changes on the way to the next
+# coincide. The line of implicit MLE turns back, because this method has two biases. The first bias comes from the
+# finite $\epsilon$. This bias makes the mean too short, and goes away as $\epsilon$ falls. The second bias arises
+# because the method uses the slope of $f$ instead of the values of $f$. This bias makes the mean too long, and does not
+# go away: where $f$ is curved, the slope at one corner overestimates how much $f$ changes on the way to the next
 # corner. Along the gradient the two biases cancel at $\epsilon = 0.3$. Across the gradient they add up, and the sum is
 # the bias in the table. The diamonds are methods without bias and without an $\epsilon$.
 #
@@ -363,7 +364,7 @@ plt.show()
 # no bias, and its variance is a third of the variance that `direct` has at $\epsilon = 0.3$.
 #
 # Blackbox differentiation is in the table only, like Fenchel-Young. At $\epsilon = 0.3$ our $h$ does not lie on a ramp,
-# so the gradient is 0. The method has the bias 0 with respect to target (c) and the variance 0, but a gradient of 0 is
+# so the gradient is 0. This gradient equals target (c), so the bias is 0. The variance is 0 too. But a gradient of 0 is
 # useless. So the row with the smallest numbers can belong to the worst method. At $\epsilon = 1$ our $h$ is on the ramp
 # and the gradient is not 0, which counts as a bias with respect to (c).
 #
@@ -399,8 +400,8 @@ plt.show()
 #
 # ## Exercises
 #
-# **1 (easy).** Let $f$ be the constant 1. Then the gradient is 0. What is the variance of the score function of the
-# noise, of REINFORCE, and of `direct`? What does this say about baselines?
+# **1 (easy).** Let $f$ be the constant 1. Then the gradient is 0. What is the variance of each of the following three
+# estimators: `direct`, REINFORCE, and the score function of the noise? What do the three variances say about baselines?
 #
 # <details><summary>Solution</summary>
 #

@@ -178,17 +178,17 @@ assert seen[16, 0.01][0] > 0.6 and seen[16, 0.01][2] > 5 * seen[16, 0.1][2] and 
 
 # %% [markdown]
 # What to see. The term $\epsilon (2 y_i - 1)$ is added to the score of each *cell*, and a longer path has more places
-# at which it can leave $y$. So at the same $\epsilon$ the second arg max is $y$ less often on larger grids. Now compare
-# the values of $\epsilon$ on one grid. At a small $\epsilon$ the two arg maxes agree in most draws. So most gradients
-# are zero, and the variance grows like $1/\epsilon$: the product of variance and $\epsilon$ in the last column changes
-# little. This is how you recognise an $\epsilon$ that is too small. At a large $\epsilon$, $z(\epsilon)$ is $y$ in
-# nearly all draws, and the gradient is $(y - z^{\star})/\epsilon$, which is the gradient of Fenchel-Young divided by
-# $\epsilon$.
+# at which it can leave $y$. So with the same $\epsilon$, the path $z(\epsilon)$ equals $y$ in fewer draws on a large
+# grid than on a small grid. Now compare the values of $\epsilon$ on one grid. At a small $\epsilon$ the two arg maxes
+# agree in most draws. So most gradients are zero, and the variance grows like $1/\epsilon$: the product of variance and
+# $\epsilon$ in the last column changes little. This is how you recognise an $\epsilon$ that is too small. At a large
+# $\epsilon$, $z(\epsilon)$ is $y$ in nearly all draws, and the gradient is $(y - z^{\star})/\epsilon$, which is the
+# gradient of Fenchel-Young divided by $\epsilon$.
 #
-# So choose $\epsilon$ by the two shares of the table, and compute them again during training, because the scores
-# change. If the two arg maxes agree in most draws, raise $\epsilon$. If $z(\epsilon)$ is $y$ in nearly all draws,
-# Fenchel-Young does the same without a second arg max. Between these two cases, a smaller $\epsilon$ has less bias and
-# more noise.
+# So use two numbers to choose $\epsilon$: the share of draws in which $z(\epsilon)$ is $z^{\star}$, and the share of
+# draws in which $z(\epsilon)$ is $y$. Compute both shares again during training, because the scores change. If the two
+# arg maxes agree in most draws, raise $\epsilon$. If $z(\epsilon)$ is $y$ in nearly all draws, Fenchel-Young does the
+# same without a second arg max. Between these two cases, a smaller $\epsilon$ has less bias and more noise.
 #
 # ## Learning a landscape from walks
 #

@@ -21,9 +21,9 @@ Only `make` overwrites files of the repository, and only with `--write`.
 """
 ESTIMATORS = """## Estimators
 
-These are the values of `--estimator`. The column *bias* is for the gradient of E f with respect to the scores h.
-The last column lists the options of the estimator. `tilted`, `capped`, `amplified`, `local-tilted` and `noisy-exact`
-exist to separate the bias of `direct` from its noise.
+These are the values of `--estimator`. The column *bias* describes the difference between the mean of an
+estimator and the gradient of E f with respect to the scores h. The last column lists the options of the estimator.
+`tilted`, `capped`, `amplified`, `local-tilted` and `noisy-exact` exist to separate the bias of `direct` from its noise.
 """
 
 
