@@ -291,10 +291,10 @@ for name, words in (("eps-0.1-kl", "KL on, eps = 0.1"), ("eps-1-no-kl", "KL off,
 # of nats. Both encoders are more spread out than the posterior. The best $q$ for $E f - \text{KL}$ is the posterior
 # itself. But `direct` maximises $T - \text{KL}$, in which a low $f$ is punished less, so the best $q$ for `direct` is
 # more spread out. For example, a value whose $f$ is 10 nats below the best $f$ has probability 0.0018 at
-# $\epsilon = 0.1$ instead of 0.00005. Without the KL term nothing spreads $q$ out, so $q$ can be more concentrated. But
-# this explains little. The two gaps differ by 0.33 nats, and 0.29 nats of this difference come from the images for
-# which $q$ and the posterior disagree about the most likely value. We did not test why there are fewer such images
-# without the KL term. In a model whose posterior is spread over many values, leaving the KL term out would cost
+# $\epsilon = 0.1$ instead of 0.00005. Without the KL term nothing spreads $q$ out. But this explains little of the
+# difference between the two gaps. The two gaps differ by 0.33 nats, and 0.29 nats of this difference come from the
+# images for which $q$ and the posterior disagree about the most likely value. We did not test why there are fewer such
+# images without the KL term. In a model whose posterior is spread over many values, leaving the KL term out would cost
 # something. (The two runs differ in the KL gradient and in $\epsilon$, and each has only one seed.)
 #
 # ## Why does q concentrate on one value?
@@ -324,7 +324,7 @@ assert q[:, leader].mean() > 0.99 and ahead.mean() > 20
 
 # %% [markdown]
 # What to see. A value that happens to be used more often is trained more. Its picture gets better, so it is used still
-# more often. Soon it is ahead by dozens of nats. On the score $h_j$ of the leader the pull of $E f$ is
+# more often. Soon it is ahead by dozens of nats. The pull of $E f$ on the leader's score $h_j$ is
 # $q_j \sum_i q_i (f_j - f_i)$. The pull of the KL term is $q_j \sum_i q_i (h_j - h_i)$, in the opposite direction. So
 # $E f$ pulls harder than the KL term as long as the leader is further ahead in $f$ than in $h$, as in every row of the
 # table. The pulls balance when the leader is as far ahead in $h$ as in $f$. If the leader is then 30 nats ahead of a

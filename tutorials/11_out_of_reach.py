@@ -317,9 +317,9 @@ plt.show()
 #   baseline is multiplied by the derivative of the log density of the noise;
 # - *enumeration* is the exact gradient of the mean of $f$ under the Gibbs law, a sum over all matchings.
 #
-# The settings of each method were chosen on validation images of MNIST, at $3 \times 3$. (For enumeration this size was
-# $2 \times 2$.) The animation shows ten digits while a network learns. The results follow. A picture counts as solved
-# if all its tiles are right.
+# The settings of each method were chosen on validation images of MNIST, at $3 \times 3$. (For enumeration we used
+# $2 \times 2$ tiles.) The animation shows ten digits while a network learns. The results follow. A picture counts as
+# solved if all its tiles are right.
 #
 # ![Ten digits whose tiles find their places while the network is trained](figures/puzzle.gif)
 
@@ -470,9 +470,9 @@ assert min(shares["direct"] + shares["two-sided"]) > max(shares["relaxed"] + sha
 #
 # <details><summary>Solution</summary>
 #
-# A matching with $z_{ij} = 1$ is a matching of the other tiles with the other places. So the mean is
-# $e^{\theta_{ij}}$ times the sum without row $i$ and column $j$, divided by the whole sum. The mean of $z^{\star}$ is
-# flatter, as it was for two tiles.
+# A matching with $z_{ij} = 1$ is a matching of the other tiles with the other places. So the mean of $z_{ij}$ under the
+# Gibbs law is $e^{\theta_{ij}}$ times the sum without row $i$ and column $j$, divided by the whole sum. The mean of
+# $z^{\star}$ is flatter than the mean under the Gibbs law, as for two tiles.
 #
 # ```python
 # theta = 2 * np.random.default_rng(3).normal(size=(6, 6))
