@@ -14,8 +14,8 @@ Comments give shapes and equations.  Numbers refer to the paper's supplement, an
     (b)  a = relu(z V1 + c1) V2 + c2                                    decoder, z as a one-hot vector
     (c)  f(z) = log p(x given z) = sum_d  x_d a_d - log(1 + e^a_d)      black and white pixels
     (5)  z* = argmax_z  h(z) + gamma(z)                                 Theorem 2: a sample of q = softmax(h)
-    (1)  dE f(z*)/dh = lim E (onehot z(eps) - onehot z*) / eps          Theorem 1, as eps -> 0, where
-         z(eps) = argmax_z  eps f(z) + h(z) + gamma(z)                  has the same gamma as z*
+    (1)  dE f(z*)/dh = lim E (onehot z(eps) - onehot z*) / eps          Theorem 1, the limit as eps -> 0
+         z(eps) = argmax_z  eps f(z) + h(z) + gamma(z)                  with the same gamma as in (5)
     (d)  KL = sum_z q(z) log q(z) + log k                               from q to the uniform prior
     (e)  -log p(x) <= -ELBO = -E f(z*) + KL                             the loss, averaged over a batch
     (f)  w <- w - rate M / (sqrt(V) + tiny)                             Adam (Kingma and Ba 2015)
@@ -82,7 +82,7 @@ def gradients(weights: list[np.ndarray], x: np.ndarray, noise: np.ndarray, eps: 
 def adam(weights: list, grads: list, M: list, V: list, t: int) -> tuple[list, list, list]:
     """Take step t = 1, 2, ... of Adam.  M and V are sums of gradients and of their squares, in which old terms decay.
 
-    Adam uses m_hat = M (1 - 0.9) / (1 - 0.9^t) and v_hat = V / root^2.  `rate` and `tiny` contain these factors."""
+    Adam divides m_hat = M (1 - 0.9) / (1 - 0.9^t) by sqrt(V) / root + 1e-8.  The code multiplies both by root."""
     root = ((1 - 0.999**t) / (1 - 0.999)) ** 0.5                                            # ()             (f)
     rate, tiny = RATE * root * (1 - 0.9) / (1 - 0.9**t), 1e-8 * root                        # (), ()         (f)
     M = [0.9 * M_ + g for M_, g in zip(M, grads)]                                           # as the weights (f)

@@ -10,9 +10,10 @@ gradients with the variances of well-known estimators.
 
 If the function uses the given noise, each of its gradients is compared with the direct gradient for the same noise.
 The two may differ only at near-ties, where rounding can change which of the two best scores wins.  If the function
-draws its own noise, the check makes two counts for each value of z: how often only the first arg max is this value, and
-how often only the second arg max is this value.  It tests whether the counts fit the direct gradient or a common
-mistake, which the code calls a slip.  If several explanations fit, the check uses further problems.  The modules are:
+draws its own noise, the check makes two counts for each value of z: in how many draws the arg max changes from this
+value to another one, and in how many draws it changes from another value to this one.  The check tests whether the
+counts fit the direct gradient or a common mistake, which the code calls a slip.  If several explanations fit, the check
+uses further problems.  The modules are:
 
     problem     h, f and eps, and the exact gradients and variances   calling    call the function
     slips       estimators that are differences of two arg maxes      smooth     recognise all other estimators

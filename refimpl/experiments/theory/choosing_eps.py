@@ -159,9 +159,9 @@ def problems(count: int, least: int, most: int, seed: int,
 
 
 def least_errors(given: list[tuple[np.ndarray, np.ndarray]], M: int) -> np.ndarray:
-    """Return the exact error of each problem at its best eps.
+    """Return the smallest possible exact error for each problem.
 
-    If a problem has no best eps, its value is the error of the estimate that is always 0.
+    The result is the error at the best eps, or the error of the estimate 0 if no eps has a smaller error.
     """
     least = np.empty(len(given))
     for k in {len(h) for h, _ in given}:                                # problems of the same size together, for speed
@@ -174,7 +174,7 @@ def least_errors(given: list[tuple[np.ndarray, np.ndarray]], M: int) -> np.ndarr
 
 
 def least_up_to_bound(h: np.ndarray, f: np.ndarray, M: int) -> float:
-    """Compute the exact errors at 200 values of eps up to 1 / R, and of the estimate 0; return the smallest error."""
+    """Return the smallest of 201 exact errors: one for each of 200 eps up to 1 / R, and one for the estimate 0."""
     return min(float(direct.mse(h, f, np.geomspace(0.01, 1, 200) / np.ptp(f), M).min()), float(at_zero(h, f)))
 
 

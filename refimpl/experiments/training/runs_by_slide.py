@@ -102,10 +102,7 @@ TILTS = ("tilted", "capped", "amplified", "noisy-exact", "direct")
 
 
 def plateau_exits(dataset: str, seed: int) -> list[Cell]:
-    """Return runs of `exact` and `direct`, and of gradients with one or both parts of the bias, or only the noise.
-
-    The decoder always learns from q, so the runs differ only in the encoder's gradient.
-    """
+    """Return runs that differ only in the encoder's gradient.  In all these runs the decoder learns from q."""
     cells = []
     for kl_grad, words in ((True, ""), (False, ", no KL")):
         cells.append(_cell(f"exact{words}", dataset, seed, estimator="exact", k=10, kl_grad=kl_grad))
@@ -126,7 +123,7 @@ CHANGES = {"lr 0.0003": {"lr": 3e-4}, "lr 0.003": {"lr": 3e-3}, "k 50": {"k": 50
 def plateau_tests(dataset: str, seed: int) -> list[Cell]:
     """Return runs of three gradients, each run with one change from CHANGES, and runs with other KL weights.
 
-    `direct` is run only with the changes to momentum.  Two relaxed gradients with tau = 1, as at the start of the
+    `direct` is run only with momentum instead of Adam.  Two relaxed gradients with tau = 1, as at the start of the
     released schedule, are run with Adam and with momentum.
     """
     cells = [_cell(f"{name}, {words}", dataset, seed, estimator=name, **{"k": 10} | changed,
