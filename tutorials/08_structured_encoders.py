@@ -188,8 +188,8 @@ print("integer program and enumeration agree on 20 random instances with pair sc
 # of unary and pair scores. The score of a decoder is not such a sum: each of the $2^n$ vectors can have any score.
 # Then neither a cut nor an integer program of this form finds $z(\epsilon)$, and the exact arg max requires a list of
 # all vectors. So training uses the approximation of chapter 7 instead. Evaluate $f$ at $z^{\star}$ and at the $n$
-# vectors that differ from it in one variable. Let $\text{gain}_i$ be $f$ with $z_i = 1$ minus $f$ with $z_i = 0$, where
-# the other variables are as in $z^{\star}$. Add $\epsilon\, \text{gain}_i$ to $u_i$:
+# vectors that differ from it in one variable. Let $\text{gain}_i$ be the change of $f$ when $z_i$ changes from 0 to 1
+# and the other variables stay as in $z^{\star}$. Add $\epsilon\, \text{gain}_i$ to $u_i$:
 #
 # $$z(\epsilon) \approx \arg\max_z \Big\{ \sum_i (u_i + \gamma_i + \epsilon\, \text{gain}_i) z_i + \sum_{i<j} w_{ij} z_i z_j \Big\}$$
 #
@@ -480,9 +480,10 @@ plt.show()
 #
 # - An *undirected* edge is given its capacity in only one of the two directions.
 # - In the released code $w_{ij}$ is the softplus of an output of the network. This output is near 0 at the start, and
-#   softplus of 0 is 0.7. So each variable gains $0.7 (n-1)$ from the others, and for all images training starts with
-#   $z = (1, \ldots, 1)$. Training has to undo that first (`python -m refimpl measure codes DIR` counts how many
-#   different $z$ the images get). The package starts this output at $-3$, unless `--pair-start 0` is given.
+#   softplus of 0 is 0.7. So the pair scores of each variable add up to $0.7 (n-1)$. This sum is so large that training
+#   starts with $z = (1, \ldots, 1)$ for every image. Training has to undo that first
+#   (`python -m refimpl measure codes DIR` counts how many different $z$ the images get). The package starts this output
+#   at $-3$, unless `--pair-start 0` is given.
 # - The KL divergence of the unary softmax is reported as if it belonged to the arg max with pair scores.
 #
 # ## Now write it yourself

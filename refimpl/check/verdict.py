@@ -82,7 +82,6 @@ def _again(finding: Finding, explain: Callable[[Problem, int], Finding]) -> Iter
 
 
 def _elsewhere(finding: Finding, explain: Callable[[Problem, int], Finding]) -> Decided | None:
-    """Test two further problems.  If only one explanation fits both, and it is a mistake, return this verdict."""
     names = [other.explanations for other in islice(_again(finding, explain), 2)]
     both = {each: words for each, words in names[0].items() if each in names[1]} if len(names) == 2 else {}
     if len(both) != 1 or accepted(next(iter(both))):

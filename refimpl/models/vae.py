@@ -24,7 +24,7 @@ from refimpl.nn.parameters import bind
 
 
 class VAE:
-    """The variational auto-encoder with this family of latent variables.
+    """Implements a variational auto-encoder with latent variables of the given family.
 
     `hidden` is the width of the hidden layer of the encoder and of the decoder.  `dtype` is float32 for training and
     float64 for checks.  A flat vector stores all parameters.  The encoder's parameters come first (see nn.parameters).

@@ -120,9 +120,9 @@ def unnamed(store: Store) -> str:
               f"{row['nuisance']}, {float(row['correlation']):.2f}"] for record in records for row in record.rows]
     return (table(["seed", "variable, by the name that fits best", "images in which it agrees with this attribute",
                    "nuisance with which it correlates most, and this correlation"], lines)
-            + f"\n\nThe values are from {FACES:,} test images. Random bits would agree with an attribute in 50 % of "
-            "them. A bit that states whether a nuisance is in the upper half of its range has a correlation of 0.87 "
-            "with this nuisance. "
+            + f"\n\nThe values are from {FACES:,} test images. A bit that is chosen at random for each image would "
+            "agree with an attribute in about 50 % of the images. A bit that states whether a nuisance is in the upper "
+            "half of its range has a correlation of 0.87 with this nuisance. "
             + commits_line(records))
 
 

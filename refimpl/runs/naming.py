@@ -44,7 +44,7 @@ def as_taught(n: int, k: int) -> Naming:
 
 
 def best_match(predicted: np.ndarray, labels: np.ndarray, k: int) -> Naming:
-    """Return the naming with which the most predictions agree with the labels.
+    """Return the naming that makes the largest number of predictions equal to the labels.
 
     `predicted` and `labels` have shape (N, n).  First, the best one-to-one renaming of the k values is found for each
     pair of a variable and an attribute.  Then the best one-to-one pairing of variables and attributes is found.

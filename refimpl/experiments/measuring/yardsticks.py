@@ -70,7 +70,7 @@ def measure(run: VAERun, words: str, images: data.Part, repetitions: int, rng: n
 
 def run(folders: Sequence[Path | str], repetitions: int = 10, images: int = 2_000, data_dir: str | None = None,
         out: Path | str | None = None, report: Callable[[Row], None] = lambda row: None) -> list[Row]:
-    """Measure the models of these runs, and write the results into the folder `out` if it is given.
+    """Measure the model of the run in each of the `folders`.  If `out` is given, write the results into this folder.
 
     Raises InputError if a number is out of range, or if a folder does not contain a run that has a bound.
     """
