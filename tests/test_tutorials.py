@@ -142,7 +142,7 @@ def test_chapter_has_all_its_parts(source):
     assert re.match(r"# \d+\. \S", text)
     for part in ("**You will**", "**You will learn**", "**You need**", "seconds",
                  "| symbol | in the code | the slides write | meaning |",
-                 "## Exercises", "**1 (easy).**", "**2 (middling).**", "**3 (hard).**",
+                 "## Exercises", "**1 (easy).**", "**2 (medium).**", "**3 (hard).**",
                  "## Where it goes wrong in practice", "## What to read next"):
         assert part in text, part
     assert len(solutions(source)) == 3 and all("assert" in code for code in solutions(source))
@@ -300,4 +300,4 @@ def test_build_joins_printed_lines_up_to_the_next_figure():
 def test_every_chapter_has_three_exercises_with_their_solutions():
     for source in SOURCES:
         exercises = source.read_text(encoding="utf-8").partition("# ## Exercises\n")[2].partition("\n# ## ")[0]
-        assert [exercises.count(words) for words in ("(easy).", "(middling).", "(hard).", "<details>")] == [1, 1, 1, 3]
+        assert [exercises.count(words) for words in ("(easy).", "(medium).", "(hard).", "<details>")] == [1, 1, 1, 3]

@@ -419,7 +419,7 @@ print("largest difference from the observed shares, over all ten seeds:",
 #
 # </details>
 #
-# **2 (middling).** Why do we not simply use difference quotients in $w$? Estimate the slope of $E f(z^{\star})$ at
+# **2 (medium).** Why do we not simply use difference quotients in $w$? Estimate the slope of $E f(z^{\star})$ at
 # $w = 0$ by $(f(z^{\star}_{w + \delta}) - f(z^{\star}_{w - \delta})) / 2\delta$ with $\delta = 0.05$. First use the
 # same noise for both terms, and then fresh noise for the second term. Compare the standard deviations.
 #

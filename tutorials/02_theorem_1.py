@@ -422,7 +422,7 @@ assert np.allclose(danskin.d2G_dh_deps(h, f, 0), danskin.d2G_deps_dh(h, f, 0), r
 #
 # </details>
 #
-# **2 (middling).** Multiply $f$ by 10. Show that $g(10 f, \epsilon) = 10\, g(f, 10 \epsilon)$, draw by draw. What
+# **2 (medium).** Multiply $f$ by 10. Show that $g(10 f, \epsilon) = 10\, g(f, 10 \epsilon)$, draw by draw. What
 # follows for the best $\epsilon$?
 #
 # <details><summary>Solution</summary>

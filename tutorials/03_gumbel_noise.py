@@ -352,7 +352,7 @@ assert np.isclose(danskin.G(h, f, eps), G(h, eps)) and (gumbel.argmax(h, noise) 
 #
 # </details>
 #
-# **2 (middling).** This exercise has two parts. (i) The two values with the largest $h + \gamma$ are a draw of two
+# **2 (medium).** This exercise has two parts. (i) The two values with the largest $h + \gamma$ are a draw of two
 # values *without replacement*. Check that $P(\text{first} = 2, \text{second} = 0) = q(2)\, q(0) / (1 - q(2))$. (ii)
 # Show that the derivative of $E f(z(\epsilon))$ with respect to $\epsilon$ is the variance of $f$ under $q_\epsilon$,
 # so $E f(z(\epsilon))$ can never decrease.

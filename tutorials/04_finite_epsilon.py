@@ -464,7 +464,7 @@ plt.show()
 #
 # </details>
 #
-# **2 (middling).** The two-sided estimate uses $z(\epsilon)$ and $z(-\epsilon)$. Compute its variance with the
+# **2 (medium).** The two-sided estimate uses $z(\epsilon)$ and $z(-\epsilon)$. Compute its variance with the
 # functions above, without a new derivation. Derive from the result that the variance at small $\epsilon$ is
 # $C_i / (2 \epsilon)$.
 #

@@ -354,7 +354,7 @@ print("the layers and the Adam of the package give the same results as ours")
 #
 # </details>
 #
-# **2 (middling).** A discrete encoder gives scores $h$, whose softmax is $q$. Its KL term is
+# **2 (medium).** A discrete encoder gives scores $h$, whose softmax is $q$. Its KL term is
 # $\text{KL}(q \| \text{uniform}) = \sum_z q(z) \log q(z) + \log k$. Derive the gradient of this term with respect to
 # $h$ by hand, and check it.
 #

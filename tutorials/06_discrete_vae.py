@@ -513,7 +513,7 @@ plt.show()
 #
 # </details>
 #
-# **2 (middling).** Measure the ELBO of the loaded model on the 10,000 test images with one sample of $z$ per image.
+# **2 (medium).** Measure the ELBO of the loaded model on the 10,000 test images with one sample of $z$ per image.
 # Repeat this ten times. What is the standard deviation of the ten numbers, and how far is their mean from the exact
 # bound?
 #

@@ -493,7 +493,7 @@ assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-
 #
 # </details>
 #
-# **2 (middling).** Check by sampling that DisARM is the mean of ARM given $b_1$ and $b_2$, for one variable: average
+# **2 (medium).** Check by sampling that DisARM is the mean of ARM given $b_1$ and $b_2$, for one variable: average
 # ARM within the groups of draws that have the same $b_1$ and $b_2$.
 #
 # <details><summary>Solution</summary>

@@ -439,7 +439,7 @@ plt.show()
 #
 # </details>
 #
-# **2 (middling).** The best value of some variables is *certain*, whatever the other variables are. Set variables
+# **2 (medium).** The best value of some variables is *certain*, whatever the other variables are. Set variables
 # with $u_i + \sum_j \min(w_{ij}, 0) > 0$ to 1 and those with $u_i + \sum_j \max(w_{ij}, 0) < 0$ to 0, and check that
 # these values are right.
 #

@@ -256,9 +256,9 @@ assert heavy[drawn, 0].mean() < 0.5 < 0.9 < heavy[mean, 0].min() and heavy[mean,
 
 # %% [markdown]
 # What to see. In the picture, the colour of a point is the class that the encoder gives it. Even without labels,
-# training finds the three clouds with all ten seeds. Each cloud becomes one cluster, but chance decides which number
-# the cluster gets. So without labels the clusters are renamed until the accuracy is highest (*the best naming*). With
-# labels no renaming is needed.
+# training finds the three clouds with nearly every seed. Each cloud becomes one cluster, but chance decides which
+# number the cluster gets. So without labels the clusters are renamed until the accuracy is highest (*the best naming*).
+# With labels no renaming is needed.
 #
 # In the left column of the table the labels are used from the first step on. Then cross-entropy and the released term
 # give the clusters the right names with all ten seeds. At $\epsilon = 1$ the two terms give nearly the same accuracy,
@@ -349,7 +349,7 @@ plt.show()
 #
 # </details>
 #
-# **2 (middling).** Show that direct loss minimisation becomes the released term (at the same $\epsilon$) as
+# **2 (medium).** Show that direct loss minimisation becomes the released term (at the same $\epsilon$) as
 # $\epsilon \to \infty$, and that its mean becomes the gradient of the expected accuracy $q(y)$ as $\epsilon \to 0$.
 #
 # <details><summary>Solution</summary>

@@ -419,7 +419,7 @@ plt.show()
 #
 # </details>
 #
-# **2 (middling).** Show that $f(z(h)) \le \text{ramp}(h) \le f(z(h + \epsilon f))$, and check it.
+# **2 (medium).** Show that $f(z(h)) \le \text{ramp}(h) \le f(z(h + \epsilon f))$, and check it.
 #
 # <details><summary>Solution</summary>
 #

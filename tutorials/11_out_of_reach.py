@@ -447,7 +447,7 @@ assert min(shares["direct"] + shares["two-sided"]) > max(shares["relaxed"] + sha
 #
 # </details>
 #
-# **2 (middling).** For subsets of fixed size the sum is cheap. Write the sum as a recursion over the places, and check
+# **2 (medium).** For subsets of fixed size the sum is cheap. Write the sum as a recursion over the places, and check
 # it against the list of all subsets of three of eight places.
 #
 # <details><summary>Solution</summary>

@@ -198,7 +198,7 @@ CLAIMS = (
           "is not the paper's.", _slide_33(0, ", %"),
           (_labels(50, False, ", %", column="accuracy", sign=100.0),
            _labels(100, None, ", %", column="accuracy", sign=100.0))),
-    Claim("With few labels, `direct`'s bound is no worse", "slide 33", "a-few-labels", PARTLY,
+    Claim("With few labels, `direct`'s bound is no worse than Gumbel-softmax's", "slide 33", "a-few-labels", PARTLY,
           "`direct`'s bound is better with both numbers of labels that were run, after five epochs instead of 400.",
           _slide_33(1), (_labels(50, True), _labels(100, True))),
     Claim("Each binary variable switches one attribute of a face", "slides 2, 25", "faces", PARTLY,
