@@ -82,7 +82,7 @@ def gradients(weights: list[np.ndarray], x: np.ndarray, noise: np.ndarray, eps: 
 def adam(weights: list, grads: list, M: list, V: list, t: int) -> tuple[list, list, list]:
     """Take step t = 1, 2, ... of Adam.  M and V are sums of gradients and of their squares, in which old terms decay.
 
-    Adam divides m_hat = M (1 - 0.9) / (1 - 0.9^t) by sqrt(V) / root + 1e-8.  The code multiplies both by root."""
+    Adam divides m = M (1 - 0.9) / (1 - 0.9^t) by d = sqrt(V) / root + 1e-8.  The code multiplies m and d by root."""
     root = ((1 - 0.999**t) / (1 - 0.999)) ** 0.5                                            # ()             (f)
     rate, tiny = RATE * root * (1 - 0.9) / (1 - 0.9**t), 1e-8 * root                        # (), ()         (f)
     M = [0.9 * M_ + g for M_, g in zip(M, grads)]                                           # as the weights (f)

@@ -260,25 +260,26 @@ assert heavy[drawn, 0].mean() < 0.5 < 0.9 < heavy[mean, 0].min() and heavy[mean,
 # number the cluster gets. So without labels the clusters are renamed until the accuracy is highest (*the best naming*).
 # With labels no renaming is needed.
 #
-# In the left column of the table the labels are used from the first step on. Then cross-entropy and the released term
-# give the clusters the right names with all ten seeds. At $\epsilon = 1$ the two terms give nearly the same accuracy,
-# because their means are equal. At $\epsilon = 0.05$ the released term gives a label twenty times as much weight as
-# cross-entropy, and the noise of this term costs a little accuracy. With direct loss at weight one the names are wrong
-# in some seeds, at every $\epsilon$. In the right column the labels are used only after 200 steps, when the clusters
-# have names already. Then cross-entropy at weight one is too weak in some seeds as well, because the bound keeps the
-# clusters where they are. The released term at $\epsilon = 0.05$ has a large weight and renames the clusters.
+# In the left column of the table the labels are used from the first step on. In this case, cross-entropy and the
+# released term give the clusters the right names with all ten seeds. At $\epsilon = 1$ the two terms give nearly the
+# same accuracy, because their means are equal. At $\epsilon = 0.05$ a label has twenty times as much weight in the
+# released term as in cross-entropy, and the noise of the released term costs a little accuracy. Direct loss at weight
+# one gives wrong names with some seeds, at every $\epsilon$. In the right column the labels are used only after 200
+# steps, when the clusters have names already. In this case, cross-entropy at weight one is also too weak with some
+# seeds, because the bound keeps the clusters where they are. The released term at $\epsilon = 0.05$ has a large weight
+# and renames the clusters.
 #
 # Does direct loss fail because of its form, or because of its weight? In the last four rows the label's term has the
-# weight 20. With this weight cross-entropy renames the clusters, and its accuracy is a little higher than that of the
-# released term, which has noise. Direct loss at $\epsilon = 5$ pulls at most a fifth as hard as cross-entropy, and at
-# weight 20 it finds the right names with all ten seeds. So at $\epsilon = 5$ and weight one it failed because of its
-# weight. At $\epsilon = 0.05$ and weight 20 direct loss still fails when the labels are used from the first step on.
-# The reason is the noise: the mean of direct loss, computed without draws, gives the right names with all ten seeds.
-# The effect of the form of direct loss can be seen when the labels are used only after 200 steps. By then some labelled
-# points are in a wrong cluster, with $q(y)$ near 0. On these points direct loss hardly pulls. Cross-entropy at weight
-# 20 brings all these points back to the right cluster. Direct loss with $\epsilon = 0.05$ and weight 20 does not, even
-# if its mean is computed without draws. So the weight, the noise and the form of a label's term all matter. (This is a
-# toy problem with one learning rate and plain gradient steps.)
+# weight 20. With this weight, cross-entropy renames the clusters, and its accuracy is a little higher than that of the
+# released term, which has noise. Direct loss at $\epsilon = 5$ pulls at most a fifth as hard as cross-entropy. But at
+# weight 20, direct loss at $\epsilon = 5$ finds the right names with all ten seeds. So at weight one, direct loss with
+# this $\epsilon$ failed because of its weight. At $\epsilon = 0.05$ and weight 20, direct loss still fails when the
+# labels are used from the first step on. The reason is the noise: the mean of direct loss, computed without draws,
+# gives the right names with all ten seeds. The effect of the form of direct loss can be seen when the labels are used
+# only after 200 steps. By then some labelled points are in a wrong cluster, with $q(y)$ near 0. On these points direct
+# loss hardly pulls. Cross-entropy at weight 20 brings all these points back to the right cluster. Direct loss with
+# $\epsilon = 0.05$ and weight 20 does not, even if its mean is computed without draws. So the weight, the noise and the
+# form of a label's term all matter. (This is a toy problem with one learning rate and plain gradient steps.)
 #
 # The three labels are poorly chosen: each labelled point is off the centre of its cloud and pulls the boundary to
 # itself. So cross-entropy from the start is slightly less accurate than training without labels (under the best
@@ -288,9 +289,9 @@ assert heavy[drawn, 0].mean() < 0.5 < 0.9 < heavy[mean, 0].min() and heavy[mean,
 #
 # ## In training
 #
-# Now we train on 10,000 images of MNIST (`--limit 10000`), of which 0, 50 or 100 have labels, with one seed. The runs
-# with labels begin with some epochs on the labelled images alone. Every run has fifteen epochs on all images. The
-# left picture shows the accuracy on the test images. The right picture shows the bound, in which the sum over the
+# Now we train on 10,000 images of MNIST (`--limit 10000`), of which 0, 50 or 100 have labels, with one seed. Every run
+# has fifteen epochs on all images. Before these epochs, the runs with labels are trained on the labelled images alone.
+# The left picture shows the accuracy on the test images. The right picture shows the bound, in which the sum over the
 # classes is exact.
 
 # %%
@@ -304,14 +305,14 @@ plt.show()
 
 # %% [markdown]
 # What to see. Without labels the classes do not become the digits: under the best naming of the classes, less than half
-# of the images are right. Training on fifty labelled images alone gives a higher accuracy. When the other images are
-# added in the same run, the accuracy rises to more than nine in ten. (The labels are still used then.)
+# of the images are right. Training on the fifty labelled images alone gives a higher accuracy. Then this run continues
+# with all images, and the accuracy rises to more than nine in ten. (The labels are still used in this second part.)
 #
 # What do the labels do, besides naming the classes? These three runs alone do not answer this. The runs with labels
-# also had more steps, because they began with the labelled images alone. And each run has only one seed. So we
-# compare a run only with its own start. For the same reason, the bound of the unlabelled run should not be compared
-# with the bounds of the other two. The question of how *few* labels are enough is not answered here either: an answer
-# would need runs with other numbers of labels, and more seeds.
+# also had more steps: before the fifteen epochs on all images, they were trained on the labelled images alone. And each
+# run has only one seed. So we compare a run only with its own start. For the same reason, the bound of the unlabelled
+# run should not be compared with the bounds of the other two. The question of how *few* labels are enough is not
+# answered here either: an answer would need runs with other numbers of labels, and more seeds.
 #
 # These are short runs on a fifth of the data, made by
 # `python -m refimpl semi-supervised --labels 50 --limit 10000 --beta-epochs 10 --epochs 15`. Longer runs are in
@@ -320,11 +321,12 @@ plt.show()
 #
 # ![Generated digits, one column per class, without labels and with a hundred](figures/classes-mnist.png)
 #
-# The recipe is not that of the paper. The labelled images are added to every batch. Their cross-entropy has the weight
-# 50, and their reconstruction has the weight 0.2. Each time the labelled images are added, they are shifted by up to
+# The recipe is not that of the paper. Fifty labelled images are added to every batch. Their cross-entropy has the
+# weight 50, and their reconstruction has the weight 0.2. Each time a labelled image is used, it is shifted by up to
 # three pixels. The KL term of the Gaussian starts with the weight 5. So $\zeta$ is expensive at first, and the decoder
-# has to use the class. These numbers were chosen by the test accuracy on MNIST, with seed 0 and a hundred labels.
-# [results.md](results.md) shows how much each part of the recipe contributes, and compares our table with the paper's.
+# has to use the class. These numbers were chosen according to the test accuracy on MNIST, in runs with seed 0 and a
+# hundred labels. [results.md](results.md) shows how much each part of the recipe contributes, and compares our table
+# with the paper's.
 #
 # ## Exercises
 #
@@ -349,13 +351,14 @@ plt.show()
 #
 # </details>
 #
-# **2 (medium).** Show that direct loss minimisation becomes the released term (at the same $\epsilon$) as
-# $\epsilon \to \infty$, and that its mean becomes the gradient of the expected accuracy $q(y)$ as $\epsilon \to 0$.
+# **2 (medium).** Show two facts about the gradient of direct loss minimisation. As $\epsilon \to \infty$, this gradient
+# becomes equal to the released term with the same $\epsilon$. As $\epsilon \to 0$, the mean of this gradient tends to
+# the gradient of the expected accuracy $q(y)$.
 #
 # <details><summary>Solution</summary>
 #
-# The mean is $(\text{softmax}(h - \epsilon \ell) - q) / \epsilon$. As $\epsilon \to \infty$ the softmax tends to
-# $\text{onehot}(y)$. As $\epsilon \to 0$ the mean tends to $q (f - E_q f)$ with
+# The mean of the gradient is $(\text{softmax}(h - \epsilon \ell) - q) / \epsilon$. As $\epsilon \to \infty$ the softmax
+# tends to $\text{onehot}(y)$. As $\epsilon \to 0$ the mean tends to $q (f - E_q f)$ with
 # $f = -\ell = \text{onehot}(y) - 1$. This limit is $q(y) (\text{onehot}(y) - q)$, which is $\nabla q(y)$. In numbers:
 #
 # ```python
@@ -397,8 +400,8 @@ plt.show()
 # - The labelled images must all come from the *training* part. The released code possibly took some of them from the
 #   validation images. It also left the labelled images grey while all other images were binary. This difference tells
 #   the network which images are labelled.
-# - Labels drawn at random are not balanced: of fifty labels, some classes have many and others hardly any. The runs
-#   above have five or ten labels for each class.
+# - Labels drawn at random are not balanced. If fifty labelled images are drawn, some classes have many labels and other
+#   classes have hardly any. The runs above have five or ten labels for each class.
 # - The accuracy of *clusters* needs the best one-to-one naming. If each cluster is named after the most frequent class
 #   in it, the accuracy looks too good: with as many clusters as images it is 100 %.
 #
@@ -411,9 +414,9 @@ plt.show()
 # ## What to read next
 #
 # [results.md](results.md) has the results of longer runs. In the package, see `refimpl/models/mixture.py`,
-# `refimpl/estimators/label_terms.py` and `refimpl/runs/mixture.py`. In this code the class is called `c` and the
-# Gaussian variable `g`. The difference of two arg maxes was first used by McAllester, Hazan and Keshet, *Direct loss
-# minimization for structured prediction* (NIPS 2010).
+# `refimpl/estimators/label_terms.py` and `refimpl/runs/mixture.py`. In this code the class variable is called `c`, and
+# the Gaussian variable is called `g`. The difference of two arg maxes was first used by McAllester, Hazan and Keshet,
+# *Direct loss minimization for structured prediction* (NIPS 2010).
 #
 # ## Symbols
 #

@@ -54,8 +54,8 @@ def left_side(law, scores, d=1e-4):
 # $\delta$, the wall moves by $\delta$ *along a coordinate axis*. So the length must be measured along the other
 # coordinate axis. For the two arms that are parallel to an axis, the length measured in this way is the arc length. The
 # third arm, between 1 and 2, is diagonal. When $h_2$ rises by $\delta$, this arm moves down by $\delta$, so its length
-# is measured along $\Delta_1$. The arc length of this arm is $\sqrt 2$ times that length. But at a right angle to the
-# arm, the width of the strip is $\delta / \sqrt 2$.
+# is measured along $\Delta_1$. The arc length of this arm is $\sqrt 2$ times that length. But the width of the strip,
+# measured at a right angle to the arm, is $\delta / \sqrt 2$. So the area of the strip is the same.
 
 # %%
 def plane(a, b):                                                # density of the two differences of Gumbel noise
@@ -132,19 +132,19 @@ assert np.isclose(slope, left_side(gumbel_law, W @ x)[1] * x[2], rtol=0, atol=1e
 #    requires a smooth density and scores that are twice differentiable. For $G$ to exist, the noise must have a finite
 #    mean. If the scores are only once differentiable, take $h$ itself as the parameter $w$, and use the chain rule at
 #    the end.)
-# 2. Apply Danskin's theorem under the mean, with respect to $\epsilon$: $\partial_\epsilon G = E f(z(\epsilon))$. At
-#    $\epsilon = 0$ this is $E f(z^{\star})$, whose gradient we want. Taking this gradient gives equation 3:
-#    $\partial_w \partial_\epsilon G(w, 0) = \nabla_w E f(z^{\star})$.
-# 3. Apply Danskin's theorem under the mean, with respect to the scores, and then the chain rule:
-#    $\partial_w G = E \nabla_w h_w(z(\epsilon))$. Now take the derivative of $\partial_w G$ with respect to $\epsilon$
-#    at 0. By definition it is
+# 2. Differentiate $G$ with respect to $\epsilon$. By Danskin's theorem, used inside the mean,
+#    $\partial_\epsilon G = E f(z(\epsilon))$. At $\epsilon = 0$ this derivative is $E f(z^{\star})$, whose gradient we
+#    want. Taking this gradient gives equation 3: $\partial_w \partial_\epsilon G(w, 0) = \nabla_w E f(z^{\star})$.
+# 3. Differentiate $G$ with respect to $w$. By Danskin's theorem for the scores, used inside the mean, and by the chain
+#    rule, $\partial_w G = E \nabla_w h_w(z(\epsilon))$. Now take the derivative of $\partial_w G$ with respect to
+#    $\epsilon$ at 0. By definition this mixed derivative is
 #    $\lim_{\epsilon \to 0} \frac{1}{\epsilon} E[\nabla_w h_w(z(\epsilon)) - \nabla_w h_w(z^{\star})]$ (equation 4).
 #    **This is where the factor $1/\epsilon$ comes from.**
 # 4. $G$ is smooth, so the order of the two derivatives does not matter (Schwarz's theorem). Hence the results of steps
 #    2 and 3 are equal. $\blacksquare$
 #
-# The next cell checks the steps numerically, with one weight, $h_w = h + w \cdot (1, 0, -1)$. For Gumbel noise
-# $G = \log \sum_z e^{h_w(z) + \epsilon f(z)}$ (chapter 3). The probabilities of the winners are computed by quadrature,
+# The next cell checks the steps numerically, with one weight, $h_w = h + w \cdot (1, 0, -1)$. With Gumbel noise, $G$ is
+# $\log \sum_z e^{h_w(z) + \epsilon f(z)}$ (chapter 3). The probabilities of the winners are computed by quadrature,
 # without $G$, so each check compares two separate computations.
 
 # %%
@@ -179,7 +179,8 @@ assert np.isclose(in_eps_then_w, in_w_then_eps, rtol=0, atol=1e-7)              
 # the scores is $q - \text{onehot}(y)$. The next cell fits $W$ to thirty garments, each of which has two measurements.
 # It fits $W$ once with the exact $q$, and once for each of ten seeds with sampled winners in place of $q$.
 #
-# **Guess first.** By how many nats do the sampled runs differ from the closed form at the end: 0.5, 0.05 or 0.005?
+# **Guess first.** At the end of training, by how many nats does the loss of a sampled run differ from the loss of the
+# run with the exact $q$: 0.5, 0.05 or 0.005?
 
 # %%
 rng = np.random.default_rng(6)

@@ -73,7 +73,7 @@ class Linear:
     def values(self) -> np.ndarray:
         """Return all z as a read-only array of shape (K, *shape).
 
-        Raises ValueError if Z was given by a solver alone, or if it is too large to list.
+        Raises ValueError if Linear was called without `values`, or if Z has too many members to list.
         """
         if self._values is None:
             raise ValueError("values must be given to list every z: this set has only a solver")
@@ -99,7 +99,7 @@ class Linear:
         return theta + noise
 
     def argmax(self, theta: np.ndarray) -> np.ndarray:
-        """Return the z with the highest score for each theta, of shape (..., *shape) and dtype float64."""
+        """Return an array of shape (..., *shape) and dtype float64: for each theta, the z with the highest score."""
         return self._solve(self._scores("theta", theta, excluding=True))
 
     def sample(self, theta: np.ndarray, noise: np.ndarray | np.random.Generator) -> np.ndarray:
@@ -155,7 +155,6 @@ class Linear:
         return values[np.where(excluded @ every > 0, -np.inf, scores).argmax(axis=1)]
 
     def _scores(self, name: str, value: np.ndarray, excluding: bool = False) -> np.ndarray:
-        """Return `value` as float64.  Its entries must be finite, or minus infinity if `excluding` is True."""
         found = arguments.array(name, value)
         if found.dtype.kind not in "fiub":
             also = " or a numpy.random.Generator" if name == "noise" else ""

@@ -20,7 +20,7 @@ class OneHots:
         return z.reshape(len(z), self.n * self.k)
 
     def backward(self, z: np.ndarray, dinputs: np.ndarray) -> np.ndarray:
-        """Return the gradient with respect to z, of shape (B, n, k), given the gradient with respect to the input."""
+        """Map the gradient with respect to the input to the gradient with respect to z, of shape (B, n, k)."""
         return dinputs.reshape(z.shape)
 
     def accumulate(self, z: np.ndarray, back: Backward, weight: float) -> None:
@@ -57,7 +57,7 @@ class ClassRow:
         self.dg += weight * np.einsum("bc,bcj->bj", z[:, 0], back.dx.reshape(len(z), self.k, -1))
 
     def every(self, first: Linear) -> np.ndarray:
-        """Return the first layer's output for every pair of an image and a class, of shape (B k, H).
+        """Return an array of shape (B k, H): the first layer's output for every pair of an image and a class.
 
         Only one row of the k x d input matrix is not zero.  So g is multiplied only with the d rows of weights that
         belong to the class.  The products for all k classes cost as much as one product with a full input.
@@ -75,7 +75,7 @@ class ClassRow:
         self.dg += dy @ self._by_class(first.W).T
 
     def _by_class(self, W: np.ndarray) -> np.ndarray:
-        """Return the first layer's weights of all classes side by side, of shape (d, k H)."""
+        """Return an array of shape (d, k H): the first layer's weights of all classes side by side."""
         return W.reshape(self.k, -1, W.shape[1]).transpose(1, 0, 2).reshape(-1, self.k * W.shape[1])
 
 
@@ -102,11 +102,11 @@ class BesideGaussian:
         self.dg += weight * back.dx[:, self.n * self.k:]
 
     def constant(self, first: Linear) -> np.ndarray:
-        """Return the part of the first layer's output that does not depend on z, of shape (B, H)."""
+        """Return an array of shape (B, H): the part of the first layer's output that does not depend on z."""
         return first.b + self.g @ first.W[self.n * self.k:]
 
     def every(self, first: Linear) -> np.ndarray:
-        """Return the first layer's output for every pair of an image and a joint value, of shape (B K, H).
+        """Return an array of shape (B K, H): the first layer's output for every pair of an image and a joint value.
 
         The output is the sum of a part that depends only on z and a part that depends only on g.
         """

@@ -110,7 +110,7 @@ class MixtureVAE:
             network.initialise(rng)
 
     def encode(self, x: np.ndarray, rng: np.random.Generator) -> Draw:
-        """Run the encoder on images x, of shape (B, pixels), and sample a Gaussian g for each image."""
+        """Run the encoder on images x of shape (B, pixels), and sample a Gaussian g for each image."""
         trunk = self.trunk.run(x)
         class_head, gaussian_head = self.class_head.run(trunk.y), self.gaussian_head.run(trunk.y)
         mu, log_var = np.split(gaussian_head.y, 2, axis=1)
@@ -120,17 +120,17 @@ class MixtureVAE:
         return Draw(trunk, class_head, gaussian_head, h, mu + deviation * xi, xi, deviation)
 
     def objective(self, x: np.ndarray, g: np.ndarray) -> DecoderObjective:
-        """Return f as a function of the discrete variables, given x, of shape (B, pixels), and g, of shape (B, d)."""
+        """Return f as a function of the discrete variables.  x has shape (B, pixels), and g has shape (B, d)."""
         return DecoderObjective(self.decoder, with_gaussian(self.n, self.k, g), x)
 
     def decode(self, g: np.ndarray) -> np.ndarray:
-        """Return the logits for every pair of a g and a joint value, of shape (B, K, pixels), for g of shape (B, d)."""
+        """Decode each row of g with each joint value.  g has shape (B, d), and the logits have shape (B, K, pixels)."""
         every = joint.values(self.n, self.k)
         K = len(every)
         return self.decode_as(np.tile(every, (len(g), 1)), np.repeat(g, K, axis=0)).reshape(len(g), K, -1)
 
     def decode_as(self, values: np.ndarray, g: np.ndarray) -> np.ndarray:
-        """Return the logits, of shape (B, pixels), for integers `values`, of shape (B, n), and g, of shape (B, d)."""
+        """Return logits of shape (B, pixels).  The integers `values` have shape (B, n), and g has shape (B, d)."""
         z = gumbel.one_hot(values, self.k).astype(self.dtype)
         return self.decoder.forward(with_gaussian(self.n, self.k, g).forward(z))
 
@@ -138,7 +138,7 @@ class MixtureVAE:
 
     def backward(self, x: np.ndarray, estimator: Estimator, rng: np.random.Generator, kl_grad: bool = True,
                  beta: float = 1.0, **settings) -> DecoderObjective:
-        """Estimate the gradient of the loss of a batch without labels, and add it to the parameters' gradients.
+        """Estimate the loss gradient for a batch without labels, and add the estimate to the parameters' gradients.
 
         x          the images, of shape (B, pixels), as zeros and ones in the model's dtype
         kl_grad    whether the gradient includes the KL term of the discrete variables
@@ -160,15 +160,15 @@ class MixtureVAE:
     def backward_labelled(self, x: np.ndarray, labels: np.ndarray, term: Callable[..., np.ndarray], eps: float,
                           weight: float, rng: np.random.Generator, image_weight: float = 1.0,
                           beta: float = 1.0) -> None:
-        """Add the gradient of the loss of a batch with labels to the parameters' gradients.
+        """Estimate the loss gradient for a batch with labels, and add the estimate to the parameters' gradients.
 
-        The labels y are integers, of shape (B,).  The loss is
+        The array `labels` has shape (B,) and contains each label y_b as an integer.  The loss is
 
             1/B sum_b  image_weight [ -f(x_b, y_b, g) + beta KL(q(g) || N(0, 1)) ] - weight * (objective of `term`)
 
-        `term` is a function from estimators/label_terms.py.  `values` has shape (B, n) and holds the value of each
-        variable.  term(h, values, rng, eps) returns a direction of h in which the term's objective rises.  The label is
-        certain, so the KL term of the discrete variables is constant, and the decoder is run only for this label.
+        `term` is a function from estimators/label_terms.py.  term(h, self.values(labels), rng, eps) returns a direction
+        of h in which the objective of `term` rises.  The label of an image is certain, so the KL term of the discrete
+        variables is constant, and the decoder computes f only for this label.
         """
         weight, image_weight = arguments.weight("weight", weight), arguments.weight("image_weight", image_weight)
         beta = arguments.kl_weight("beta", beta)
@@ -194,20 +194,20 @@ class MixtureVAE:
     # --- what it has learnt -------------------------------------------------------------------------------------------
 
     def values(self, labels: np.ndarray) -> np.ndarray:
-        """Return the value of each variable, of shape (B, n), for integer labels, of shape (B,)."""
+        """Return an array of shape (B, n): the value of each variable for each label.  `labels` has shape (B,)."""
         return joint.values(self.n, self.k)[arguments.indices(labels, joint.count(self.n, self.k), "labels")]
 
     def infer(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Infer the discrete variables and the Gaussian from images x, of shape (B, pixels).
+        """Infer the discrete variables and the Gaussian from images x of shape (B, pixels).
 
-        Returns the likeliest value of each variable, of shape (B, n), and the mean of g, of shape (B, d).
+        Returns an array of shape (B, n) with the likeliest values, and an array of shape (B, d) with the means of g.
         """
         e = self.trunk.forward(x)
         h = self.family.theta(self.class_head.forward(e))
         return h.argmax(axis=-1), self.gaussian_head.forward(e)[:, :self.d]
 
     def classify(self, images) -> np.ndarray:
-        """Return the likeliest label of each of the N images of a data.Part, of shape (N,)."""
+        """Return an array of shape (N,): the likeliest label of each image.  `images` is a data.Part with N images."""
         digits = self.k ** np.arange(self.n - 1, -1, -1)
         heads = (self.class_head.forward(self.trunk.forward(x)) for x in images.blocks(BLOCK, self.dtype))
         return np.concatenate([self.family.theta(head).argmax(axis=-1) @ digits for head in heads])
@@ -230,7 +230,7 @@ class MixtureVAE:
 
 
 def _joint_law(q: np.ndarray) -> np.ndarray:
-    """Return the probability of every joint value, of shape (B, K), for q of shape (B, n, k)."""
+    """Return an array of shape (B, K): the probability of every joint value.  q has shape (B, n, k)."""
     law = q[:, 0]
     for i in range(1, q.shape[1]):
         law = (law[:, :, None] * q[:, i, None, :]).reshape(len(q), -1)

@@ -14,7 +14,6 @@ SIZES = ((4, 2), (1, 8))
 
 
 def noise(store: Store) -> str:
-    """Make the table of the gradient's noise at the smallest and at the largest eps and tau of slide 21."""
     rows = store.measurements("variance", "k = 10")
     if not rows:
         return NO_ROWS.format("variance")

@@ -1,4 +1,4 @@
-"""Choose the images whose labels are known, and shift them."""
+"""Choose which images are used with their labels, and shift these images at random."""
 from __future__ import annotations
 
 import numpy as np
@@ -10,9 +10,9 @@ from refimpl import data
 def draw(part: data.Part, labels: int, classes: int, rng: np.random.Generator) -> np.ndarray:
     """Choose the images of `part` whose labels are used, and return their indices.
 
-    `labels` is the number of images, and the result has shape (labels,).  The images are drawn without repetition,
-    equally many from each class.  If `labels` is not divisible by `classes`, randomly chosen classes have one image
-    more than the other classes.
+    `labels` is the number of images, and the result has shape (labels,).  The images are drawn without repetition.
+    All classes have equally many images.  But if `labels` is not divisible by `classes`, randomly chosen classes have
+    one image more than the other classes.
     """
     counts, more = np.full(classes, labels // classes), labels % classes
     if more:

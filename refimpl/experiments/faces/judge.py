@@ -1,9 +1,9 @@
 """Test which attributes of a face change if one of the model's binary variables is changed.
 
-The judge is a network that learns the attributes of all training images.  It classifies a model's pictures after each
-pixel is set to its likelier colour, black or white.  The judge cannot tell whether a picture still shows the same face.
-But the nuisances of each test image are known (data/faces.py), so the true picture with the attribute switched can be
-drawn, and the wrong pixels can be counted.
+The judge is a network that learns the attributes of all training images.  In a picture that a model makes, every pixel
+is first set to its likelier colour, black or white.  Then the judge classifies the picture.  The judge cannot tell
+whether a picture still shows the same face.  But the nuisances of each test image are known (data/faces.py), so the
+true picture with the attribute switched can be drawn, and the wrong pixels can be counted.
 """
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Judge:
                 adam.step()
 
     def predict(self, x: np.ndarray) -> np.ndarray:
-        """Return the predicted attributes, of shape (B, n), for binary pictures x of shape (B, pixels)."""
+        """Return an array of shape (B, n): the predicted attributes.  The binary pictures x have shape (B, pixels)."""
         return (self.network.forward(x) > 0).astype(np.int64)
 
     def accuracy(self, part: data.Part) -> float:
@@ -82,12 +82,12 @@ class Switched(NamedTuple):
 
 
 def attributes_of(part: data.Part) -> np.ndarray:
-    """Return the attributes of all images of `part`, of shape (N, 3)."""
+    """Return an array of shape (N, 3): the attributes of the N images in `part`."""
     return joint.values(len(faces.ATTRIBUTES), 2)[part.labels]
 
 
 def binarise(model: MixtureVAE, values: np.ndarray, g: np.ndarray) -> np.ndarray:
-    """Return binary pictures, of shape (B, pixels), in which each pixel has its likelier colour."""
+    """Return an array of shape (B, pixels): binary pictures, in which each pixel has its likelier colour."""
     return (model.decode_as(values, g) > 0).astype(np.float32)
 
 
@@ -111,10 +111,9 @@ def flipped(values: np.ndarray, i: int) -> np.ndarray:
 
 def switch_test(model: MixtureVAE, naming: Naming, judge: Judge, test: data.Part, first: int, epochs: float,
                 rng: np.random.Generator, images: int = FACES) -> list[Switched]:
-    """Run the switch test of all attributes on faces that are drawn from the prior, and on test images.
+    """Run the switch test of all attributes on `images` faces from the prior, and on the same number of test images.
 
-    `images` is the number of drawn faces and of test images.  The first test image has the index `first` in
-    faces.truth.
+    The first test image has the index `first` in faces.truth.
     """
     part = test.first(images)
     x, truth, judged = part.images(), attributes_of(part), judge.accuracy(test)

@@ -18,20 +18,20 @@ def cut(x: np.ndarray, side: int) -> np.ndarray:
 
 
 def assemble(tiles: np.ndarray, z: np.ndarray, side: int) -> np.ndarray:
-    """Return pictures, of shape (B, height, height), that have the tiles at their places in the matchings z."""
+    """Put the tiles at the places that the matchings z give.  Return pictures of shape (B, height, height)."""
     high = data.SHAPE[0] // side
     placed = np.take_along_axis(tiles, z.argmax(axis=1)[..., None], axis=1)             # the tile that is at place j
     return placed.reshape(-1, side, side, high, high).transpose(0, 1, 3, 2, 4).reshape(-1, side * high, side * high)
 
 
 def shuffle(tiles: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Return the tiles of each image in a random order, and the matching y, of shape (B, N, N), that puts them back."""
+    """Shuffle the tiles of each image.  Return the shuffled tiles, and the matching y that puts them back in order."""
     place = rng.permuted(np.tile(np.arange(tiles.shape[1]), (len(tiles), 1)), axis=1)
     return np.take_along_axis(tiles, place[..., None], axis=1), gumbel.one_hot(place, tiles.shape[1])
 
 
 def right(tiles: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return R, of shape (B, N, N), where R_ij is 1 if tile i equals the tile that belongs at place j, and else 0.
+    """Return R of shape (B, N, N).  R_ij is 1 if tile i equals the tile that belongs at place j, and 0 otherwise.
 
     All pixels must be 0 or 1.  If tiles are identical, a row of R has several ones.  Every z with sum R z = N is a
     solution.

@@ -7,10 +7,10 @@ first network computes a score theta(x) for each pixel, and z is the set of the 
 The second network sees x z, and f(z) = log p(label given x z).  Both networks are trained to increase E f.  The methods
 differ in the gradient with respect to theta:
 
-    `direct`, two-sided    the usual difference of two arg maxes, but with c = df/dz at z* instead of f; for subsets,
-                           this method is I-MLE (latent/linear.py)
-    straight-through       c itself, as if z were theta + gamma
-    relaxed                straight-through with z = k softmax((theta + gamma) / tau) in the backward pass
+    `direct`, two-sided    the gradient is the usual difference of two arg maxes, but with c = df/dz at z* instead of f;
+                           for subsets, this method is I-MLE (latent/linear.py)
+    straight-through       the gradient is c, as if z were theta + gamma
+    relaxed                like straight-through, but as if z were k softmax((theta + gamma) / tau)
     random, most variable  the pixels are not learnt: they are random, or have the largest variance over the images
 
 Each method that learns theta is run with the best of three settings.  This setting is chosen on the validation images
