@@ -4,8 +4,8 @@
 # **You will** find the distribution (the *law*) of the arg max under Gumbel noise in three ways. From this distribution
 # you will derive closed forms for the mean maximum $G$ and for the density along every wall of chapter 2.
 # **You will learn** why Gumbel noise gives exactly a softmax (Theorem 2 of the paper), what alarm clocks have to do
-# with the softmax, and why the noise is given mean zero. **You need** [chapter 2](02_theorem_1.ipynb). The chapter runs
-# in about ten seconds. Its symbols are listed at the end.
+# with the softmax, and why the noise is shifted so that its mean is zero. **You need** [chapter 2](02_theorem_1.ipynb).
+# The chapter runs in about ten seconds. Its symbols are listed at the end.
 
 # %%
 import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
@@ -71,8 +71,8 @@ print(f"above 3: {np.mean(flat > 3):.2%} (exactly {1 - F(3):.2%});  below -3: {n
 #
 # ## Theorem 2
 #
-# **Theorem 2** (Fisher and Tippett 1928, Gumbel 1954, McFadden 1973). With Gumbel noise $P(z^{\star} = z) = q(z)$,
-# where $q$ is the softmax of the scores.
+# **Theorem 2** (Fisher and Tippett 1928, Gumbel 1954, McFadden 1973). If the noise is Gumbel noise, the probability
+# that the value $z$ wins is $P(z^{\star} = z) = q(z)$. Here $q$ is the softmax of the scores.
 #
 # So you can draw from a softmax without computing the softmax: no score is exponentiated, and nothing is divided by a
 # sum. The next cell draws in this way, first in a loop, which is easier to read, and then with arrays:
@@ -287,8 +287,9 @@ assert np.allclose(in_h_then_eps, formula, rtol=0, atol=1e-6)
 # ## Other noise
 #
 # Theorem 1 holds for any noise with a bounded density (chapter 2). So what is special about Gumbel noise? The next cell
-# computes the law of the arg max by the integral for Gumbel, Gaussian and Laplace noise, all scaled to the same
-# variance. The shirt and the coat keep their scores, while the score of the dress varies.
+# computes the law of the arg max for Gumbel, Gaussian and Laplace noise. It uses the integral of the first proof. All
+# three kinds of noise are scaled to the same variance. The shirt and the coat keep their scores, while the score of the
+# dress varies.
 #
 # **Guess first.** The score of the dress rises. Do the odds of shirt against coat change?
 
@@ -401,15 +402,16 @@ assert np.isclose(danskin.G(h, f, eps), G(h, eps)) and (gumbel.argmax(h, noise) 
 #
 # ## Now write it yourself
 #
-# The workbook checks what you write. After this chapter you can write file 1, Gumbel noise, and file 2, the arg max and
-# its law: `python tutorials/workbook/check.py 1` and `python tutorials/workbook/check.py 2`.
+# The workbook checks what you write. After this chapter you can write file 1 (Gumbel noise) and file 2 (the arg max and
+# its law): `python tutorials/workbook/check.py 1` and `python tutorials/workbook/check.py 2`.
 #
 # ## What to read next
 #
-# [Chapter 4](04_finite_epsilon.ipynb) finds the function whose gradient is exactly the mean of the estimate at a finite
-# $\epsilon$, and the variance of the estimate. The last section of [appendix A](appendix_a_walls_and_noise.ipynb) fits
-# a logistic regression by counting winners instead of computing a softmax. In the package, see `refimpl/gumbel.py`.
-# Maddison, Tarlow and Minka, *A\* sampling* (NeurIPS 2014), treat maxima over continuous sets.
+# [Chapter 4](04_finite_epsilon.ipynb) computes the mean and the variance of the estimate at a finite $\epsilon$. It
+# also finds the function whose gradient is exactly this mean. The last section of [appendix
+# A](appendix_a_walls_and_noise.ipynb) fits a logistic regression by counting winners instead of computing a softmax. In
+# the package, see `refimpl/gumbel.py`. Maddison, Tarlow and Minka, *A\* sampling* (NeurIPS 2014), treat maxima over
+# continuous sets.
 #
 # ## Symbols
 #

@@ -2,8 +2,8 @@
 # # 10. One identity, many papers
 #
 # **You will** put six published methods into one table of bias, variance and cost, computed without sampling.
-# **You will learn** which part of one identity each method replaces; which target each bias is measured against; why
-# averaging one of the estimates over all noise with the same winner gives REINFORCE; and when to use which method.
+# **You will learn** which part of one identity each method replaces, and which target the bias of each method is
+# measured against. You will also learn how REINFORCE follows from one of the methods, and when to use which method.
 # **You need** chapters [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb) and [4](04_finite_epsilon.ipynb);
 # [8](08_structured_encoders.ipynb) helps. The chapter runs in about three seconds. [Appendix
 # E](appendix_e_landscape.ipynb) applies two of the methods to paths: there the costs of a landscape are learnt from
@@ -199,11 +199,14 @@ assert (np.abs(square_error.mean(axis=0) - noise_variance) < 4 * square_error.st
 #
 # Suppose that a value $y$ was observed, and that there is no $f$. The *perturbed Fenchel-Young loss* is
 # $E \max_z (h + \gamma) - h_y$. On average, $y$ is behind the winner by this amount. By Danskin's theorem the gradient
-# of the loss is the mean winner minus the observed one: $q - \text{onehot}(y)$. With Gumbel noise $E \max (h + \gamma)$
-# is $\log \sum e^h$, and the loss is $-\log q(y)$, the cross-entropy. (Here $q$ is known, so there is no reason to
-# sample. If a solver finds the winner and $q$ has no formula, a draw of $z^{\star}$ replaces $q$.) With $f = [z = y]$
-# and a large $\epsilon$, `direct` becomes the same method: $z(\epsilon) = y$ in practically every draw, and the
-# estimate $g$ of `direct` satisfies $\epsilon g = \text{onehot}(y) - \text{onehot}(z^{\star})$.
+# of the loss is the mean of the winner minus the observed value, both as one-hot vectors: $q - \text{onehot}(y)$. With
+# Gumbel noise, $E \max (h + \gamma)$ is $\log \sum e^h$, and the loss is $-\log q(y)$, the cross-entropy. (Here $q$ is
+# known, so there is no reason to sample. If a solver finds the winner and $q$ has no formula, a draw of $z^{\star}$
+# replaces $q$.)
+#
+# With $f = [z = y]$ and a large $\epsilon$, `direct` becomes Fenchel-Young with a draw of $z^{\star}$. The reason is
+# that $z(\epsilon) = y$ in practically every draw. Then the estimate $g$ of `direct` satisfies
+# $\epsilon g = \text{onehot}(y) - \text{onehot}(z^{\star})$.
 
 # %%
 y = 0                                                               # shirt, which also has the highest f
@@ -216,15 +219,15 @@ assert (direct.gradient(h, hot[y], 100.0, noise[:20_000]) * 100.0 == hot[y] - ho
 # ## One table
 #
 # All numbers of the table are computed without sampling: by enumeration, by the joint law of the two arg maxes, by
-# the integrals above, and in one place by a finite difference of integrals. (The bias of Fenchel-Young is 0, because
-# its target is its own mean.)
+# the integrals above, and in one place by a finite difference of integrals.
 #
 # *Bias* is measured against a different target for each method:
 #
-# - (a) the gradient of $E f(z^{\star})$ under Gumbel noise, `truth`: `direct`, implicit MLE and the score functions;
+# - (a) the gradient of $E f(z^{\star})$ under Gumbel noise, `truth`: `direct`, implicit MLE, REINFORCE and the score
+#   function of the noise;
 # - (b) the gradient of the mean of $f$ over the data: direct loss minimisation;
 # - (c) the slope of $f(z(h))$, which is 0: blackbox differentiation;
-# - (d) the gradient of $\log q(y)$: Fenchel-Young.
+# - (d) the gradient of $\log q(y)$: Fenchel-Young. This target is the mean of the estimate, so the bias is 0.
 #
 # So compare only rows with the same letter. The *variance* is printed twice, for $f$ and for $f + 10$. Adding a
 # constant to $f$ changes no gradient and no arg max. Adding 10 is a useful test, because our $f$ happens to have a mean
@@ -358,15 +361,17 @@ plt.show()
 # corner. Along the gradient the two biases cancel at $\epsilon = 0.3$. Across the gradient they add up, and the sum is
 # the bias in the table. The diamonds are methods without bias and without an $\epsilon$.
 #
-# The table shows something that the picture does not. If 10 is added to $f$, the variance of both score functions
-# becomes very large. The variance of `direct` does not change, because `direct` depends on differences of $f$ only. But
-# a baseline is one line of code, and REINFORCE with a baseline does not depend on the constant either. This method has
-# no bias, and its variance is a third of the variance that `direct` has at $\epsilon = 0.3$.
+# The table shows something that the picture does not. If 10 is added to $f$ and there is no baseline, REINFORCE and the
+# score function of the noise have a very large variance. The variance of `direct` does not change, because `direct`
+# depends only on differences of $f$. REINFORCE with a baseline does not depend on the constant either, and a baseline
+# is one line of code. REINFORCE with a baseline has no bias, and its variance is a third of the variance that `direct`
+# has at $\epsilon = 0.3$.
 #
-# Blackbox differentiation is in the table only, like Fenchel-Young. At $\epsilon = 0.3$ our $h$ does not lie on a ramp,
-# so the gradient is 0. This gradient equals target (c), so the bias is 0. The variance is 0 too. But a gradient of 0 is
-# useless. So the row with the smallest numbers can belong to the worst method. At $\epsilon = 1$ our $h$ is on the ramp
-# and the gradient is not 0, which counts as a bias with respect to (c).
+# Blackbox differentiation and Fenchel-Young are in the table, but not in the picture. At $\epsilon = 0.3$ our $h$ does
+# not lie on a ramp, so the gradient of blackbox differentiation is 0. This gradient equals target (c), so the bias is
+# 0. The variance is also 0. But a gradient of 0 is useless. So the row with the smallest numbers can belong to the
+# worst method. At $\epsilon = 1$ our $h$ is on the ramp and the gradient is not 0. With respect to (c), this gradient
+# is a bias.
 #
 # With three values there is no reason to use two arg maxes: REINFORCE with a baseline needs one value of $f$. If all
 # values of $f$ are in a table, the exact gradient can be computed from the table.
@@ -384,10 +389,10 @@ plt.show()
 #   difference between the two methods was as large as two standard errors. If there is no $y$ and $f$ is linear, an
 #   advantage of `direct` is that it needs no baseline.
 # - **Any other $f$.** The exact second arg max needs the list of all values. If this list is too long, $f$ has to be
-#   replaced. One way is to use the slope of $f$ at $z^{\star}$. This is implicit MLE, whose bias stays where $f$ is
-#   curved. Another way is to use the changes of $f$ when single variables change. With this second replacement, the
-#   bias goes away with $\epsilon$ if the variables are independent (chapter 7), and stays if the variables depend on
-#   each other (chapter 8).
+#   replaced. One way is to use the slope of $f$ at $z^{\star}$. This is implicit MLE. If $f$ is curved, the bias of
+#   implicit MLE does not go away as $\epsilon$ falls. Another way is to use the changes of $f$ when single variables
+#   change. Then the bias goes away as $\epsilon$ falls if the variables are independent (chapter 7), but not if the
+#   variables depend on each other (chapter 8).
 # - **Decisions that must be made without noise.** Use blackbox differentiation, with an $\epsilon$ so large that the
 #   ramps reach $h$.
 #
@@ -406,8 +411,9 @@ plt.show()
 # <details><summary>Solution</summary>
 #
 # Each component has the variance 1 for the score function of the noise (the variance of an exponential variable),
-# $q_i (1 - q_i)$ for REINFORCE, and 0 for `direct`. Both score functions need a baseline, the first one more urgently.
-# `direct` needs none, because a constant moves no arg max.
+# $q_i (1 - q_i)$ for REINFORCE, and 0 for `direct`. The score function of the noise and REINFORCE need a baseline. The
+# score function of the noise needs it even more than REINFORCE. `direct` needs no baseline, because a constant moves no
+# arg max.
 #
 # ```python
 # ones = np.ones(k)
@@ -437,8 +443,9 @@ plt.show()
 # </details>
 #
 # **3 (hard).** Each component of REINFORCE can have a baseline of its own. Which baseline is best for component $i$?
-# How much variance is left with these baselines, and how much with the best single constant? At what $\epsilon$ does
-# `direct` have the first of these two variances, and how large is the bias of `direct` there?
+# How large is the variance of REINFORCE if each component has its best baseline? How large is it with the best single
+# constant? At what $\epsilon$ does `direct` have the same variance as REINFORCE with the best baseline for each
+# component? How large is the bias of `direct` at this $\epsilon$?
 #
 # <details><summary>Solution</summary>
 #

@@ -67,8 +67,9 @@ for eps in (1.0, 0.5, 0.1):
           f"{top_by_search(eps, 100):.4f}, with a lead of 10 nats {top_by_search(eps, 10):.4f}")
 
 # %% [markdown]
-# Take ten values, $\epsilon = 1$, and an image whose best value is clearly ahead. Then more than half of all samples
-# have a *wrong* value. In each of these samples the reconstruction is many nats worse than with the best value.
+# Take ten values, $\epsilon = 1$, and an image whose best value is clearly better than all others. Then more than half
+# of all samples have a *wrong* value. In each of these samples the reconstruction is many nats worse than with the best
+# value.
 #
 # Does this happen in training? The next cell loads three auto-encoders for MNIST with ten values of $z$, trained for
 # eight epochs by direct optimisation. They differ in $\epsilon$, and in whether the gradient of the KL term is used.
@@ -124,9 +125,9 @@ print(f"eps = 1 with KL is {behind:.1f} nats worse than eps = 0.1 with KL: {by_g
 #
 # ## An example without a network
 #
-# The conflict does not need a network. Take ten values, of which the best is 100 nats ahead. We train the ten scores by
-# direct optimisation, with ten draws per step and with the KL gradient. This training is repeated with ten seeds. For
-# comparison, the scores are also trained with the exact gradient of the ELBO.
+# The conflict does not need a network. Take ten values. For the best value $f$ is 100 nats higher than for each of the
+# others. We train the ten scores by direct optimisation, with ten draws per step and with the KL gradient. This
+# training is repeated with ten seeds. For comparison, the scores are also trained with the exact gradient of the ELBO.
 #
 # **Guess first.** For $\epsilon = 1$ the prediction is 0.476. Is the prediction for $\epsilon = 0.5$ nearer to 0.7 or
 # to 0.95?
@@ -176,7 +177,7 @@ print(f"exact gradient: q of the best value at the end {exact_run[-1]:.6f}")
 #
 # ## Now write it yourself
 #
-# After this appendix you can write file 8 of the workbook, the KL term: `python tutorials/workbook/check.py 8`.
+# After this appendix you can write file 8 of the workbook (the KL term): `python tutorials/workbook/check.py 8`.
 #
 # ## What to read next
 #

@@ -65,9 +65,9 @@ print(f"paths on 4 x 4 cells: {len(every)}; on 16 x 16: {paths.count(16, 16):,};
 # we use? If there is one Gumbel variable for each *path*, all of chapter 4 holds: $q$ is a softmax of twenty scores,
 # and the mean and the variance of the estimate are known. But on $16 \times 16$ cells that means one random number for
 # each of 155 million paths. If there is one Gumbel variable for each *cell*, the arg max can still be found by
-# Bellman's recursion. The price is that paths that share cells share noise, so $q$ has no formula. In the next figure,
-# the left picture is computed from the list of the twenty paths, with noise on the paths. The other three pictures are
-# means over draws, with noise on the cells.
+# Bellman's recursion. But this has a price: if two paths have a cell in common, their scores have the noise of this
+# cell in common. So $q$ has no formula. In the next figure, the left picture is computed from the list of the twenty
+# paths, with noise on the paths. The other three pictures are means over draws, with noise on the cells.
 #
 # How can the estimates with noise on the cells be tested? We compare them with finite differences that use the same
 # noise. In each draw we subtract the finite difference from the estimate. Then we divide the mean of the results by its
@@ -410,10 +410,10 @@ assert costs[:3, 2].mean() - 2.5 > 0.2 > 0.1 > abs(costs[3:, 2].mean() - 2.5)
 # walks contain no mistakes, the learnt costs are too high with all three seeds. So the gradient finds the true costs if
 # the model is true. We did not test whether more steps would correct the costs in the other case.
 #
-# Two warnings. First, on terrain with few different costs many paths are equally good, and "the" cheapest path is the
-# one that the solver finds first. So compare costs, not paths. Second, this example does not need an arg max: if every
-# path has a noise of its own, the *sum* over paths can be used, which is as cheap as the maximum (see the exercise). We
-# chose paths because those of a small grid can be listed.
+# Two warnings. First, if the terrain has few different costs, many paths are equally good. Then "the" cheapest path is
+# the one that the solver finds first. So compare costs, not paths. Second, this example does not need an arg max. If
+# every path has a noise of its own, the *sum* over paths can be used instead of the maximum. The sum is as cheap as the
+# maximum (see the exercise). We chose paths because all paths of a small grid can be listed.
 #
 # ## An exercise
 #
@@ -422,10 +422,10 @@ assert costs[:3, 2].mean() - 2.5 > 0.2 > 0.1 > abs(costs[3:, 2].mean() - 2.5)
 #
 # <details><summary>Solution</summary>
 #
-# The recursion computes $\log \sum_z e^{h(z)}$ over all paths. At $h = 0$ this is the log of the number of paths. The
-# gradient of $\log \sum_z e^{h(z)}$ is the mean path, if every *path* has a Gumbel variable of its own. The reason is
-# that then the mean maximum $E \max$ is this logsumexp, and by Danskin's theorem the gradient of the mean maximum is
-# the mean winner.
+# The recursion computes $\log \sum_z e^{h(z)}$ over all paths. At $h = 0$ this is the log of the number of paths. To
+# find the gradient, suppose that every *path* has a Gumbel variable of its own. Then the mean maximum $E \max$ equals
+# $\log \sum_z e^{h(z)}$. By Danskin's theorem, the gradient of the mean maximum is the mean winner. So the gradient of
+# $\log \sum_z e^{h(z)}$ is the mean path.
 #
 # ```python
 # def log_sum(h):

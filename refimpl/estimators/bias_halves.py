@@ -1,15 +1,15 @@
 """Two estimators without noise, by enumeration.  Each has one of the two parts of the bias of `tilted`.
 
 Let w be the likeliest value of z and d(z) = f(z) - f(w).  The exact gradient is q (u - E_q u) with u = d.  The tilted
-gradient has the same form with u = (exp(eps d) - 1) / (eps N), where N = E_q exp(eps d).  Here u differs from d in two
+gradient has the same form with u = (exp(eps d) - 1) / (eps N), where N = E_q exp(eps d).  This u differs from d in two
 ways:
 
     d < 0   the value explains the image worse than w: u is capped, since it never falls below -1 / (eps N)
     d > 0   the value explains the image better than w: u is amplified, since it grows exponentially in d
 
-`capped` changes u only where d < 0, with N = 1.  `amplified` changes u only where d > 0, with N at least 1.  Elsewhere
-u = d.  Training with one of the two estimators shows the effect of one part of the bias.  As eps -> 0, both estimators
-tend to the exact gradient.
+`capped` uses the tilted u with N = 1 where d < 0.  `amplified` uses the tilted u with N = max(1, E_q exp(eps d)) where
+d > 0.  Elsewhere, both use u = d.  Training with one of the two estimators shows the effect of one part of the bias.
+As eps -> 0, both estimators tend to the exact gradient.
 """
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from refimpl.estimators.base import Estimate, Objective
 
 
 def _differences(h: np.ndarray, f: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return log q and d = f - f(w) for every joint value, both of shape (B, k^n)."""
+    """Return two arrays of shape (B, k^n): log q and d = f - f(w) of every joint value."""
     log_q, f = joint.log_q(h.astype(np.float64)), f.astype(np.float64)
     return log_q, f - np.take_along_axis(f, log_q.argmax(axis=-1)[:, None], axis=-1)
 
 
 def _gradient(h: np.ndarray, log_q: np.ndarray, weighted: np.ndarray) -> np.ndarray:
-    """Return the gradient q (u - E_q u), of shape (B, n, k).  `weighted` holds q u for every joint value."""
+    """Return the gradient q (u - E_q u) as an array of shape (B, n, k).  `weighted` holds q u for every joint value."""
     change = weighted - np.exp(log_q) * weighted.sum(axis=-1, keepdims=True)
     return (change @ joint.one_hots(*h.shape[1:])).reshape(h.shape)
 
 
 def capped_gradient(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
-    """Return the gradient, of shape (B, n, k), with u = (exp(eps d) - 1) / eps if d < 0, and u = d otherwise."""
+    """Return an array of shape (B, n, k): the gradient with u = (exp(eps d) - 1) / eps if d < 0, otherwise u = d."""
     log_q, d = _differences(h, f)
     return _gradient(h, log_q, np.exp(log_q) * np.where(d < 0, np.expm1(eps * np.minimum(d, 0)) / eps, d))
 
 
 def amplified_gradient(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
-    """Return the gradient, of shape (B, n, k), with u = (exp(eps d) - 1) / (eps N) if d > 0, and u = d otherwise.
+    """Return an array of shape (B, n, k): the gradient with u = (exp(eps d) - 1) / (eps N) if d > 0, otherwise u = d.
 
     The normaliser N = max(1, E_q exp(eps d)) keeps q u below 1/eps, as in the tilted gradient.
     """

@@ -28,7 +28,7 @@ __all__ = ["estimate", "memory"]
 
 def estimate(theta: np.ndarray, objective: Objective, rng: np.random.Generator, *, memory: Memory,
              family: Family | None = None) -> Estimate:
-    """Return the unbiased estimate, from f at one z per image.
+    """Return an unbiased estimate of grad_theta E f(z*).  It is computed from one z* per image.
 
     Raises ValueError if the family does not perturb every score.
     """

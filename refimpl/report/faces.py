@@ -31,9 +31,9 @@ def faces(store: Store) -> str:
     if not lines:
         return NO_ROWS.format("faces")
     return (table(["run", "after", *ATTRIBUTES, "all three", "−ELBO", "seeds"], lines)
-            + "\n\nAll values are medians over the seeds on the test images (the lowest and highest are in "
-            "brackets). Without labels, each variable has the name of the attribute that fits it best. "
-            + commits_line(store.select("faces")))
+            + "\n\nAll values are measured on the test images. Each value is a median over the seeds (the lowest and the "
+            "highest value are in brackets). Without labels, each variable has the name of the attribute that fits it "
+            "best. " + commits_line(store.select("faces")))
 
 
 def values(group: list[Record], attribute: str, column: str, factor: float = 1.0) -> Spread:

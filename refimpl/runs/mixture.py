@@ -1,15 +1,15 @@
 """Define the runs of the command `semi-supervised`.
 
-In the pretraining, the mixture model is trained on the labelled images alone.  Then the model is trained on all images
-with this loss:
+The pretraining uses only the labelled images.  Then the mixture model is trained on all images with this loss:
 
     loss = mean over a batch           [ -E f(x, c, g) + KL(q(c) || uniform) + beta KL(q(g) || N(0, 1)) ]
          + mean over labelled images   [ image_weight (-E f(x, y, g) + beta KL(q(g) || N(0, 1)))
-                                         - label_weight * (the quantity that labelled_term ascends) ]
+                                         - label_weight * (the objective of labelled_term) ]
 
 c is the class, y is the known class, and g is the Gaussian variable.  For a data set with attributes, c consists of
-one binary variable for each attribute.  The pretraining uses only the mean over labelled images, with
-beta = image_weight = label_weight = 1.  After the pretraining, some labelled images are added to each batch.
+one binary variable for each attribute.  If labelled_term is `cross-entropy`, its objective is log q(y).  The loss of
+the pretraining is the mean over labelled images, with beta = image_weight = label_weight = 1.  After the pretraining,
+some labelled images are added to each batch.
 """
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class MixtureSettings(RunSettings):
 
     labels         number of labelled images, or 0 for clustering without labels.  It must be divisible by the number of
                    classes, unless the data set has attributes
-    labelled_term  loss term that trains the scores of the class on the labels: `cross-entropy`, `released` or
+    labelled_term  loss term that trains the class scores of the labelled images: `cross-entropy`, `released` or
                    `direct-loss` (see estimators/label_terms.py)
     label_eps      eps of the terms `released` and `direct-loss`
     label_weight   weight of the labelled term after the pretraining

@@ -50,9 +50,9 @@ class JigsawSettings:
     eps: float | None = None
     tau: float | None = None
     by_place: bool = False
-    """Whether f counts a tile as right only at its own place, even if another tile has the same pixels."""
+    """Whether f counts a tile as correct only at its own place, even if another tile has the same pixels."""
     labels: bool = True
-    """Whether f counts the tiles at their right places.  If not, f is the log-likelihood of the picture."""
+    """Whether f counts the tiles at their correct places.  If not, f is the log-likelihood of the picture."""
     draws: int = 1
     """The factor by which the usual number of draws of the noise is multiplied."""
 
@@ -75,7 +75,7 @@ class Tested(NamedTuple):
         return cls(shuffled, y, tiles.right(shuffled, y))
 
     def shares(self, z: np.ndarray) -> tuple[float, float]:
-        """Return the share of the tiles that are right, and the share of the images whose tiles are all right."""
+        """Return the share of the correct tiles, and the share of the images in which all tiles are correct."""
         count = (self.right * z).sum(axis=(1, 2))
         return float(count.mean() / z.shape[1]), float((count == z.shape[1]).mean())
 
@@ -191,7 +191,7 @@ class JigsawRun:
 
 
 def opened(cell: Cell, out: Path, data_dir: str | None) -> JigsawRun:
-    """Return the run from the file in its folder, or a new run if there is no file."""
+    """Return the saved run of this cell, or a new run if none is saved."""
     path = out / cell.folder / FILE
     return JigsawRun.load(path, cell.settings, data_dir) if path.exists() else JigsawRun(cell.settings, data_dir)
 

@@ -2,9 +2,9 @@
 
     python -m refimpl measure yardsticks DIR ...
 
-The slides estimate the bound of `direct` from one sample of each image, and the bound of Gumbel-softmax from 100
-samples.  They compute the bound of `exact` by enumeration.  The mean of an estimate from one-hot samples is the exact
-bound, so these measures differ only by noise.  The relaxed samples that train Gumbel-softmax have a different bound.
+The slides estimate the bound of `direct` from one sample per image, and the bound of Gumbel-softmax from 100 samples
+per image.  They compute the bound of `exact` by enumeration.  The mean of an estimate from one-hot samples is the exact
+bound, so these three results differ only by noise.  The mean of an estimate from relaxed samples is not this bound.
 """
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ HUNDRED = 100
 
 
 class Row(NamedTuple):
-    """Holds minus the test bound of a model, measured in several ways, in nats per image.
+    """Holds the test -ELBO of a model, measured in several ways, in nats per image.
 
     Each spread is the standard deviation over the repetitions.
     """
@@ -40,12 +40,12 @@ class Row(NamedTuple):
     hundred: float
     hundred_spread: float
     relaxed_one: float
-    """From one relaxed sample, z = softmax((h + gamma) / tau), per image.  NaN for an estimator without tau."""
+    """Measured with one relaxed sample z = softmax((h + gamma) / tau) per image.  NaN for an estimator without tau."""
     relaxed_hundred: float
 
 
 def sampled(model: VAE, images: data.Part, samples: int, rng: np.random.Generator, tau: float | None = None) -> float:
-    """Return an estimate of minus the bound, from one-hot samples if `tau` is None, and otherwise from relaxed ones."""
+    """Return an estimate of -ELBO per image.  The samples are one-hot if `tau` is None, and relaxed otherwise."""
     total = 0.0
     for x in images.blocks(2_000, model.dtype):
         h = model.encode(x)

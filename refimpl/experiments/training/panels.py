@@ -47,7 +47,7 @@ def binary(records: Records, title: str) -> Figure:
 
 
 def released(records: Records, title: str) -> Figure:
-    """Compare three kinds of runs: with our settings, with one of the authors' settings, and with all of them."""
+    """Compare runs that have none, exactly one, or all of the released settings."""
     panels = []
     for dataset in datasets(records):
         for name, between in (("direct", "direct, no KL"), ("rebar", "rebar, batch mean"),
