@@ -167,7 +167,7 @@ class Clocks(NamedTuple):
         """Return P(z* = i, z*(eps) != i) / eps, of shape (..., k).
 
         The rate is (q_i - P(i, i)) / eps = w_i (C(a_i) - 1) / (eps C(a_i)).  Both subtractions would lose
-        digits.  By summation by parts, C(a_i) - 1 is a sum of positive terms:
+        digits.  Summation by parts turns C(a_i) - 1 into a sum of positive terms:
 
             C(a_i) - 1 = e^{-s_i} sum_{m < i} (e^{s_m} - e^{s_{m+1}}) (w_1 + ... + w_m)
         """
@@ -177,8 +177,8 @@ class Clocks(NamedTuple):
         return self._unsort(np.exp(self.log_w + log_excess - self.log_D))
 
     def _log_piece(self) -> np.ndarray:
-        """Return log(integral / eps) for the integrals of dt / C(t)^2 between neighbouring values of a."""
-        # Piece m lies between a_m, where C(a_m) = a_m D, and a_{m+1}, where C(a_{m+1}) = a_{m+1} D'.  Its integral is
+        """Return log(piece / eps) for each piece m, which is the integral of dt / C(t)^2 from a_m to a_{m+1}."""
+        # With C(a_m) = a_m D and C(a_{m+1}) = a_{m+1} D', piece m is
         # (a_{m+1} - a_m) / (C(a_m) C(a_{m+1})) = (e^{s_m} - e^{s_{m+1}}) / (D D')
         return self.log_fall - self.log_D[..., :-1] - self.log_D[..., 1:]
 

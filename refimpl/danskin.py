@@ -66,10 +66,10 @@ def G(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
 
 
 def G_monte_carlo(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -> np.ndarray:
-    """Estimate G, of shape (...), by the mean of perturbed_max(...).value over the draws of the noise.
+    """Estimate G, of shape (...), by the mean of perturbed_max(...).value over the samples of the noise.
 
-    noise has shape (samples, ..., k).  Its axes after the first one broadcast with the axes of h, f and eps.  The
-    standard error is the standard deviation of perturbed_max(...).value divided by sqrt(samples).
+    noise has shape (samples, ..., k), and each sample broadcasts with h, f and eps.  The standard error is the standard
+    deviation of perturbed_max(...).value over the samples, divided by sqrt(samples).
     """
     (h,), (f,), (noise,) = arguments.scores(h=h), arguments.scores(f=f), arguments.scores(noise=noise)
     arguments.epsilon(eps, positive=False)                             # perturbed_max checks that it broadcasts

@@ -34,9 +34,9 @@ def _listable(n: int, k: int, name: str) -> tuple[int, int, int]:
 
 
 def require(n: int, k: int, most: int, what: str, instead: str) -> None:
-    """Raise InputError if there are more than `most` joint values.
+    """Raise InputError if the number of joint values, k^n, is above the limit `most`.
 
-    The message is "`what` enumerates all k^n joint values, and at most `most` are allowed; `instead`".
+    The message says that `what` enumerates all joint values.  It ends with `instead`, a hint for the user.
     """
     most = arguments.integer("most", most, 1)
     if count(n, k) > most:
@@ -109,8 +109,8 @@ def gradient(h: np.ndarray, f: np.ndarray) -> np.ndarray:
     """Return grad_h E_q f, of shape (..., n, k).
 
     The entry for value c of variable i is q_i(c) (m(c) - sum_c' q_i(c') m(c')), where m(c) is the mean of f given
-    z_i = c.  The code first subtracts the f of the likeliest c.  Then small entries stay accurate even if one q_i(c) is
-    almost 1 (see exact.from_likeliest).
+    z_i = c.  To compute m, the code replaces f(z) by f(z) - f(z').  Here z' is equal to z, except that variable i has
+    its likeliest value.  So small entries stay accurate even if one q_i(c) is almost 1 (see exact.from_likeliest).
     """
     h, f = _check(h, f)
     n, k = h.shape[-2:]

@@ -4,8 +4,8 @@
 # **You will** put an encoder, an arg max and a decoder together, and check the whole chain by difference quotients. You
 # will train by enumeration, by direct optimisation and by Gumbel-softmax, and measure all three exactly.
 # **You will learn** what a plateau is, and why training with the exact gradient can stay there. You will see which part
-# of the bias of `direct` leads away from the plateau, what the second arg max is good for, what the gap between the
-# ELBO and $\log p(x)$ reveals about an encoder, and what differed between the methods in the published comparison.
+# of the bias of `direct` leads away from the plateau, and what the second arg max is good for. You will see what
+# the gap between the ELBO and $\log p(x)$ reveals about an encoder, and what the published comparison compared.
 # **You need** chapters [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb), [4](04_finite_epsilon.ipynb) and
 # [5](05_backpropagation.ipynb). The chapter runs in about ten seconds. It reads tables of runs from `rows/` and loads
 # six trained runs. `python -m refimpl make tutorial-runs --write eps-0.1-kl eps-1-no-kl single-direct
@@ -125,7 +125,7 @@ assert (gumbel_noise(5, np.random.default_rng(0)) == gumbel.sample(5, np.random.
 #
 # The backward pass goes through the decoder, the table of $f$, the gradient with respect to the scores, and the
 # encoder. We check it as a whole, in float64, against difference quotients of the objective with respect to *all*
-# weights of both networks. The KL gradient is always subtracted:
+# weights of both networks. Every check subtracts the KL gradient from the gradient with respect to the scores:
 #
 # - Enumeration must give the gradient of the ELBO.
 # - The mean of the direct gradient, $(q_\epsilon - q)/\epsilon$, must give the gradient of $T - \text{KL}$ with respect
@@ -223,10 +223,10 @@ later_figures.by_epochs(curves, "epoch of 10,000 images")
 plt.show()
 
 # %% [markdown]
-# What to see. Enumeration is drawn in black, because its gradient is the *true* one, which the other two approximate.
+# Enumeration is drawn in black, because its gradient is the *true* gradient, which the other two methods approximate.
 # Here only `direct` gets below 202 nats. But the encoder's gradient is not the only difference between enumeration and
 # `direct`. The decoder of enumeration learns from all values, weighted by $q$, and the decoder of `direct` learns from
-# the single value $z^{\star}$. And one seed with 10,000 images proves nothing, so we now look at more runs.
+# the single value $z^{\star}$. One seed with 10,000 images proves nothing, so we look at more runs.
 #
 # ## The same comparison with the whole data set
 #
@@ -248,26 +248,26 @@ later_figures.by_epochs({words: [-row["test_elbo"] for row in rows] for words, r
 plt.show()
 
 # %% [markdown]
-# What to see. Two curves start on a *plateau* near 208 nats. There all images get the same value, whose picture is the
-# mean of all digits. Later, enumeration levels off near 184 and then 179. These numbers are close to the dotted lines
-# for four and five values. Each plateau ends when more values come into use. (The lines are $-\log p(x)$ of a fit to
-# 4,000 images, and the curves are $-\text{ELBO}$. With 20,000 images the lines fall by about one nat. For enumeration,
-# $-\text{ELBO}$ is about one nat above $-\log p(x)$.) In the first figure the plateau is near 202, because that figure
-# uses fewer test images. Exercise 1 computes this number.
+# Two curves start on a *plateau* near 208 nats. There all images get the same value, whose picture is the mean of all
+# digits. Later, enumeration levels off near 184 and then 179. These numbers are close to the dotted lines for four and
+# five values. Each plateau ends when more values come into use. (The lines are $-\log p(x)$ of a fit to 4,000 images,
+# and the curves are $-\text{ELBO}$. With 20,000 images the lines fall by about one nat. For enumeration, $-\text{ELBO}$
+# is about one nat above $-\log p(x)$.) In the first figure, with fewer test images, the plateau is near 202 nats.
+# Exercise 1 computes these 202 nats.
 #
 # ## What the gap reveals about the methods
 #
 # With ten values nothing has to be estimated: $p(x) = \frac{1}{k} \sum_z p(x \mid z)$ is a single sum. The gap between
 # $\log p(x)$ and the ELBO is $\text{KL}(q \| p(z \mid x))$. This divergence measures how far the encoder is from the
 # posterior of its own decoder. So $\log p(x)$ and the gap tell us about the two networks separately. A method with a
-# good $\log p(x)$ and a large gap has trained a good decoder and a poor encoder. Read the printed lines above in this
-# way. Each line describes one run:
+# good $\log p(x)$ and a large gap has trained a good decoder and a poor encoder. Now compare the lines printed above,
+# one for each run:
 #
 # - *Direct and Gumbel-softmax* differ by 2.4 nats of ELBO, but by only 0.4 nats of $\log p(x)$. So their decoders are
 #   nearly equally good. The rest of the difference comes from the encoder, which Gumbel-softmax trained for relaxed
 #   samples.
-# - *Enumeration* is 12 nats behind in $\log p(x)$ itself. Its $-\log p(x)$ is close to the line for five values, so its
-#   decoder has learnt about five pictures. Its gap is small in comparison.
+# - *Enumeration* is 12 nats behind `direct` in $\log p(x)$. Its $-\log p(x)$ is close to the line for five values, so
+#   its decoder has learnt roughly five pictures. Its gap is small compared with these 12 nats.
 # - *Direct as released* has the smallest gap, although its gradient leaves out the KL term, which is a part of the
 #   bound. How can that be? The next cell examines two small models, those of appendix C:
 
@@ -287,15 +287,15 @@ for name, words in (("eps-0.1-kl", "KL on, eps = 0.1"), ("eps-1-no-kl", "KL off,
     assert abs(-loaded.rows[-1]["test_elbo"] - (gap - log_p).mean()) < 0.01
 
 # %% [markdown]
-# What to see. The posterior is nearly one-hot, because for most images the scores of the ten pictures differ by dozens
-# of nats. Both encoders are more spread out than the posterior. The best $q$ for $E f - \text{KL}$ is the posterior
-# itself. But `direct` maximises $T - \text{KL}$, in which a low $f$ is punished less, so the best $q$ for `direct` is
-# more spread out. For example, a value whose $f$ is 10 nats below the best $f$ has probability 0.0018 at
-# $\epsilon = 0.1$ instead of 0.00005. Without the KL term nothing spreads $q$ out. But this explains little of the
-# difference between the two gaps. The two gaps differ by 0.33 nats, and 0.29 nats of this difference come from the
-# images for which $q$ and the posterior disagree about the most likely value. We did not test why there are fewer such
-# images without the KL term. In a model whose posterior is spread over many values, leaving the KL term out would cost
-# something. (The two runs differ in the KL gradient and in $\epsilon$, and each has only one seed.)
+# The posterior is nearly one-hot, because for most images the scores of the ten pictures differ by dozens of nats. In
+# both models $q$ is more spread out than the posterior. The best $q$ for $E f - \text{KL}$ is the posterior itself. But
+# `direct` maximises $T - \text{KL}$. A low $f$ is punished less in $T$ than in $E f$, so the best $q$ for `direct` is
+# more spread out than the posterior. For example, a value whose $f$ is 10 nats below the best $f$ has probability
+# 0.0018 at $\epsilon = 0.1$ instead of 0.00005. Without the KL term nothing spreads $q$ out. But the spreading explains
+# little of the difference between the two gaps. Of the 0.33 nats between them, 0.29 come from the images for which $q$
+# and the posterior disagree about the most likely value. We did not test why there are fewer such images without the KL
+# term. In a model whose posterior is spread over many values, leaving the KL term out would cost something. (The two
+# runs differ in the KL gradient and in $\epsilon$. Both use one seed.)
 #
 # ## Why does q concentrate on one value?
 #
@@ -323,8 +323,8 @@ for count in range(41):
 assert q[:, leader].mean() > 0.99 and ahead.mean() > 20
 
 # %% [markdown]
-# What to see. A value that happens to be used more often is trained more. Its picture gets better, so it is used still
-# more often. Soon it is ahead by dozens of nats. The pull of $E f$ on the leader's score $h_j$ is
+# A value that happens to be used more often than the other values is trained more. Its picture gets better, so it is
+# used still more often. Soon it is ahead by dozens of nats. The pull of $E f$ on the leader's score $h_j$ is
 # $q_j \sum_i q_i (f_j - f_i)$. The pull of the KL term is $q_j \sum_i q_i (h_j - h_i)$, in the opposite direction. So
 # $E f$ pulls harder than the KL term as long as the leader is further ahead in $f$ than in $h$, as in every row of the
 # table. The pulls balance when the leader is as far ahead in $h$ as in $f$. If the leader is then 30 nats ahead of a
@@ -340,9 +340,9 @@ assert q[:, leader].mean() > 0.99 and ahead.mean() > 20
 #
 # $$\frac{q_\epsilon(i) - q_i}{\epsilon} = q_i (\text{push}_i - E_q\, \text{push}), \qquad \text{push}_i = \frac{e^{\epsilon\, \text{lead}_i} - 1}{\epsilon\, E_q e^{\epsilon\, \text{lead}}}$$
 #
-# The expectation in the denominator is near 1 if nearly all of $q$ is on the leader, and if
-# $q_i e^{\epsilon\, \text{lead}_i} \ll 1$ for every losing value. For the figure we set it to 1. In the runs this
-# expectation keeps $q_i\, \text{push}_i$ below $1/\epsilon$. The bias has two parts, which can be used separately:
+# The expectation in the denominator is near 1 if two conditions hold: nearly all of $q$ is on the leader, and
+# $q_i e^{\epsilon\, \text{lead}_i} \ll 1$ for every losing value. For the figure we set this expectation to 1. In the
+# runs it keeps $q_i\, \text{push}_i$ below $1/\epsilon$. The bias has two parts, each with its own method:
 #
 # - **The cap.** If the losing value explains the image *worse* than the leader, as it does for nearly all images, the
 #   push is at least $-1/\epsilon$, however negative the lead is. The method `capped` uses the push in these cases, and
@@ -388,30 +388,30 @@ five = later_rows.plateau()
 later_rows.show_plateau(five)
 
 # %% [markdown]
-# What to see in the first table. It is for *one seed*; [plateau.md](plateau.md#which-part-of-the-bias) shows five
-# seeds. *Close to the best* means below 175 nats.
+# The first table shows *one run* of each method; [plateau.md](plateau.md#which-part-of-the-bias) shows five runs.
+# *Close to the best* means below 175 nats.
 #
-# - *With the KL gradient and* $\epsilon = 0.1$ the cap is what helps. `capped` leaves the plateau as `tilted` does, and
+# - *With the KL gradient and* $\epsilon = 0.1$, the cap helps. `capped` and `tilted` leave the plateau, and
 #   `amplified` ends where enumeration ends. Without the KL gradient, at this $\epsilon$, `tilted`, `capped` and
 #   `amplified` are still at 208 nats after three epochs. This agrees with the theory: to pull the losing values up so
 #   soon, the cap needs the KL term.
-# - *Without the KL gradient and* $\epsilon = 1$, where the authors' recipe starts, the amplification is what helps.
-#   `amplified` is close to the best after three epochs, and `capped` only later. With the KL gradient `amplified` is
-#   close to the best too, and every method that has the cap ends between 198 and 206.
-# - *Noise alone* (`noisy-exact`). At $\epsilon = 0.1$ with the KL gradient, noise helps: in the second table all five
+# - *Without the KL gradient, at* $\epsilon = 1$ (the start of the authors' recipe), the amplification helps.
+#   `amplified` is close to the best after three epochs, but `capped` needs more epochs. With the KL gradient,
+#   `amplified` is also close to the best, but every method that has the cap ends between 198 and 206 nats.
+# - *Noise without bias* (`noisy-exact`) helps at $\epsilon = 0.1$ with the KL gradient: in the second table all five
 #   runs are below 208 nats after the third epoch, but all end above the median of `direct`. With the other settings, no
-#   seed is close to the best after three epochs.
+#   run of `noisy-exact` is close to the best after three epochs.
 #
 # The second table also shows three further results. `tilted` (the row *the mean alone*) leaves the plateau with every
 # seed. Its decoder learns from $q$. A decoder that learns from $z^{\star}$ does not help enumeration. And after ten
 # epochs the median of enumeration on MNIST is as good as the median of `direct`. So a single seed does not show which
-# method is best in the end: after ten epochs, the seed in the figure above is the worst of enumeration's five seeds.
+# method is best in the end: after ten epochs, the run in the figure above is the worst of enumeration's five runs.
 # Fashion-MNIST has no such plateau. There `direct`, with bias and noise, has a better median than `tilted` and
 # `noisy-exact` ([plateau.md](plateau.md)).
 #
 # All these runs use Adam, which divides each step by the size of the recent gradients. Gradient descent with momentum
-# makes no such division. With momentum and a learning rate of 0.1, every seed of enumeration is below 170 nats after
-# one epoch, so there is no plateau ([plateau.md](plateau.md#is-adam-part-of-the-cause)).
+# makes no such division. With momentum and a learning rate of 0.1, every run of enumeration is below 170 nats after one
+# epoch, so there is no plateau ([plateau.md](plateau.md#is-adam-part-of-the-cause)).
 #
 # ## What the published comparison compared
 #
@@ -436,13 +436,13 @@ later_rows.show_yardsticks(yardsticks)
 # epochs `direct` is at 210 nats without the KL gradient, and near 196.5 with a falling $\epsilon$. With both changes it
 # is at 142.7. So neither change alone explains the result: [results.md](results.md#convergence).)
 #
-# - The objective does not explain *the plateau*: `direct` with the KL gradient shares enumeration's objective, and
-#   nevertheless leaves the plateau within the first epoch.
+# - The objective does not explain *the plateau*: `direct` with the KL gradient shares enumeration's objective, but
+#   leaves the plateau within the first epoch.
 # - The objective does not explain *the final bound at* $k = 10$: for `direct` this bound is nearly the same with both
 #   recipes.
-# - The objective alone does not explain *the final bounds at* $k = 50$: only the authors' recipe as a whole is ahead of
-#   `direct` with the KL gradient, by some nats. The best seed of enumeration is ahead of this `direct`, and the worst
-#   seed is far behind it.
+# - The objective does not explain *the final bounds at* $k = 50$: if the KL gradient is left out and $\epsilon$ stays
+#   constant, `direct` becomes much worse. The best run of enumeration is better than every run of `direct` with the KL
+#   gradient, and the worst run of enumeration is far worse.
 #
 # **The way of measuring.** On the slides `direct` is measured with one sample per image, Gumbel-softmax with a hundred,
 # and enumeration exactly. The last lines above show three trained models, each measured in all three ways. (The
@@ -478,14 +478,14 @@ later_figures.second_arg_max(eps_line, {words: [line[:-1] for line in lines] for
 plt.show()
 
 # %% [markdown]
-# What to see. Before training, the second arg max removes seven eighths of the variance at $\epsilon = 0.1$. After
-# training the scores of the values differ by dozens of nats, and most images have a clear winner. Then the second arg
-# max removes only a fifth of the variance at $\epsilon = 0.1$. At $\epsilon = 0.2$ it already adds variance. For small
-# $\epsilon$ the two winners are nearly always the same, so the variance grows like $1/\epsilon$ instead of
-# $1/\epsilon^2$. For large $\epsilon$ the two winners are nearly independent, and the second winner adds its own noise.
+# Before training, the second arg max removes seven eighths of the variance at $\epsilon = 0.1$. After training the
+# scores of the values differ by dozens of nats, and most images have a clear winner. Then the second arg max removes
+# only a fifth of the variance at $\epsilon = 0.1$. At $\epsilon = 0.2$ it already adds variance. For small $\epsilon$
+# the two winners are nearly always the same, so the variance grows like $1/\epsilon$ instead of $1/\epsilon^2$. For
+# large $\epsilon$ the two winners are nearly independent, and the second winner adds its own noise.
 #
-# Finally, here are the ten pictures of the small model's decoder, trained without labels. Most pictures look like a
-# digit, and the others like a mixture of digits.
+# Finally, here are the ten pictures that the small model produces. It was trained without labels. Most pictures look
+# like a digit, and the others like a mixture of digits.
 
 # %%
 loaded = tutorial_runs.load("eps-0.1-kl").run                           # the small model of appendix C
@@ -500,7 +500,7 @@ plt.show()
 #
 # <details><summary>Solution</summary>
 #
-# The picture of this value is the mean image. All of $q$ is on this value, which costs $\log 10 = 2.3$ nats of KL.
+# The picture of this value is the mean image. All of $q$ is on this value, so the KL term is $\log 10 = 2.3$ nats.
 # (With the mean image for *every* value and a uniform $q$, these 2.3 nats would be saved.)
 #
 # ```python

@@ -119,7 +119,7 @@ def _distance(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def _misfit(seen: Seen, template: np.ndarray) -> float:
-    """Return how badly `template` fits g, up to the sign.  If the noise is known, a constant factor is allowed, too."""
+    """Return how badly `template` or -`template` fits g.  If the noise is known, any constant factor is allowed."""
     if seen.noise is not None:
         g = seen.g[:len(template)]
         inner, both = (g * template).sum(), (g**2).sum() * (template**2).sum()

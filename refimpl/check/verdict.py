@@ -22,7 +22,7 @@ IS = {"direct": "It is the direct gradient.", "two-sided": "It is the two-sided 
 
 
 class Decided(NamedTuple):
-    """Holds the verdict, and the explanations that fit all problems."""
+    """Holds the verdict, and in `left` the explanations on which the verdict rests."""
 
     left: dict[Hypothesis, str]
     holds: bool | None
@@ -38,7 +38,7 @@ def accepted(hypothesis: Hypothesis, two_sided: bool | None = None) -> bool:
 def decide(finding: Finding, explain: Callable[[Problem, int], Finding], two_sided: bool | None) -> Decided:
     """Return the verdict.
 
-    While several explanations fit, explain(problem, draws) tests the user's function on further problems.
+    If the given problem leaves a doubt, explain(problem, draws) tests the user's function on further problems.
     """
     left, tried, differs = dict(finding.explanations), [], False
     sure = not finding.by_counts and not (finding.coarse and finding.by_draws)     # if False, use a further problem

@@ -5,8 +5,8 @@
 
 A nuisance is a number that changes the picture but is not an attribute, such as the width of the head.
 
-A pixel is ink if, for example, its coordinates (u, v) lie inside an ellipse, or near a circle or a parabola.  u and v
-count pixels from the middle of the head, to the right and down.  Both axes tilt with the head.
+The parts of a face are simple shapes.  An eye, for example, is the inside of a circle.  The coordinates u and v count
+pixels from the middle of the head, to the right and down.  Both axes tilt with the head.
 
 The images are drawn anew on every machine and must be the same everywhere, bit for bit.  So the code computes with only
 +, -, * and /, which IEEE 754 rounds in the same way everywhere, and the order of the terms in every sum is fixed.  The
@@ -59,10 +59,10 @@ class Truth(NamedTuple):
 
 
 def truth(images: int = IMAGES) -> Truth:
-    """Return the attributes and nuisances of the first faces.  Training faces come first, and test faces come last.
+    """Return the attributes and nuisances of the faces with the numbers 0 to `images` - 1.
 
-    Each attribute is 0 or 1 with probability 1/2, each nuisance is uniform in its range, and all are independent.
-    `images` is the number of faces.  Raises ValueError unless it is from 1 to 70,000.
+    The order is: training faces, validation faces, test faces.  Each attribute is 0 or 1 with probability 1/2, each
+    nuisance is uniform in its range, and all are independent.  Raises ValueError unless `images` is from 1 to 70,000.
     """
     images = arguments.integer("images", images, 1, IMAGES)
     raw = np.random.PCG64(SEED).random_raw(images * (1 + len(LOW))).reshape(images, -1)

@@ -95,10 +95,10 @@ def log_softmax(h: np.ndarray) -> np.ndarray:
 
 
 def categorical_kl(h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return KL(softmax(h) || uniform), of shape (...), and its gradient, for h of shape (..., k).
+    """Return KL(softmax(h) || uniform), of shape (...), and its gradient with respect to h.
 
-    With q = softmax(h), the KL divergence is sum q log q + log k, and the gradient is q (log q - sum q log q).  If an
-    entry of q underflows to 0, its term q log q is 0.
+    h and the gradient have shape (..., k).  With q = softmax(h), the KL divergence is sum q log q + log k, and the
+    gradient is q (log q - sum q log q).  If an entry of q underflows to 0, its term q log q is 0.
     """
     log_q = log_softmax(h)
     q = np.exp(log_q)
@@ -108,10 +108,10 @@ def categorical_kl(h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def gaussian_kl(mu: np.ndarray, log_var: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return KL(N(mu, s^2) || N(0, 1)), of shape (...), and its two gradients, for mu and log_var of shape (..., d).
+    """Return KL(N(mu, s^2) || N(0, 1)), of shape (...), and its gradients with respect to mu and log_var.
 
-    With s^2 = exp(log_var), the KL divergence is sum (mu^2 + s^2 - log s^2 - 1) / 2.  The gradients with respect to mu
-    and log_var are mu and (s^2 - 1) / 2.
+    mu, log_var and both gradients have shape (..., d).  With s^2 = exp(log_var), the KL divergence is
+    sum (mu^2 + s^2 - log s^2 - 1) / 2, and the gradients are mu and (s^2 - 1) / 2.
     """
     variance = np.exp(log_var)
     kl = 0.5 * (mu * mu + variance - log_var - 1).sum(axis=-1)

@@ -1,6 +1,6 @@
 """Draw three of the explorer's four panels: the joint law, the errors against eps, and one draw.
 
-Each function empties the axes and draws on them again, because it would be slow to make the ticks of new axes.
+Each function empties its axes and draws on them again.  New axes would be slower, because they need new ticks.
 """
 from __future__ import annotations
 

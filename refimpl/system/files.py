@@ -99,7 +99,7 @@ def csv_text(rows: Iterable[Iterable[object]]) -> str:
 def folder_name(text: str) -> Path:
     """Return `text` as a path for argparse; raise ArgumentTypeError if `text` is empty.
 
-    An empty name is probably a mistake.  In `--out "$FOLDER"`, for example, FOLDER may not be set.
+    An empty name is probably a mistake: in `--out "$FOLDER"`, for example, the variable FOLDER is perhaps unset.
     """
     if not text:
         raise argparse.ArgumentTypeError("must name a folder, got an empty name")
@@ -150,7 +150,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _readable(path: Path, missing: str) -> Iterator[None]:
-    """Raise an InputError instead of any OSError inside the `with` block; `missing` is the text for a missing file."""
+    """Turn every OSError inside the `with` block into an InputError."""
     try:
         yield
     except FileNotFoundError:
@@ -207,7 +207,7 @@ def arrays_in(content: bytes, damaged: str) -> dict[str, np.ndarray]:
 
 
 def open_archive(content: bytes) -> zipfile.ZipFile:
-    """Return the zip file with this content; raise zipfile.BadZipFile if it is no zip file or lacks a member.
+    """Return `content` as a ZipFile; raise zipfile.BadZipFile if `content` is not a zip file or a member is missing.
 
     This function counts the members, because one wrong bit can hide a member from zipfile.
     """
@@ -221,8 +221,8 @@ def open_archive(content: bytes) -> zipfile.ZipFile:
 def _arrays(content: bytes) -> dict[str, np.ndarray]:
     """Return the arrays of an .npz file by name; raise some exception if the file is damaged.
 
-    Each member is read to its end, because only then its checksum is checked.  The sizes in a header may be wrong, so
-    they are never used to allocate memory.
+    zipfile checks the checksum of a member at its end, so each member is read to its end.  The sizes in a header may be
+    wrong, so they are never used to allocate memory.
     """
     arrays = {}
     archive = open_archive(content)

@@ -16,10 +16,10 @@ import numpy as np
 
 
 def score(x: np.ndarray, a: np.ndarray) -> np.ndarray:
-    """Return the table f, (B, k), for images x, (B, D), and logits a, (k, D)."""
+    """Return the table f of shape (B, k) for images x of shape (B, D) and logits a of shape (k, D)."""
     ...
 
 
 def score_backward(x: np.ndarray, a: np.ndarray, df: np.ndarray) -> np.ndarray:
-    """Return da, the gradient of the loss with respect to a.  df is its gradient with respect to the table f."""
+    """Return da, the gradient of the loss with respect to a.  df is the gradient of the loss with respect to f."""
     ...

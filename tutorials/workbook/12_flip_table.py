@@ -20,10 +20,10 @@ import numpy as np
 
 
 def flip_table(f: Callable[[np.ndarray], np.ndarray], z: np.ndarray) -> np.ndarray:
-    """Return the table, (B, n, 2), whose entry [b, i, c] is f of z[b] after its variable i is set to c."""
+    """Return a table of shape (B, n, 2).  Its entry [b, i, c] is f of z[b] after variable i of z[b] is set to c."""
     ...
 
 
 def direct_flips(f: Callable[[np.ndarray], np.ndarray], l: np.ndarray, noise: np.ndarray, eps: float) -> np.ndarray:
-    """For each row of the noise, return one estimate g of the gradient of E f with respect to l, (B, n)."""
+    """Return g of shape (B, n).  Each row of noise gives one estimate of the gradient of E f with respect to l."""
     ...

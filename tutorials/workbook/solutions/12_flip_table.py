@@ -20,7 +20,7 @@ import numpy as np
 
 
 def flip_table(f: Callable[[np.ndarray], np.ndarray], z: np.ndarray) -> np.ndarray:
-    """Return the table, (B, n, 2), whose entry [b, i, c] is f of z[b] after its variable i is set to c."""
+    """Return a table of shape (B, n, 2).  Its entry [b, i, c] is f of z[b] after variable i of z[b] is set to c."""
     n = z.shape[1]
     put = np.repeat(np.repeat(z[:, None, None, :], n, axis=1), 2, axis=2)
     for i in range(n):
@@ -29,7 +29,7 @@ def flip_table(f: Callable[[np.ndarray], np.ndarray], z: np.ndarray) -> np.ndarr
 
 
 def direct_flips(f: Callable[[np.ndarray], np.ndarray], l: np.ndarray, noise: np.ndarray, eps: float) -> np.ndarray:
-    """For each row of the noise, return one estimate g of the gradient of E f with respect to l, (B, n)."""
+    """Return g of shape (B, n).  Each row of noise gives one estimate of the gradient of E f with respect to l."""
     z_star = (l + noise > 0).astype(float)
     table = flip_table(f, z_star)
     gain = table[:, :, 1] - table[:, :, 0]

@@ -27,5 +27,5 @@ def matching(theta: np.ndarray) -> np.ndarray:
 
 
 def direct_matching(theta: np.ndarray, c: np.ndarray, eps: float, noise: np.ndarray) -> np.ndarray:
-    """For each matrix of the noise, return one estimate g of the gradient of E f with respect to theta, (B, n, n)."""
+    """For each matrix of noise, return one estimate g of the gradient of E f with respect to theta."""
     return (matching(theta + eps * c + noise) - matching(theta + noise)) / eps
