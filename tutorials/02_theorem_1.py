@@ -200,7 +200,8 @@ assert np.allclose(J, np.diag(rho.sum(axis=1)) - rho, rtol=0, atol=1e-8)
 #
 # $$\lim_{\epsilon \to 0} \frac{q_\epsilon(j) - q(j)}{\epsilon} = \sum_{i \ne j} \rho_{ij} (f_j - f_i)$$
 #
-# The two sides are the same because $J$ is symmetric, that is, because each wall has two sides.
+# The left side and the right side are equal because $J$ is symmetric, and $J$ is symmetric because the wall between $i$
+# and $j$ has one density, $\rho_{ij}$.
 #
 # *Weights.* On the left, the chain rule gives
 # $\nabla_w E f(z^{\star}) = \sum_j (\partial E f(z^{\star}) / \partial h_j)\, \nabla_w h_w(j)$. On the right,
@@ -427,9 +428,11 @@ assert np.allclose(danskin.d2G_dh_deps(h, f, 0), danskin.d2G_deps_dh(h, f, 0), r
 #
 # <details><summary>Solution</summary>
 #
-# $\epsilon \cdot 10 f = 10 \epsilon \cdot f$, so both sides have the same winners, and only the divisor differs. The
-# true gradient is ten times as long too. So, relative to the gradient, $10 f$ at $\epsilon$ has the same bias and noise
-# as $f$ at $10 \epsilon$. Hence the best $\epsilon$ for $10 f$ is a tenth of the best $\epsilon$ for $f$.
+# $\epsilon \cdot 10 f = 10 \epsilon \cdot f$, so $g(10 f, \epsilon)$ and $g(f, 10 \epsilon)$ have the same winners. The
+# first is divided by $\epsilon$ and the second by $10 \epsilon$, so the first is ten times as long as the second. The
+# true gradient for $10 f$ is also ten times as long as the true gradient for $f$. So, relative to the true gradient,
+# $10 f$ at $\epsilon$ has the same bias and noise as $f$ at $10 \epsilon$. Hence the best $\epsilon$ for $10 f$ is a
+# tenth of the best $\epsilon$ for $f$.
 #
 # ```python
 # assert np.allclose(direct_gradient(h, 10 * f, 0.05, noise), 10 * direct_gradient(h, f, 0.5, noise))
@@ -445,8 +448,8 @@ assert np.allclose(danskin.d2G_dh_deps(h, f, 0), danskin.d2G_deps_dh(h, f, 0), r
 # <details><summary>Solution</summary>
 #
 # The difference of two uniform variables has the triangular density $1 - |t|$ on $[-1, 1]$, which is bounded and
-# continuous. So the theorem holds for every $h_1$, with $\rho = \max(0, 1 - |h_1|)$. At $h_1 = 1.5$ value 1 always
-# wins. No draw lies near the wall, and the gradient is 0.
+# continuous. So the theorem holds for every $h_1$, with $\rho = \max(0, 1 - |h_1|)$. If $h_1 = 1.5$, the value $z = 1$
+# always wins. Then no draw lies near the wall, and the gradient is 0.
 #
 # ```python
 # uniform = np.random.default_rng(5).random((M, 2))
@@ -462,8 +465,8 @@ assert np.allclose(danskin.d2G_dh_deps(h, f, 0), danskin.d2G_deps_dh(h, f, 0), r
 #
 # - Fresh noise is used for the second arg max. The mean of the estimate stays the same, but training fails.
 # - $\epsilon$ is too small. Then nearly all estimates are zero, and the few others are enormous.
-# - The division by $\epsilon$ is forgotten. The direction is still right, but the length of the step is proportional to
-#   $\epsilon$.
+# - The division by $\epsilon$ is forgotten. The direction is still correct, but the length of the step is proportional
+#   to $\epsilon$.
 # - The noise is rounded to a few digits. Then it has atoms.
 #
 # ## Now write it yourself

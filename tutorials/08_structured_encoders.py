@@ -263,12 +263,12 @@ for eps in (0.1, 0.02):
 # itself can still be computed exactly, by enumeration over $z$. So we report $\log p(x)$.
 
 # %% [markdown]
-# If $f$ itself is a sum of unary and pair scores, neither arg max has to be approximated. (A finite $\epsilon$, here
-# 0.5, is still an approximation.) The scores of $\epsilon f$ are added to those of $h$. If no pair score is negative,
-# both arg maxes are minimum cuts. The next example has twenty variables, that is, a million vectors. We take a hundred
-# draws in each step and use the package's solver, which finds many cuts at once. Starting at $u = 0$ and $w_{ij} = 0$,
-# we follow the gradient of $E f$ upwards. A pair score that would fall below 0 is set to 0. (Such an ascent can end in
-# a local maximum.)
+# If $f$ itself is a sum of unary and pair scores, neither arg max has to be approximated. (But the estimate still has
+# the bias of a finite $\epsilon$, here 0.5.) The scores of $\epsilon f$ are added to those of $h$. If no pair score is
+# negative, both arg maxes are minimum cuts. The next example has twenty variables, that is, a million vectors. We take
+# a hundred draws in each step and use the package's solver, which finds many cuts at once. Starting at $u = 0$ and
+# $w_{ij} = 0$, we follow the gradient of $E f$ upwards. A pair score that would fall below 0 is set to 0. (Such an
+# ascent can end in a local maximum.)
 
 # %%
 from refimpl.latent.solvers import REGISTRY
@@ -384,8 +384,8 @@ for coupling in (0.0, 1.0, 2.0, 4.0):
 # What to see. Without coupling, pair scores are of no use. With coupling, an encoder without pairs has two choices. It
 # can take one mode (00 or 11), or spread its probability over all vectors, also the wrong ones. Either choice costs up
 # to $\log 2 = 0.69$ nats. With a pair score nothing is lost, because two unary scores and one pair score can give any
-# law of two variables. Direct optimisation finds the right scores. Is the posterior of a decoder coupled? That depends
-# on training, because a decoder can also learn to code its images with independent variables. So we have to look at
+# law of two variables. Direct optimisation finds such scores. Is the posterior of a decoder coupled? That depends on
+# training, because a decoder can also learn to code its images with independent variables. So we have to look at
 # trained models:
 
 # %%
@@ -409,10 +409,11 @@ plt.show()
 # Right: the curves show the time of a hundred arg maxes. Enumeration lists twice as many vectors with each additional
 # variable. From about $n = 8$ on, its time roughly doubles too. With few variables enumeration is the fastest method.
 # The time of the minimum cut (`maxflow`) grows more slowly, and for larger $n$ the cut is faster than enumeration. The
-# integer program (`milp`) needs one call for each image, and takes longest by far. (Five images were timed, and the
-# time was scaled up to a hundred.) In return it allows pair scores of any sign. `maxflow` handles all hundred images at
-# once, as arrays, and does not round the capacities. (The trained runs with pairs used `enumeration`, or `persistency`,
-# which fixes the variables that are certain and enumerates the rest. All exact solvers find the same arg max.)
+# integer program (`milp`) needs one call for each image, and takes longest by far, but it allows pair scores of any
+# sign. (Five images were timed for `milp`, and the time was scaled up to a hundred.) `maxflow` handles all hundred
+# images at once, as arrays, and does not round the capacities. (The trained runs with pairs used `enumeration`, or
+# `persistency`, which fixes the variables that are certain and enumerates the rest. All exact solvers find the same arg
+# max.)
 #
 # ## Exercises
 #
@@ -428,8 +429,8 @@ plt.show()
 # ```python
 # unary, pair = np.array([1.0, 0.9]), np.array([-3.0])
 # assert (by_enumeration(unary, pair) == [1, 0]).all() and (by_integer_program(unary, pair) == [1, 0]).all()
-# assert (by_min_cut(unary, pair) != [1, 0]).any()            # ours is silently wrong; the package's refuses
-# from refimpl.latent.solvers import maxflow
+# assert (by_min_cut(unary, pair) != [1, 0]).any()            # our function returns a wrong z, without a warning
+# from refimpl.latent.solvers import maxflow                  # the package's function raises a ValueError
 # try:
 #     maxflow.argmax(unary[None], pair[None])
 #     raise SystemExit("it should have refused")
@@ -439,9 +440,9 @@ plt.show()
 #
 # </details>
 #
-# **2 (medium).** The best value of some variables is *certain*, whatever the other variables are. Set variables
-# with $u_i + \sum_j \min(w_{ij}, 0) > 0$ to 1 and those with $u_i + \sum_j \max(w_{ij}, 0) < 0$ to 0, and check that
-# these values are right.
+# **2 (medium).** The best value of some variables is *certain*, whatever the other variables are. Set variables with
+# $u_i + \sum_j \min(w_{ij}, 0) > 0$ to 1 and those with $u_i + \sum_j \max(w_{ij}, 0) < 0$ to 0, and check that these
+# values are correct.
 #
 # <details><summary>Solution</summary>
 #
