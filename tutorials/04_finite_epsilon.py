@@ -86,9 +86,9 @@ plt.show()
 # Expand $T$ in powers of $\epsilon$. We have
 # $E_q e^{\epsilon f} = 1 + \epsilon E_q f + \frac{\epsilon^2}{2} E_q f^2 + O(\epsilon^3)$ and
 # $\log(1 + \delta) = \delta - \delta^2/2 + O(\delta^3)$. So
-# $T = E_q f + \frac{\epsilon}{2} \text{Var}_q f + O(\epsilon^2)$. The mean of the estimate is $\nabla T$, and the true
-# gradient is $\nabla E_q f$. So the bias is $\frac{\epsilon}{2} \nabla \text{Var}_q f + O(\epsilon^2)$, which is of
-# first order in $\epsilon$.
+# $T = E_q f + \frac{\epsilon}{2} \text{Var}_q f + O(\epsilon^2)$. The bias of the estimate is
+# $\nabla T - \nabla E_q f = \frac{\epsilon}{2} \nabla \text{Var}_q f + O(\epsilon^2)$. This bias is of first order in
+# $\epsilon$.
 #
 # The estimate $g$ is called *one-sided*. The *two-sided* estimate uses both signs of $\epsilon$:
 # $(\text{onehot}(z(\epsilon)) - \text{onehot}(z(-\epsilon)))/2\epsilon$. Its mean is
@@ -119,12 +119,11 @@ begins, ends = brentq(excess, 0.5, 3), brentq(excess, 3, 12)
 print(f"problem with five values: the bias is longer than the gradient for eps from {begins:.2f} to {ends:.2f}")
 
 # %% [markdown]
-# What to see. Left: on these logarithmic axes the slopes at the left end are 1 and 2. So when $\epsilon$ is divided by
-# 10, the one-sided bias falls by a factor of 10, and the two-sided bias by a factor of 100. At the right end the
-# estimates tend to 0, so both biases become as long as the gradient. Right: the bias need not rise steadily with
-# $\epsilon$. In this problem with five values the bias is *longer* than the gradient over a range of $\epsilon$. In
-# this range an estimate that is always 0 (*the estimate 0*) is closer to the true gradient than the mean of the direct
-# estimate.
+# What to see. Left: on these logarithmic axes the slopes at the left end are 1 and 2. So dividing $\epsilon$ by 10
+# divides the one-sided bias by 10 and the two-sided bias by 100. At the right end the estimates tend to 0, so both
+# biases become as long as the gradient. Right: the bias need not rise steadily with $\epsilon$. For some $\epsilon$ the
+# bias in this problem with five values is *longer* than the gradient. At these $\epsilon$ an estimate that is always 0
+# (*the estimate 0*) is closer to the true gradient than the mean of the direct estimate.
 #
 # ## Deriving the variance
 #
@@ -288,12 +287,12 @@ print("\n".join(choosing_eps.lines(found, 1_000)))
 
 # %% [markdown]
 # What to see. The first four rows show mean squared errors, divided by the least possible error. So 1 is the optimum.
-# (The row `answering 0` is for the estimate that is always 0.) With three to ten values the rule is close to the
-# optimum. The choice `1/R always` is also close to the optimum (median 1.07, worst 1.93). The rule is useful where $q$
-# is concentrated: its worst result is 7, and the worst result of `1/R always` is 417. With a fixed $\epsilon = 0.1$ the
-# median error is several times the least error, because this choice does not take the scale of $f$ into account. On
-# most concentrated problems a thousand draws are too few to choose $\epsilon$, and the rule warns. On all concentrated
-# problems the error of the rule is at most 1.06 times the error of the estimate that is always 0.
+# (The row `answering 0` is for the estimate 0.) With three to ten values the rule is close to the optimum, and so is
+# the choice `1/R always` (median 1.07, worst 1.93). The rule is useful where $q$ is concentrated: its worst result is
+# 7, and the worst result of `1/R always` is 417. With a fixed $\epsilon = 0.1$ the median error is several times the
+# least error, because this choice does not take the scale of $f$ into account. On most concentrated problems a thousand
+# draws are too few to choose $\epsilon$, and the rule warns. On all concentrated problems the error of the rule is at
+# most 1.06 times the error of the estimate that is always 0.
 #
 # With two values the worst numbers are huge. The reason is that the bias is then a single number. Where $h$ and $f$
 # prefer different values, this number crosses zero at one particular $\epsilon$, which nobody can find without knowing
@@ -357,12 +356,12 @@ for n, ratio in ratios.items():
 # What to see. Left: the two-sided error is about half the one-sided error, or less. The two-sided bias is much smaller
 # than the one-sided bias, so a larger $\epsilon$ can be used. The two-sided error falls like $M^{-2/5}$, and the
 # one-sided error falls like $M^{-1/3}$. REINFORCE has no bias, so its error falls like $M^{-1/2}$, and for many draws
-# its error is the smallest of the three. Right: the two-sided estimate is worse on only two of the forty problems. On
-# these two problems the one-sided bias happens to be small at one large $\epsilon$, beyond $1/\text{range}$. So **use
-# the two-sided estimate, unless a third arg max costs too much.** (The rule above is for one-sided estimates. For
-# two-sided estimates, you can also use the $\epsilon$ that the rule gives. But a larger $\epsilon$ is better for them:
-# as $M$ grows, the best two-sided $\epsilon$ falls like $M^{-1/5}$, and the best one-sided $\epsilon$ falls faster,
-# like $M^{-1/3}$. The paper, the authors' code and, by default, this package use one-sided estimates.)
+# its error is the smallest of the three. Right: the two-sided estimate is worse on two of the forty problems. On these
+# two the one-sided bias happens to be small at one large $\epsilon$, beyond $1/\text{range}$. So **use the two-sided
+# estimate, unless a third arg max costs too much.** (The rule above is for one-sided estimates. For two-sided
+# estimates, you can use the same $\epsilon$, but a larger one is better: the best two-sided $\epsilon$ falls like
+# $M^{-1/5}$, and the best one-sided $\epsilon$ falls faster, like $M^{-1/3}$. The paper, the authors' code and, by
+# default, this package use one-sided estimates.)
 #
 # **What is $M$ in training?** In training there are many images with one draw each, and the weights change. Averaging
 # over images and over steps reduces the noise, as averaging over draws does. But averaging does not reduce the bias.
@@ -400,12 +399,12 @@ plt.show()
 # What to see. Left: with more images the error falls towards the bias (dashed lines), but not below it. At
 # $\epsilon = 0.1$ even 8,000 images are too few for the bias to be visible. Right: although most single estimates are
 # 0, $w$ rises and settles. It settles at the maximum of $T - w^2/20$ (dashed lines) and not at the maximum of
-# $E f - w^2/20$ (black line). (In the left panel, the last point of each curve comes from four groups of images, so it
-# is not accurate. By accident, with these scores the bias is smaller at $\epsilon = 3$ than at 0.5. As $\epsilon$
-# grows, the bias grows to 0.07 near $\epsilon = 1.25$, falls again, and crosses 0 near 5.)
+# $E f - w^2/20$ (black line). (On the left, the last points are inaccurate, because each comes from four groups of
+# images. With these scores the bias happens to be smaller at $\epsilon = 3$ than at 0.5: it falls from 0.07 near 1.25
+# to 0 near 5.)
 #
-# Both experiments show that training averages over many draws. The number of these draws is the $M$ of the rule above.
-# It is the number of images in a batch, times the number of steps during which the weights hardly change.
+# Both experiments show that training averages over many draws. Their number is the $M$ of the rule above: the number of
+# images in a batch, times the number of steps during which the weights hardly change.
 #
 # **Where $q$ is concentrated**, the winner changes in few draws. For $\epsilon$ up to $1/\text{range}$ the share of
 # these draws is at most $1.72\, \epsilon\, |\text{gradient}|_1$. Suppose that the gradient is a thousandth of the range
