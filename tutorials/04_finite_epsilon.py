@@ -87,7 +87,7 @@ plt.show()
 # $E_q e^{\epsilon f} = 1 + \epsilon E_q f + \frac{\epsilon^2}{2} E_q f^2 + O(\epsilon^3)$ and
 # $\log(1 + \delta) = \delta - \delta^2/2 + O(\delta^3)$. So
 # $T = E_q f + \frac{\epsilon}{2} \text{Var}_q f + O(\epsilon^2)$. The bias of the estimate is
-# $\nabla T - \nabla E_q f = \frac{\epsilon}{2} \nabla \text{Var}_q f + O(\epsilon^2)$. This bias is of first order in
+# $\nabla T - \nabla E_q f = \frac{\epsilon}{2} \nabla \text{Var}_q f + O(\epsilon^2)$, which is of first order in
 # $\epsilon$.
 #
 # The estimate $g$ is called *one-sided*. The *two-sided* estimate uses both signs of $\epsilon$:

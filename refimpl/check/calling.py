@@ -143,7 +143,7 @@ def _guarded(what: str, hook: Hook | None, function: Callable, *arguments: objec
 def read(name: str, value: object) -> tuple[np.ndarray, str]:
     """Convert an array or a tensor to float64, and return it together with the name of its original precision.
 
-    Raises TypeError or ValueError if `value` is not an array of real numbers.  The message names the function `name`.
+    Raises TypeError or ValueError if `value` is not an array of real numbers.
     """
     if isinstance(value, tuple) and len(value) == 1:        # torch.autograd.grad returns such a tuple
         value = value[0]

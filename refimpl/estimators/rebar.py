@@ -29,7 +29,7 @@ DECAY = 0.99
 
 
 class Coupled(NamedTuple):
-    """Holds p, the samples z, b and z~, and the derivative of z~ with respect to log p.  All have shape (B, n, k)."""
+    """Holds p, three samples (z, b and z~), and the derivative of z~.  All arrays have shape (B, n, k)."""
 
     p: np.ndarray
     z: np.ndarray           # the perturbed scores
@@ -68,7 +68,7 @@ def relaxed_score(z: np.ndarray, objective: Objective, tau: float) -> tuple[np.n
 
 
 def memory(n: int, k: int) -> Memory:
-    """Return the initial moving averages of a . d and d . d, which are 0.  Later, eta is their ratio."""
+    """Return the initial memory: two moving averages, that of a . d and that of d . d.  Both are 0 at the start."""
     return {"a_dot_d": np.zeros(1), "d_dot_d": np.zeros(1)}
 
 

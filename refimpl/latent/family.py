@@ -22,9 +22,9 @@ from refimpl.arguments import Setting, Value, finite
 
 
 class Relaxed(NamedTuple):
-    """Holds a relaxed sample z, of shape (B, n, k).  back(df_dz) is the gradient with respect to theta."""
+    """Holds a relaxed sample and its backward function: back(df_dz) is the gradient of f with respect to theta."""
 
-    z: np.ndarray
+    z: np.ndarray     # (B, n, k)
     back: Callable[[np.ndarray], np.ndarray]
 
 
@@ -74,7 +74,7 @@ class Family(ABC):
         return ""
 
     def values(self, dtype: np.dtype = np.float64) -> np.ndarray:
-        """Return all joint values as one-hot rows, of shape (K, n k).  The prior is uniform on these values.
+        """Return an array of shape (K, n k): all joint values, in one-hot form.  The prior is uniform on these values.
 
         Raises InputError if there are too many joint values to list.
         """
@@ -87,7 +87,7 @@ class Family(ABC):
 
     @property
     def start(self) -> np.ndarray:
-        """Return what is added to the initial bias of the encoder's last layer, of shape (outputs,)."""
+        """Return an array of shape (outputs,), which is added to the initial bias of the encoder's last layer."""
         return np.zeros(self.outputs)
 
     def theta(self, out: np.ndarray) -> np.ndarray:
@@ -114,7 +114,7 @@ class Family(ABC):
 
     @abstractmethod
     def argmax(self, theta: np.ndarray) -> np.ndarray:
-        """Return the one-hot z with the highest score for each image, as float64 of shape (B, n, k)."""
+        """Return a float64 array of shape (B, n, k): the one-hot z with the highest score for each image."""
 
     @abstractmethod
     def features(self, z: np.ndarray) -> np.ndarray:
@@ -139,19 +139,19 @@ class Family(ABC):
         raise TypeError(f"{type(self).__name__} has no relaxed arg max: use direct or imle")
 
     def kl(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-        """Return KL(q || uniform), of shape (B,), and its gradient with respect to theta.
+        """Return KL(q || uniform) and its gradient with respect to theta.
 
-        Returns None if q has no closed form.
+        The KL divergence has shape (B,).  Returns None if q has no closed form.
         """
         return None
 
     def unary_kl(self, theta: np.ndarray) -> np.ndarray:
-        """Return KL(p || uniform), of shape (B,), where p(z) = prod_i softmax(scores of z_i alone).
+        """Return an array of shape (B,): KL(p || uniform), where p(z) = prod_i softmax(scores of z_i alone).
 
         For independent variables, p is q.  Raises TypeError if has_unary_kl is False.
         """
         raise TypeError(f"{type(self).__name__} has no law of each variable alone")
 
     def sample(self, theta: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Draw a one-hot z* for each image, of shape (B, n, k)."""
+        """Return an array of shape (B, n, k): one sample z* for each image, in one-hot form."""
         return self.argmax(self.perturb(theta, rng))

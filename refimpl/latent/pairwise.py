@@ -38,8 +38,8 @@ class Pairwise(Family):
     pair_start    the initial value of v.  If it is 0 and the softplus is used, every w is 0.7 at the start.  Such pair
                   scores are so large that they set each variable to 1, whatever the image is
 
-    Raises ValueError if the solver does not accept this n.  Also raises ValueError if non_negative is False, and either
-    the solver needs w >= 0 or absolute is True.
+    Raises ValueError in three cases: the solver does not accept this n; the solver needs w >= 0, but non_negative is
+    False; absolute is True, but non_negative is False.
     """
 
     k = 2

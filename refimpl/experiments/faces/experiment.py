@@ -1,8 +1,8 @@
 """Train models of faces, and run the switch test (slides 2 and 25).
 
 A model has one binary variable for each attribute.  `direct` and three other estimators are trained with 0, 20, 50, 200
-and 1,000 labels.  The table lists the accuracy of each attribute, the share of images in which all three attributes are
-right, and the bound.  The switch test changes one variable of a drawn or an encoded face (judge.py).
+and 1,000 labels.  The table lists the accuracy of each attribute, the share of images with three correct attributes,
+and the bound.  The switch test changes one variable of a drawn or an encoded face (judge.py).
 """
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Runs = dict[Cell, list[dict[str, float]]]
 
 
 def by_labels(dataset: str, seed: int) -> list[Cell]:
-    """Return the runs with this seed.  A face varies in 9 ways besides its attributes, and g has 10 components."""
+    """Return the runs with this seed.  g has 10 components.  They are enough for the 9 nuisances of a face."""
     if not data.get(dataset).attributes:
         raise InputError(f"experiment faces needs images with attributes, and {dataset} has none; there are "
                          + ", ".join(name for name, entry in data.REGISTRY.items() if entry.attributes))

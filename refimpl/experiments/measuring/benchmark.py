@@ -42,7 +42,7 @@ def cases(batch: int) -> list[RunSettings]:
 
 
 class Row(NamedTuple):
-    """Holds the label of a case, and the median seconds of a whole step and of its matrix products alone."""
+    """Holds the label of a case and two median times in seconds: of a step, and of the matrix products in a step."""
 
     step_of: str
     step: float

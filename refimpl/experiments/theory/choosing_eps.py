@@ -38,8 +38,8 @@ further draws.  Let E be the mean over all these draws.  Then
 So the error is at most 1.7 k times the error of returning 0.
 
 Proof: if N < ENOUGH, the error is |grad|^2 <= |grad|_1^2 / 2, since grad sums to 0.  If N >= ENOUGH, the squared bias
-is at most |bias|_1^2 / 2, which is at most 0.26 |grad|_1^2, and variance / M is at most 2 (e - 1) |grad|_1 / (eps M).
-As 1 / (eps R) <= N / ENOUGH and E N = M P(1 / R), the mean of variance / M over all N is at most
+is at most |bias|_1^2 / 2 <= 0.26 |grad|_1^2.  By (3) and (2), variance / M is at most 2 (e - 1) |grad|_1 / (eps M).
+Here 1 / eps <= R N / ENOUGH, and E N = M P(1 / R) <= M (e - 1) |grad|_1 / R.  So E[variance / M] is at most
 2 (e - 1)^2 |grad|_1^2 / ENOUGH < 1.19 |grad|_1^2.
 """
 from __future__ import annotations
@@ -76,9 +76,9 @@ class Choice(NamedTuple):
 def choose(h: np.ndarray, f: np.ndarray, noise: np.ndarray) -> Choice:
     """Choose eps for the mean of M one-sided estimates.
 
-    The scores h and f have shape (k,).  `noise` contains M >= 2 draws and has shape (M, k).  The rule uses only the two
-    arg maxes of each draw, and R = max f - min f.  For M up to AIM, eps is 1 / R, and for larger M it is at least
-    (AIM / M)^(1/3) / R.  Raises ValueError if the arrays have other shapes, or if f is the same for all values.
+    The scores h and f have shape (k,).  `noise` contains M >= 2 draws and has shape (M, k).  The rule uses two
+    things: the two arg maxes of each draw, and the range R = max f - min f.  For M up to AIM, eps is 1 / R.  For larger
+    M, eps is at least (AIM / M)^(1/3) / R.  Raises ValueError if an array has another shape, or if R is 0.
     """
     h, f, noise = arguments.scores(h=h, f=f, noise=noise)
     if h.ndim != 1 or f.shape != h.shape or noise.ndim != 2 or noise.shape[1] != len(h) or len(noise) < 2:
@@ -137,7 +137,7 @@ def expected(h: np.ndarray, f: np.ndarray, M: int) -> Expected:
 
 
 def at_zero(h: np.ndarray, f: np.ndarray) -> np.ndarray:
-    """Return |grad_h E_q f|^2, of shape (...), the squared error of the estimate 0, for scores of shape (..., k)."""
+    """Return the squared error of an estimate that is always 0.  This error is |grad_h E_q f|^2."""
     return (exact.gradient(h, f) ** 2).sum(axis=-1)
 
 
@@ -161,7 +161,7 @@ def problems(count: int, least: int, most: int, seed: int,
 def least_errors(given: list[tuple[np.ndarray, np.ndarray]], M: int) -> np.ndarray:
     """Return the smallest possible exact error for each problem.
 
-    The result is the error at the best eps, or the error of the estimate 0 if no eps has a smaller error.
+    This error is the smaller of two: the error at the best eps, and the error of an estimate that is always 0.
     """
     least = np.empty(len(given))
     for k in {len(h) for h, _ in given}:                                # problems of the same size together, for speed
@@ -174,7 +174,7 @@ def least_errors(given: list[tuple[np.ndarray, np.ndarray]], M: int) -> np.ndarr
 
 
 def least_up_to_bound(h: np.ndarray, f: np.ndarray, M: int) -> float:
-    """Return the smallest of 201 exact errors: one for each of 200 eps up to 1 / R, and one for the estimate 0."""
+    """Return the smallest of 201 exact errors: 200 errors at eps up to 1 / R, and the error of always estimating 0."""
     return min(float(direct.mse(h, f, np.geomspace(0.01, 1, 200) / np.ptp(f), M).min()), float(at_zero(h, f)))
 
 
@@ -183,13 +183,13 @@ CANNOT_TELL = "chance that it cannot tell"
 
 
 def table(M: int, seed: int = 0, count: int = PROBLEMS) -> dict[str, dict[str, np.ndarray]]:
-    """Return the table as a dictionary: kind of problems -> row -> one value for each problem, of shape (count,).
+    """Return the table: table(M)[kind][row] is an array of shape (count,), with one value for each problem.
 
     `count` is the number of random problems of each kind.  The first three rows are mean squared errors of a mean of M
-    estimates, at three eps: the eps of the rule, eps = 1 / R and eps = 0.1.  The fourth row is the error of the
-    estimate 0.  All four errors are divided by the smallest possible error.  In the next two rows, the error of the
-    rule is divided by the smallest error with eps up to 1 / R, and by the error of the estimate 0.  The last row is the
-    probability that the draws cannot determine eps.
+    estimates, at three eps: the eps of the rule, eps = 1 / R and eps = 0.1.  The fourth row is the error of an
+    estimate that is always 0.  All four errors are divided by the smallest possible error.  The fifth row is the error
+    of the rule divided by least_up_to_bound().  The sixth row is the error of the rule divided by at_zero().  The last
+    row is the probability that the draws cannot determine eps.
     """
     made = {}
     for words, (least_k, most_k, concentrated) in KINDS.items():

@@ -28,7 +28,7 @@ FOLDER = Path(__file__).resolve().parents[3] / "tutorials" / "runs"
 
 
 class Plan(NamedTuple):
-    """Describes a run and the chapter that loads it; `weights` states whether the file contains the weights."""
+    """Describes a run and the chapter that loads it.  If `weights` is True, the run's file contains the weights."""
 
     chapter: int
     settings: RunSettings
@@ -37,7 +37,7 @@ class Plan(NamedTuple):
 
 
 class Loaded(NamedTuple):
-    """Holds the settings and the metrics of a run; `run` is None if the file does not contain the weights."""
+    """Holds the settings and the metrics of a run.  `run` is None if the run's file does not contain the weights."""
 
     settings: RunSettings
     rows: list[Row]
