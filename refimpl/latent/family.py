@@ -24,7 +24,7 @@ from refimpl.arguments import Setting, Value, finite
 class Relaxed(NamedTuple):
     """Holds a relaxed sample and its backward function: back(df_dz) is the gradient of f with respect to theta."""
 
-    z: np.ndarray     # (B, n, k)
+    z: np.ndarray           # (B, n, k)
     back: Callable[[np.ndarray], np.ndarray]
 
 

@@ -174,7 +174,7 @@ def least_errors(given: list[tuple[np.ndarray, np.ndarray]], M: int) -> np.ndarr
 
 
 def least_up_to_bound(h: np.ndarray, f: np.ndarray, M: int) -> float:
-    """Return the smallest of 201 exact errors: 200 errors at eps up to 1 / R, and the error of always estimating 0."""
+    """Return the smallest exact error of 200 estimates with eps up to 1 / R, and of an estimate that is always 0."""
     return min(float(direct.mse(h, f, np.geomspace(0.01, 1, 200) / np.ptp(f), M).min()), float(at_zero(h, f)))
 
 
