@@ -405,8 +405,9 @@ print("largest difference from the observed shares, over all ten seeds:",
 #
 # ## Exercises
 #
-# **1 (easy).** Choose the heights of the lines at $\epsilon = 0$ so that *coat* and *shirt* tie at the top at
-# $\epsilon = 0.5$. Measure the slope of the maximum on both sides of the tie.
+# **1 (easy).** Choose new heights for the three lines at $\epsilon = 0$. At $\epsilon = 0.5$, the lines of *coat* and
+# *shirt* should be equally high, and the line of *dress* should be lower. Measure the slope of the maximum on both
+# sides of $\epsilon = 0.5$.
 #
 # <details><summary>Solution</summary>
 #

@@ -44,9 +44,10 @@ def estimate(z_eps, eps):
 # ## The proof
 #
 # In chapter 2 every value had noise of its own. Here $2^n$ vectors share $n$ numbers $\gamma_i$, and the pair scores
-# have no noise. Nevertheless Theorem 1 holds, for the $w_{ij}$ too. As in chapter 2, the proof uses the walls. Let the
-# $\gamma_i$ be independent, each with a density $\rho_i$ that is bounded and continuous. (The logistic density is
-# continuous and at most $\frac14$.) The walls are now surfaces in the space of the $n$ noises.
+# have no noise. Nevertheless Theorem 1 holds for the derivatives with respect to the $u_i$ and to the $w_{ij}$. As in
+# chapter 2, the proof uses the walls. Let the $\gamma_i$ be independent, each with a density $\rho_i$ that is bounded
+# and continuous. (The logistic density is continuous and at most $\frac14$.) The walls are now surfaces in the space of
+# the $n$ noises.
 #
 # 1. *A wall is a hyperplane.* Two vectors $z \ne z'$ tie where
 #    $\sum_i \gamma_i (z_i - z'_i) = \epsilon f(z') + h(z') - \epsilon f(z) - h(z)$. The two vectors differ in some
@@ -65,10 +66,10 @@ def estimate(z_eps, eps):
 #    not matter which of these variables was chosen as $i$.)
 #
 # 3. *No third vector ties along a whole wall.* The vectors $z''$ and $z$ tie on a hyperplane with the normal $z - z''$.
-#    This hyperplane contains our wall only if $z - z''$ is a multiple of $z - z'$. Both differences have entries 0, 1
-#    and $-1$ only, and neither is 0. So the factor is 1 or $-1$. If it is 1, then $z'' = z'$. If it is $-1$, then
-#    $z'' = 2 z - z'$. But where $z$ and $z'$ differ, $2 z - z'$ is 2 or $-1$, so it is not a 0/1 vector. So $z''$ ties
-#    with $z$ and $z'$ only on a part of the wall that has measure 0.
+#    This hyperplane contains our wall only if $z - z''$ is a multiple of $z - z'$. All entries of both differences are
+#    0, 1 or $-1$, and neither difference is the zero vector. So the factor is 1 or $-1$. If it is 1, then $z'' = z'$.
+#    If it is $-1$, then $z'' = 2 z - z'$. But where $z$ and $z'$ differ, $2 z - z'$ is 2 or $-1$, so it is not a 0/1
+#    vector. So $z''$ ties with $z$ and $z'$ only on a part of the wall that has measure 0.
 # 4. *The density along a wall is continuous in the scores.* Move the scores a little. At almost every point of the
 #    wall $z$ and $z'$ still beat the same vectors as before, and $\rho_i$ changes only a little. The integrand is
 #    always at most $\sup \rho_i$. So $\rho_{zz'}$ is continuous in all scores (dominated convergence).
@@ -82,9 +83,10 @@ def estimate(z_eps, eps):
 #
 # $$\frac{\partial}{\partial w_{ij}} E f(z^{\star}) = \frac12 \sum_{z, z'} \rho_{zz'} (f(z') - f(z)) (z'_i z'_j - z_i z_j) = \frac{\partial}{\partial \epsilon} P(z_i(\epsilon) = z_j(\epsilon) = 1) \Big|_{\epsilon = 0}$$
 #
-# For $u_i$ write $z_i$ instead of $z_i z_j$. $\blacksquare$ (The paper's proof is in [appendix
-# A](appendix_a_walls_and_noise.ipynb). In terms of that proof, $G$ has continuous second derivatives, so the order of
-# differentiation does not matter.)
+# The formula for the derivative with respect to $u_i$ is proved in the same way. It has $z_i$ instead of $z_i z_j$,
+# $z'_i$ instead of $z'_i z'_j$, and the probability $P(z_i(\epsilon) = 1)$. $\blacksquare$ (The paper's proof is in
+# [appendix A](appendix_a_walls_and_noise.ipynb). In terms of that proof, $G$ has continuous second derivatives, so the
+# order of differentiation does not matter.)
 #
 # The formula of step 2 can be computed: draw the other noises, and set $\gamma_i$ to its value on the wall. The next
 # cell does this for all pairs of vectors of three variables. The walls also show why the estimate by gains in chapter 8

@@ -138,8 +138,8 @@ def decide(compared: dict[tuple[str, int], Match], allowed: list[str], eps: floa
 def temperatures(problem: Problem, noise: np.ndarray, found: Decoded) -> dict[tuple[str, int], Match]:
     """Find the estimators with a wrong temperature sigma (see slips.cooled) that explain the draws of one variable.
 
-    Each draw whose two arg maxes differ gives bounds on sigma.  For example, if i = argmax(h + sigma noise), then
-    sigma (noise_j - noise_i) <= h_i - h_j for all j.
+    If the two arg maxes of a draw differ, this draw gives bounds on sigma.  For example, if
+    i = argmax(h + sigma noise), then sigma (noise_j - noise_i) <= h_i - h_j for all j.
     """
     result = {}
     if len(problem.h) > 1 or not found.fits:

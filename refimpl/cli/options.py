@@ -1,7 +1,7 @@
 """Make the options of the command line from their declarations, and turn the parsed options into settings.
 
-The declarations are in other files.  The options of a run are the fields of its settings, and estimators and families
-declare more options as Setting objects.  The options of experiments are in experiments/options.py.
+The declarations are in other files.  The options of a run are the fields of its settings.  Estimators and families
+declare more options, as Setting objects.  The options of experiments are in experiments/options.py.
 """
 from __future__ import annotations
 

@@ -148,7 +148,7 @@ def _add_measurements(measure: Commands, datasets: list[str], any_images: str) -
     _add_out(relaxation, "runs/relaxation", "the picture and the rows")
 
     yardsticks = command("yardsticks", measurements.yardsticks,
-                         "the exact bound of a model, estimates of it, and the bound of relaxed samples",
+                         "the bound of a model, estimates of this bound, and the bound of relaxed samples",
                          example="runs/mnist-direct-k10-seed0")
     yardsticks.add_argument("runs", nargs="+", type=Path, metavar="DIR", help="folder of a run of `train`")
     _add_out(yardsticks, "runs/yardsticks", "the rows")

@@ -20,8 +20,8 @@ def estimate(theta: np.ndarray, objective: Objective, rng: np.random.Generator, 
     """Return the estimate of Theorem 1, from f at z* and at all z that differ from z* in one variable (slides 18, 30).
 
     For one variable, f is computed at every value, and z*(eps) is the arg max of the theorem.  For several variables,
-    the arg max of the theorem is approximated by the z*(eps) below.  In its formula, each term of the sum replaces one
-    coordinate of z*.
+    the formula below approximates this arg max.  Each term of its sum is f at a vector that equals z* except in one
+    coordinate, z_i.
 
         z*(eps) = argmax of  eps sum_i f(z*_1 ... z_i ... z*_n) + h(z) + gamma
     """

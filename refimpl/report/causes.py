@@ -135,7 +135,7 @@ def plateau_steps(store: Store) -> str:
 
 
 def plateau_forces(store: Store) -> str:
-    """Make the table of push, pull and lead, which measuring/plateau_forces.py defines."""
+    """Make the table of the quantities that measuring/plateau_forces.py defines: push, pull and lead."""
     lines = []
     for dataset in store.datasets("plateau-forces"):
         for label, group in by_label(store.select("plateau-forces", dataset)).items():

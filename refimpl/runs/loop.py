@@ -170,7 +170,7 @@ def commits_of(folder: Path) -> list[str]:
 
 
 def threads_of(folder: Path) -> list[int]:
-    """Return the numbers of threads that trained the run in this folder, oldest first."""
+    """Return the thread counts from threads.txt in this folder, in the order in which the run used them."""
     return [int(line) for line in _lines(folder / THREADS)]
 
 

@@ -135,7 +135,7 @@ class MixtureRun(Run):
     """Trains the mixture model.  attach() chooses the labelled images, which depend on the seed."""
 
     COMMAND = "semi-supervised"
-    SUMMARY = "train a mixture model, with a class and a Gaussian, on few labels (slide 33)"
+    SUMMARY = "train a mixture model on images of which only a few have labels (slide 33)"
     EXAMPLE = "--labels 100 --epochs 60"
     FORMAT = "refimpl semi-supervised run 3"
     SETTINGS = MixtureSettings

@@ -1,6 +1,6 @@
 """Define the settings of a training run.
 
-The settings are all choices on which the result of a run depends.  Each kind of run has a dataclass that extends
+A setting is a choice that can change the result of a run.  Each kind of run has a dataclass that extends
 RunSettings.  Each field declares a default, a line of help and a range.  Most fields are options of the command line.
 """
 from __future__ import annotations
@@ -26,7 +26,7 @@ def setting(default: object, text: str, *, least: float | None = None, most: flo
     default       the default of the field
     text          the line of help
     least, most   the smallest and the largest allowed value of a count
-    check         a function of arguments.py that checks the range of a number that is not a count
+    check         a function in arguments.py.  It checks the range of a number that is not a count
     choices       a function that returns the allowed names.  It is called only when the names are needed, so names
                   that a user has registered are included.
     files         a suffix.  The name of any file with this suffix is also allowed
@@ -85,7 +85,7 @@ def check_fields(settings: RunSettings) -> None:
 def check_options(known: Mapping[str, Setting], given: Mapping[str, Value], of: str) -> None:
     """Raise InputError if `given` has a name that is not in `known`, or a value that is not allowed.
 
-    `of` names the owner of the settings in the message, for example "the estimator direct".
+    `of` is the owner of the settings, for example "the estimator direct".  The error message contains this text.
     """
     for name, value in given.items():
         if name not in known:
@@ -209,7 +209,7 @@ class RunSettings:
         return math.prod(self.shape)
 
     def load(self, data_dir: str | None = None, limit: int | None = None) -> data.Dataset:
-        """Return the data set; raise InputError if it cannot be read, or if a user's file has changed."""
+        """Return the data set; raise InputError if its file cannot be read or was changed after the run started."""
         return data.load(self.dataset, data_dir, limit, self.file_sha256)
 
     def _filled(self) -> RunSettings:

@@ -1,4 +1,4 @@
-"""Draw examples of the faces.  A column has one combination of attributes, and a row has one set of nuisances.
+"""Draw a grid of faces: the attributes are the same in each column, and all else is the same in each row.
 
     python -m refimpl make faces-sheet --save faces.png
 """

@@ -3,7 +3,7 @@
 The value with the largest perturbed score is called z*.  We write it as a one-hot vector, which is 1 at z* and 0
 elsewhere.
 If the noise is Gumbel noise, z* has the law q = softmax(h): this is the Gumbel-max trick (Theorem 2).
-We also need log q.  It must be right even where q itself is so small that it is rounded to 0.
+We also need log q.  The value of log q must be correct even where q itself is so small that it is rounded to 0.
 
     z*     = argmax_z  h(z) + gamma(z)
     q(z)   = e^h(z) / sum_z' e^h(z')
@@ -16,12 +16,12 @@ import numpy as np
 
 
 def arg_max(h: np.ndarray, noise: np.ndarray) -> np.ndarray:
-    """Return the one-hot vectors of z*, (B, k), for the scores h, (B, k), and the Gumbel noise, (B, k)."""
+    """Return the one-hot vectors of z* for the scores h and the Gumbel noise.  All three arrays have shape (B, k)."""
     return np.eye(h.shape[1])[(h + noise).argmax(axis=1)]
 
 
 def law(h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return q and log q, (B, k) each, for the scores h, (B, k)."""
+    """Return q and log q for the scores h.  All three arrays have shape (B, k)."""
     g = h - h.max(axis=1, keepdims=True)
     log_q = g - np.log(np.exp(g).sum(axis=1, keepdims=True))
     return np.exp(log_q), log_q
