@@ -63,8 +63,8 @@ def gradient(function: Callable, h: np.ndarray, f: np.ndarray | Callable, eps: f
                None, the check finds the precision
     loss       True if the function returns the gradient of the loss -f
     convert    a function, such as torch.from_numpy, that converts every array passed to `function` or to a callable f
-    differentiate  a function that is needed if `function` returns an objective or a loss instead of gradients.  It must
-               return the gradients as differentiate(objective, h), where objective(h) calls `function`
+    differentiate  a function that computes the gradients if `function` returns an objective or a loss instead.  It is
+               called as differentiate(objective, h), where objective(h) calls `function`
     generator  a function that makes the fourth argument of `function` from a seed, an int
 
     Raises TypeError or ValueError if an argument is out of range, if the function cannot be called, or if the array

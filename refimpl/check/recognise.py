@@ -118,7 +118,7 @@ def run(hook: Hook, problem: Problem, samples: int, rng: np.random.Generator, al
 
 
 def _usual(hypothesis: Hypothesis) -> bool:
-    """Return whether the factor of this hypothesis has a name in factors.py, such as eps or 1/2."""
+    """Return whether factors.py has a name for the factor of this hypothesis."""
     return not hypothesis.factor.startswith("times ") or hypothesis.factor in factors.WORDS
 
 
@@ -144,7 +144,7 @@ def _draws_its_own(hook: Hook, problem: Problem, rng: np.random.Generator, found
 
 
 def _explain(found: Finding, name: str, sign: int, slip: slips.Slip, sizes: list, allowed: list[str]) -> None:
-    """Add an explanation for each factor that agrees with the size of the gradients in every block."""
+    """Add `slip` to the explanations, once for each factor that fits the size of the gradients in all blocks."""
     names = [factors.named(size, slip.unit, found.problem, rows, allowed) for *both, rows in sizes for size in both]
     words = slip.words if sign > 0 else slip.negated or f"{slip.words}, and the sign is wrong"
     for factor in sorted(set.intersection(*names)) if names else [factors.RIGHT]:       # in the same order every time

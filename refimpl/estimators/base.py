@@ -33,12 +33,12 @@ class Pass(DecoderTerm, Protocol):
     """Holds the decoder's result for one z per image.  The decoder's part of the loss is -1/B sum_b f_b."""
 
     z: np.ndarray
-    """The z of each image, of shape (B, n, k), one-hot or relaxed."""
+    """An array of shape (B, n, k): one z for each image, one-hot or relaxed."""
     f: np.ndarray
-    """The score f of each z, of shape (B,), in nats."""
+    """An array of shape (B,): the score f of each z, in nats."""
 
     def df_dz(self) -> np.ndarray:
-        """Return df/dz for each image, of shape (B, n, k)."""
+        """Return an array of shape (B, n, k): df/dz for each image."""
 
 
 class Table(NamedTuple):
@@ -55,7 +55,7 @@ class JointTable(Protocol):
     """Holds f at every joint value."""
 
     f: np.ndarray
-    """f at every joint value, of shape (B, k^n), in the order of joint.values."""
+    """An array of shape (B, k^n): f at every joint value, in the order of joint.values."""
 
     def weighted(self, weights: np.ndarray) -> DecoderTerm:
         """Return the decoder's part of the loss, -1/B sum_b sum_z w_b(z) f_b(z).
@@ -71,16 +71,16 @@ class Objective(Protocol):
     """The number of decoder evaluations so far, that is how many values of f have been computed for each image."""
 
     def run(self, z: np.ndarray, counted: bool = True) -> Pass:
-        """Evaluate f at one joint value z per image, of shape (B, n, k), one-hot or relaxed.
+        """Evaluate f at one joint value per image.  z has shape (B, n, k), and is one-hot or relaxed.
 
         If `counted` is True, the pass counts as an evaluation.  Set `counted` to False if f is already known at z.  The
         decoder then needs the pass only to learn from z.
         """
 
     def table(self, z: np.ndarray) -> Table:
-        """Evaluate f at a one-hot z, of shape (B, n, k), and at all joint values that differ from z in one coordinate.
+        """Evaluate f at z and at all joint values that differ from z in one coordinate.
 
-        Raises ValueError if z is relaxed.
+        z has shape (B, n, k) and is one-hot.  Raises ValueError if z is relaxed.
         """
 
     def joint_table(self) -> JointTable:
@@ -100,27 +100,27 @@ estimator changes the arrays in place.  The training loop saves them with the ru
 
 
 def independent(family: Family) -> bool:
-    """Works for independent variables only."""
+    """The estimator works only for independent variables."""
     return isinstance(family, Independent)
 
 
 def binary(family: Family) -> bool:
-    """Works for independent variables of two values only."""
+    """The estimator works only for independent variables with two values."""
     return isinstance(family, Independent) and family.k == 2
 
 
 def every_family(family: Family) -> bool:
-    """Works for every family of latent variables."""
+    """The estimator works for every family of latent variables."""
     return True
 
 
 def relaxable(family: Family) -> bool:
-    """Works for families that have a relaxed arg max."""
+    """The estimator works only for families with a relaxed arg max."""
     return family.relaxable
 
 
 def noise_on_every_score(family: Family) -> bool:
-    """Works for families that add a Gumbel variable to every score."""
+    """The estimator works only for families that add a Gumbel variable to every score."""
     return family.noise_on_every_score
 
 
@@ -187,5 +187,5 @@ class Estimator:
         return result
 
     def keywords(self, family: Family) -> dict[str, Family]:
-        """Return {"family": family}, or {} if the estimator works for independent variables only."""
+        """Return {"family": family}, or {} if the estimator works only for independent variables."""
         return {} if self.serves in (independent, binary) else {"family": family}

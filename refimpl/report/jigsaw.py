@@ -10,7 +10,7 @@ from refimpl.report.tables import NO_ROWS, commits_line, plural, seeds_at
 
 SHARES = (("tiles", "test_tiles"), ("images", "test_images"))
 NOTE = ("The values are means over the seeds ± half the width of the 95 % interval. *Tiles* is the percentage of "
-        "right tiles among the tiles of all test images; *images* is the percentage of completely right test images.")
+        "correctly placed tiles. *Images* is the percentage of test images whose tiles are all placed correctly.")
 METHODS = (*LABELLED, "enumeration")
 
 
@@ -105,7 +105,7 @@ def tuning(store: Store) -> str:
     if not lines:
         return NO_ROWS.format("jigsaw-tuning")
     records = store.select("jigsaw-tuning")
-    return (table(["labels", "method", "ε or τ", "best learning rate", "right tiles, %"], lines)
+    return (table(["labels", "method", "ε or τ", "best learning rate", "correctly placed tiles, %"], lines)
             + f"\n\nThe {len(records)} runs use seed 0, and were tested on validation images of MNIST after "
             f"{plural(int(records[0].rows[-1]['epoch']), 'epoch')}. The images have 3 × 3 tiles, or 2 × 2 tiles for "
             "enumeration. "

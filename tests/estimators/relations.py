@@ -17,7 +17,7 @@ K = 5
 def check_every_estimator_has_a_name_a_summary_and_its_own_colour():
     for name, entry in estimators.REGISTRY.items():
         assert entry.name == name and entry.summary and estimators.get(name) is entry
-        assert entry.serves.__doc__.startswith("Works for ")
+        assert entry.serves.__doc__.startswith("The estimator works ")
         assert not (entry.unbiased and entry.bias_order)
         assert all(setting.help for setting in entry.hyperparameters.values())
     assert len({entry.colour for entry in estimators.REGISTRY.values()}) == len(estimators.REGISTRY)

@@ -1,1 +1,1 @@
-"""Train models of drawn faces, with one binary variable for each attribute (slides 2 and 25)."""
+"""Train models of pictures of faces, with one binary variable for each attribute (slides 2 and 25)."""

@@ -1,1 +1,1 @@
-"""Check the paper's claims in numbers, compare the estimators with enumeration, and choose eps by a rule."""
+"""Check the paper's claims numerically, compare the estimators with the exact gradient, and choose eps by a rule."""

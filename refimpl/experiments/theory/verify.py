@@ -36,7 +36,7 @@ def _short(claim: Claim) -> Claim:
 
 
 def problem(k: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Return random scores h of the encoder and f of the decoder, of shape (k,) each.
+    """Return two arrays of shape (k,): random scores h of the encoder and f of the decoder.
 
     h is normalised, so h = log q.  The scores f are a few nats in size.
     """
@@ -46,10 +46,10 @@ def problem(k: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
 
 def scores(k: int = 6, seed: int = 0, h: np.ndarray | None = None, f: np.ndarray | None = None
            ) -> tuple[np.ndarray, np.ndarray]:
-    """Return h and f, where h is normalised to log q.  If they are None, return random scores for k values.
+    """Return h and f, where h is normalised to log q.  If both are None, return random scores for k values.
 
-    Raises InputError if only one of `h` and `f` is given, if their lengths differ or are not from 2 to 50, if a number
-    is not from -1,000 to 1,000, or if all f are equal.
+    Raises InputError if only one of `h` and `f` is given, if their lengths differ, if a length is below 2 or above 50,
+    if an entry is below -1,000 or above 1,000, or if all entries of f are equal.
     """
     if (h is None) != (f is None):
         raise InputError("--h and --f go together: as many scores of the decoder as of the encoder")
@@ -247,8 +247,8 @@ def _tilted_gradient(text: str, mean_g: np.ndarray, h: np.ndarray, f: np.ndarray
 def _best_eps(text: str, h: np.ndarray, f: np.ndarray, best: float) -> Claim:
     """Compare `best` with the eps that Brent's search finds between best / 1.5 and 1.5 best.
 
-    If the mean squared error hardly depends on eps, the search may find another eps.  The claim then holds if the error
-    at this other eps is not smaller, up to rounding.
+    The search may find another eps, because the mean squared error can be almost constant near `best`.  So the claim
+    also holds if the error at `best` is not larger than the error at that other eps, up to rounding.
     """
     error = lambda t: float(direct.mse(h, f, best * np.exp(t)))
     found = minimize_scalar(error, bounds=(-0.4, 0.4), method="bounded", options={"xatol": 1e-9})

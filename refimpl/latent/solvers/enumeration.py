@@ -22,7 +22,7 @@ def all_values(n: int) -> np.ndarray:
 
 
 def features(n: int, dtype: np.dtype) -> np.ndarray:
-    """Return all values of z and their products z_i z_j, as a read-only array of shape (2^n, n + n (n-1)/2)."""
+    """Return a read-only array of shape (2^n, n + n (n-1)/2).  Each row holds a z and all products z_i z_j."""
     return (_kept_features if n <= KEPT else _features)(n, np.dtype(dtype))
 
 
@@ -37,7 +37,7 @@ _kept_features = lru_cache(maxsize=None)(_features)
 
 
 def all_scores(u: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Return S(z) for every z, of shape (B, 2^n)."""
+    """Return an array of shape (B, 2^n): for each image, the score S(z) of every z."""
     return np.concatenate([u, w], axis=1) @ features(u.shape[1], np.result_type(u, w)).T
 
 
@@ -53,10 +53,7 @@ def _exact(terms: np.ndarray) -> bool:
 
 
 def _first_best(scores: np.ndarray, u: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Return the index of each image's first maximiser, of shape (B,).
-
-    `scores` has shape (B, 2^n) and contains rounding errors.  Scores near the largest score are compared exactly.
-    """
+    """Return an array of shape (B,): for each image, the index of the first z whose exact score is the largest."""
     best = scores.argmax(axis=1)
     size = np.abs(u).sum(axis=1) + np.abs(w).sum(axis=1)
     rounding = 2 * (u.shape[1] + w.shape[1]) * np.finfo(scores.dtype).eps * size
@@ -78,7 +75,10 @@ def _first_best(scores: np.ndarray, u: np.ndarray, w: np.ndarray) -> np.ndarray:
 
 
 def argmax(u: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Return the first maximiser in the order of all_values, of shape (B, n).  Raise ValueError if n exceeds MOST."""
+    """Return an array of shape (B, n): the z with the largest score for each image.
+
+    In a tie, the z that comes first in all_values is returned.  Raises ValueError if n exceeds MOST.
+    """
     u, w = check(u, w)
     n = u.shape[1]
     if n > MOST:

@@ -20,5 +20,5 @@ arg_max = import_module("02_arg_max").arg_max
 
 
 def direct_gradient(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -> np.ndarray:
-    """Return one estimate g for each row of the noise, (B, k)."""
+    """Return an array of shape (B, k): one estimate g for each row of the noise."""
     return (arg_max(h + eps * f, noise) - arg_max(h, noise)) / eps
