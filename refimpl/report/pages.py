@@ -60,7 +60,7 @@ SHOWN = {
                        "paper",
     "labelled-terms": "With one seed the variants of the recipe differ little in accuracy, apart from as "
                       "released and direct loss at ε = 0.05",
-    "jigsaw": "Cross-entropy has the most right tiles with labels, and direct without labels",
+    "jigsaw": "With labels cross-entropy places the most tiles correctly, and without labels direct does",
     "faces": "With 50 labels or more all three attributes are right in over 99 % of the images (median); without "
              "labels in about half or less"}
 FILES = {name: f"{name}.png" for name in SHOWN} | {
