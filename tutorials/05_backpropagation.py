@@ -386,8 +386,8 @@ print("the layers and the Adam of the package give the same results as ours")
 # <details><summary>Solution</summary>
 #
 # `da = -(share.T @ x - share.sum(axis=0)[:, None] * sigmoid(a)) / B`. The forward and the backward pass are one matrix
-# product each, and the decoder runs on 10 rows, however large the batch is. Ten decoder runs per image would need
-# $10 B$ rows. This is how the package enumerates.
+# product each, and the decoder runs on 10 rows, however large the batch is. The package enumerates in this way. Ten
+# decoder runs per image would need $10 B$ rows instead of 10.
 #
 # ```python
 # a, share = rng.normal(size=(10, pixels)), rng.random((100, 10))

@@ -131,9 +131,9 @@ for eps in (1.0, 0.3, 0.1, 0.03):
           f"{np.linalg.norm(error):14.3f}")
 
 # %% [markdown]
-# What to see. At small $\epsilon$ the joint arg max and the arg maxes of the single variables agree in nearly all
-# variables. At $\epsilon = 1$ the biases of the two estimates are about equally large. At 0.3 the bias of the joint
-# estimate is larger. At smaller $\epsilon$, 40,000 draws are too few to compare the biases.
+# At small $\epsilon$ the joint arg max and the arg maxes of the single variables agree in nearly all variables. At
+# $\epsilon = 1$ the biases of the two estimates are about equally large. At 0.3 the bias of the joint estimate is
+# larger. At smaller $\epsilon$, 40,000 draws are too few to compare the biases.
 #
 # Does Theorem 1 hold for the joint estimate? The proof of chapter 2 does not show this, because assumption (d) of the
 # theorem is not met. There is one logistic number for each variable, and not one Gumbel number for each vector, so
@@ -177,7 +177,7 @@ def local_expectation():
 #
 # **ARM.** One uniform number $U$ per variable gives two *opposed* samples: $b_1 = [U > \sigma(-l)]$ and
 # $b_2 = [U < \sigma(l)]$, where $[\ldots]$ is 1 if the condition holds and 0 otherwise. The estimate is
-# $(f(b_1) - f(b_2))(U - \frac12)$. Why is its mean right? Given $b_1$, the mean of $2 (U - \frac12)$ is
+# $(f(b_1) - f(b_2))(U - \frac12)$. Why is its mean correct? Given $b_1$, the mean of $2 (U - \frac12)$ is
 # $b_1 - \sigma(l)$. So $2 f(b_1) (U - \frac12)$ has the same mean as REINFORCE. If $U$ is replaced by $1 - U$, then
 # $b_1$ becomes $b_2$, and $U - \frac12$ changes its sign. So $-2 f(b_2) (U - \frac12)$ has the same mean too. ARM is
 # the mean of these two estimates.
@@ -196,12 +196,12 @@ for logit in (1.0, -0.4):                                                   # ch
         assert np.isclose(middle - 0.5, 0.5 * (-1) ** second * (first != second) * sigmoid(abs(logit)))
 
 # %% [markdown]
-# What to see. In the left and the right part the two samples differ. The samples tell us only in which part $U$ lies.
-# The mean of $U$ in this part is the midpoint of the part. The distance of this midpoint from $\frac12$ is
+# In the left and the right part of the interval the two samples differ. The samples tell us only in which part $U$
+# lies. The mean of $U$ in this part is the midpoint of the part. The distance of this midpoint from $\frac12$ is
 # $\sigma(|l|)/2$. The midpoint lies to the left of $\frac12$ if $b_2 = 1$, and to the right if $b_2 = 0$. In the
 # central part the samples agree, and the mean of $U - \frac12$ is zero. So replace $U - \frac12$ by its mean. This
-# gives DisARM: $\frac12 (f(b_1) - f(b_2)) (-1)^{b_2} [b_1 \ne b_2]\, \sigma(|l|)$. Replacing a random factor by such
-# a conditional mean never increases the variance (Rao and Blackwell).
+# gives DisARM: $\frac12 (f(b_1) - f(b_2)) (-1)^{b_2} [b_1 \ne b_2]\, \sigma(|l|)$. Replacing a random factor by such a
+# conditional mean never increases the variance (Rao and Blackwell).
 
 # %%
 baseline = f((l + logistic(1_000) > 0).astype(float)).mean()    # a constant; its draws are not counted, see below
@@ -396,11 +396,11 @@ print(f"direct, eps = 0.1, with fresh noise for the second arg max: variance {un
 assert (np.abs(unshared.mean(axis=0) - exact_mean(0.1)) < 4 * error).all()
 
 # %% [markdown]
-# What to see. Left: for each estimator, the dot shows the distance of the mean from the exact gradient, and the mark
-# shows the standard error of that mean. An estimator whose dot is near its mark, or to the left of it, is unbiased as
-# far as these draws can tell. (For `direct` at $\epsilon = 0.1$ the distance is twice the standard error. We know from
-# `exact_mean` that this estimator is biased, but these draws hardly show it.) Right: the dots show the variance at
-# equal cost, so a dot further to the left is better.
+# On the left, the dot of each estimator shows the distance of its mean from the exact gradient, and the mark shows the
+# standard error of this mean. An estimator whose dot is near its mark, or to the left of it, is unbiased as far as
+# these draws can tell. (For `direct` at $\epsilon = 0.1$ the distance is twice the standard error. We know from
+# `exact_mean` that this estimator is biased, but these draws hardly show it.) On the right, the dots show the variance
+# at equal cost, so a dot further to the left is better.
 #
 # Which estimator is best at equal cost? On this problem it is REINFORCE with its constant baseline: it has no bias, and
 # its variance at equal cost is the lowest. DisARM and local expectation come next and differ by 2 % (the exact values
@@ -408,10 +408,10 @@ assert (np.abs(unshared.mean(axis=0) - exact_mean(0.1)) < 4 * error).all()
 # REBAR at $\eta = 1$. `direct` at $\epsilon = 0.1$ is last by far. At $\epsilon = 1$ its variance is low, but it has a
 # bias that no number of draws removes.
 #
-# The last two printed lines are about two mistakes. If the dependence of $\tilde s$ on $l$ is forgotten, the mean of
-# REBAR is wrong. The variance does not reveal this: it is even a little smaller. So always test the mean of an
-# estimator, against enumeration, with a nonlinear $f$. The last line is about fresh noise, which is explained under
-# "Where it goes wrong".
+# The last two printed lines show two mistakes. If the dependence of $\tilde s$ on $l$ is forgotten, the mean of REBAR
+# is wrong. The variance does not reveal this: it is even a little smaller than that of the correct REBAR. So always
+# test the mean of an estimator, against enumeration, with a nonlinear $f$. The last line is explained under "Where it
+# goes wrong".
 #
 # ## In training
 #
@@ -442,10 +442,10 @@ for one, other in (("DisARM", "local expectation"), ("ARM", "REINFORCE, leave on
 assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-1] == "rebar"
 
 # %% [markdown]
-# What to see. Left: at the same number of epochs most runs lie close together, and ARM is behind. Right: at the same
-# number of evaluations, the estimators that need two or three scores are far ahead of those that need all neighbours.
-# In the table DisARM and local expectation are nearly equal. In training, at equal evaluations (second line below the
-# figure), DisARM is first, and only `direct` is behind local expectation. Local expectation is far behind DisARM partly
+# At the same number of epochs (left), most runs lie close together, and ARM is behind. At the same number of
+# evaluations (right), the estimators that need two or three scores are far ahead of those that need all neighbours. In
+# the table DisARM and local expectation are nearly equal. In training, at equal evaluations (second printed line),
+# DisARM is first, local expectation is sixth, and `direct` is last. Local expectation is far behind DisARM partly
 # because it makes fewer steps: it has not finished two epochs when DisARM has finished eight. At equal epochs local
 # expectation is ahead of DisARM. These runs have only one seed and eight epochs.
 #
@@ -468,8 +468,8 @@ assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-
 # | RELAX | the same, and a network | none | $f_\tau$ is not close enough to $f$ for REBAR, and training is long enough to fit the network |
 # | `direct` | $f$ at $z^{\star}$ and its $n$ neighbours | order $\epsilon$ | the arg max comes from a solver and $q$ has no formula (chapter 8), or training is long and may profit from the bias |
 #
-# REINFORCE needs $f$ only at the sample. The baseline is the mean score of earlier samples or of other samples. With
-# few evaluations REINFORCE is hard to beat, as the printed table shows.
+# REINFORCE needs $f$ only at the sample. The baseline is the mean score of samples from earlier steps, or of other
+# samples from the same step. With few evaluations REINFORCE is hard to beat, as the printed table shows.
 #
 # ## Exercises
 #
@@ -525,8 +525,8 @@ assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-
 # B = 100
 # z = z_star.reshape(-1, B, n)
 # signal = f(z) - q @ f(every)
-# own = (signal[..., None] * (z - on)).mean(axis=1)                            # a batch's gradient, 400 batches
-# shared = (signal.mean(axis=1)[:, None, None] * (z - on)).sum(axis=1)         # the same mean
+# own = (signal[..., None] * (z - on)).mean(axis=1)                            # one row for each of the 400 batches
+# shared = (signal.mean(axis=1)[:, None, None] * (z - on)).sum(axis=1)         # has the same expectation as `own`
 # error = shared.std(axis=0) / np.sqrt(len(shared))
 # assert (np.abs(shared.mean(axis=0) - truth) < 4.5 * error).all()
 # assert shared.var(axis=0).sum() > 20 * own.var(axis=0).sum()
@@ -540,7 +540,7 @@ assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-
 # - The two arg maxes do not share their noise. Fresh noise for the second one leaves the mean as it is, since
 #   $\text{gain}_i$ does not depend on $\gamma_i$. But then the two arg maxes often differ by chance alone, and the
 #   variance grows like $1/\epsilon^2$ instead of $1/\epsilon$. The last line below the table shows this variance.
-# - Only the variance is measured. A biased estimator can always have a lower variance.
+# - Only the variance is measured. An estimator with a large bias can have a very low variance.
 # - Two methods are compared at the same number of epochs although one needs 16 evaluations per step and the other 2.
 #
 # ## Now write it yourself
