@@ -254,7 +254,7 @@ def disarm():
 #
 # REBAR subtracts $f_\tau(\tilde s) \frac{d}{dl} \log q(z)$ from REINFORCE. The other two terms add the mean of this
 # product back. For $n$ variables the same holds for each variable. So $\eta$ times the bracket can be added to
-# REINFORCE. The sum has the right mean for every $\eta$ and $\tau$:
+# REINFORCE. The sum has the correct mean for every $\eta$ and $\tau$:
 #
 # $$\left[f(z) - \eta f_\tau(\tilde s)\right] \nabla \log q(z) + \eta \nabla f_\tau(s) - \eta \nabla f_\tau(\tilde s)$$
 #
@@ -299,7 +299,7 @@ assert abs(through_s - signal - inner) < 1e-5
 #
 # $$f(z) \nabla \log q(z) + \left[ -\text{control}(\tilde s)\, \nabla \log q(z) + \nabla \text{control}(s) - \nabla \text{control}(\tilde s) \right]$$
 #
-# has the right mean for *every* control. REBAR uses $\eta f_\tau$ as its control, so only $\eta$ and $\tau$ can be
+# has the correct mean for *every* control. REBAR uses $\eta f_\tau$ as its control, so only $\eta$ and $\tau$ can be
 # chosen. RELAX (Grathwohl et al. 2018) uses $f_\tau$ plus a small network, and trains the weights of this network to
 # *lower the variance*. How is that possible when the true gradient is not known? Let $g$ be the estimate. The mean of
 # $g$ does not depend on the weights of the network. So the variance of $g$ and the mean square $E g^2$ differ by a

@@ -209,9 +209,8 @@ CLAIMS = (
 def find(claim: Claim, store: Store) -> Finding | None:
     """Return what the measurements show about a claim, or None if measurements are missing.
 
-    A claim may be about several comparisons.  Then `epochs` is the largest number of epochs of the comparisons shown.
-
-    Raises InputError if the measurements contradict the verdict on the claim.
+    If several comparisons are reported for the claim, `epochs` is the largest of their numbers of epochs.  Raises
+    InputError if the measurements contradict the verdict on the claim.
     """
     every = [finding for look in claim.looks if (finding := look(store))]
     if len(every) < len(claim.looks):

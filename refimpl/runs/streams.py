@@ -4,7 +4,7 @@ There is a separate generator for each purpose, so draws for one purpose do not 
 in tutorials/rows used these generators, with one exception.  In older runs with labelled images of C classes (10 for
 MNIST), the noise of the bound in epoch C was drawn with the seed of labelled_images().
 
-Some generators have the same seed: measuring() at step 0 and samples() begin with the same numbers as training().
+samples() begins with the same numbers as training().  At step 0, measuring() also begins with these numbers.
 """
 from __future__ import annotations
 

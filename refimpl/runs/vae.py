@@ -47,7 +47,6 @@ class VAESettings(RunSettings):
         return preset | ({"family_options": Options(released)} if released else {})
 
     def _completed(self) -> Options:
-        """Return the options of the family with their defaults, but without options that are None."""
         family = latent.get(self.family)
         check_options(family.options, self.family_options, f"the family {self.family}")
         completed = family.complete(self.n, self.k, self.family_options)

@@ -78,7 +78,6 @@ def grid(dataset: str, seed: int) -> list[Cell]:
 
 
 def lines(runs: dict[Cell, list[dict[str, float]]], epoch: int) -> list[str]:
-    """Return the printed table of the shares of right tiles and of right images."""
     made = [f"Test images after {epoch} epoch{'s' * (epoch != 1)} of {jigsaws.EPOCH:,} images: shares that are right, "
             "mean over the seeds ± 95 % interval", f"  {'':57s}{'tiles':>15s}{'whole images':>17s}"]
     for (dataset, words), group in cells.groups(runs, epoch, "test_tiles").items():
@@ -90,7 +89,7 @@ def lines(runs: dict[Cell, list[dict[str, float]]], epoch: int) -> list[str]:
 
 
 def draw(records: Sequence[Record], title: str) -> Figure:
-    """Plot the share of correct tiles.  Each data set has one panel per size, and one for the runs without labels."""
+    """Plot the share of correctly placed tiles.  The runs without labels have their own panel for each data set."""
     drawn = []
     for dataset in panels.datasets(records):
         for side, words in (*((side, "") for side in SIDES), (3, NO_LABELS)):
@@ -105,7 +104,7 @@ def draw(records: Sequence[Record], title: str) -> Figure:
 
 
 def solved(found: dict[Cell, list[dict[str, float]]], folder: Path) -> dict[str, Figure]:
-    """Draw test images whose 4 x 4 tiles were arranged by the runs with labels and seed 0."""
+    """Show how each method with labels puts together test images of 16 tiles, in its run with seed 0."""
     made = {}
     for dataset in dict.fromkeys(cell.settings.dataset for cell in found):
         here = {cell.label: cell for cell in found if (cell.settings.dataset, cell.settings.seed) == (dataset, 0)}
@@ -125,6 +124,6 @@ def solved(found: dict[Cell, list[dict[str, float]]], folder: Path) -> dict[str,
 
 
 def shown(tested: jigsaws.Tested, z: np.ndarray, side: int, mark: bool = True) -> np.ndarray:
-    """Draw the tiles at their places in the matchings z.  If `mark` is true, wrong tiles have a grey background."""
+    """Return pictures of tiles, placed by the matchings z.  If `mark` is true, wrong tiles have a grey background."""
     wrong = 1 - (tested.right * z).sum(axis=2) if mark else np.zeros(z.shape[:2])
     return tiles.assemble(np.maximum(tested.tiles, 0.3 * wrong[..., None]), z, side)

@@ -1,4 +1,4 @@
-"""Compute gradients with respect to the scores theta, of shape (B, N, N), with one function per method.
+"""Compute gradients with respect to the scores theta, an array of shape (B, N, N).  Each method has one function.
 
 All gradients point uphill.  Each function has some of these arguments:
 
@@ -29,7 +29,7 @@ matchings = functools.cache(sets.matchings)
 
 
 class Puzzle(NamedTuple):
-    """Holds the objective f and the right matching y, of shape (B, N, N).  Without labels, y is None."""
+    """Holds the objective f and the correct matching y, an array of shape (B, N, N).  Without labels, y is None."""
 
     objective: Places | Likelihood
     y: np.ndarray | None
@@ -39,8 +39,8 @@ def direct(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator, eps: flo
            draws: int = 1) -> np.ndarray:
     """Return (z(eps) - z*) / eps, where z(eps) = argmax_z (theta + gamma + eps c) . z and c is the gradient of f at z*.
 
-    Both matchings have the same noise gamma.  If f is linear, the mean of the result tends to the gradient of E f(z*)
-    as eps -> 0.
+    The noise gamma is the same in z(eps) and in z*.  If f is linear, the mean of the result tends to the gradient of
+    E f(z*) as eps -> 0.
     """
     family = matchings(theta.shape[-1])
     return np.mean([family.gradient(theta, puzzle.objective.tangent, eps, rng) for _ in range(draws)], axis=0)
@@ -82,7 +82,8 @@ def gumbel_sinkhorn(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator,
 def enumeration(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator) -> np.ndarray:
     """Return the exact gradient of E f(z), where z has the Gibbs distribution p(z) = exp(theta . z) / Z.
 
-    The code sums over all N! matchings (24 for 2 x 2 tiles).  Other methods sample z* from another distribution.
+    The code sums over all N! matchings (24 for 2 x 2 tiles).  The methods `direct`, `fenchel_young` and `reinforce`
+    sample z*, which does not have this distribution.
     """
     every = matchings(theta.shape[-1]).values()
     p = softmax(np.einsum("bij,kij->bk", theta, every), axis=1)

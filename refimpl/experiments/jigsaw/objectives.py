@@ -1,7 +1,7 @@
-"""Define two objectives f(z) of a matching z: the number of right tiles, and the log-likelihood of the picture.
+"""Define two objectives f(z) of a matching z: the number of correct tiles, and the log-likelihood of the picture.
 
-The method value(z) returns f, of shape (B,), and the method tangent(z) returns the gradient of f with respect to z, of
-shape (B, N, N).  The matchings z have shape (B, N, N) and may be relaxed.
+The method value(z) returns f, an array of shape (B,).  The method tangent(z) returns the gradient of f with respect to
+z, an array of shape (B, N, N).  The matchings z have shape (B, N, N) and may be relaxed.
 """
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from refimpl.latent import sets
 
 
 class Places(NamedTuple):
-    """The objective f(z) = sum_ij c_ij z_ij.  If c is the result of tiles.right, f is the number of right tiles."""
+    """The objective f(z) = sum_ij c_ij z_ij.  If c is made by tiles.right, f counts the correctly placed tiles."""
 
     c: np.ndarray
 

@@ -26,7 +26,7 @@ class Codes(NamedTuple):
     different: int
     """The number of different joint values z that occur."""
     shares: np.ndarray
-    """The share of the images in which each variable has each of its values, of shape (n, k)."""
+    """An array of shape (n, k): the share of the images in which each variable has each of its values."""
     labels: list[tuple[int | None, float]] = []
     """For each value of the latent variable: the most frequent label of the images with this value, and the share of
     these images that have this label.  The list is empty if there are several latent variables.
@@ -36,7 +36,7 @@ class Codes(NamedTuple):
 
 
 def count(run: VAERun, images: data.Part, rng: np.random.Generator) -> Codes:
-    """Draw one z for each image, and count the different z and the values of each variable."""
+    """Draw one z for each image.  Count the different z, and count how often each variable has each value."""
     z = run.model.draw(images.images(dtype=run.model.dtype), rng)                       # (images, n, k), one-hot
     labels = _labels(z[:, 0], images.labels) if z.shape[1] == 1 else []
     return Codes(len(z), len(np.unique(z.argmax(axis=-1), axis=0)), z.mean(axis=0), labels)

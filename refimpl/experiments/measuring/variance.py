@@ -2,13 +2,14 @@
 
     python -m refimpl measure variance [--run DIR]
 
-The gradient of one trained model on one batch of training images is computed many times with new noise.  For `direct`,
-the noise is also computed exactly, from the joint distribution of the two arg maxes (coupling.py), so the sampled
-points are expected to lie close to the line of the exact values.
+The gradient of one trained model on one batch of training images is sampled many times, and its standard deviation is
+estimated from these samples.  For `direct`, the standard deviation is also computed exactly, from the joint
+distribution of the two arg maxes (coupling.py).  The sampled points should lie close to the line of the exact values.
 
-The variance of the gradient is averaged over all weights of the encoder, and the noise is the square root of this mean.
-The slide does not state how its authors average over weights, so the mean of the weights' standard deviations is also
-recorded.  This second mean is smaller, because most weights rarely have a gradient.
+The variance of the gradient is averaged over all weights of the encoder, and the standard deviation is the square root
+of this mean.  The slide does not state how its authors average over weights, so a second number is also recorded: the
+mean of the standard deviations of the single weights.  It is the smaller one of the two numbers, because most weights
+rarely have a gradient.
 """
 from __future__ import annotations
 
@@ -34,9 +35,9 @@ TEMPERATURES = tuple(round(0.1 * step, 1) for step in range(1, 11))     # as on 
 
 
 class Row(NamedTuple):
-    """Holds the standard deviations at one value of eps = tau.
+    """Holds the standard deviations of the gradients of both estimators, where eps and tau are equal to `temperature`.
 
-    The suffix _error marks standard errors of sampled values, and the suffix _mean marks means over the weights.
+    The suffix _error marks standard errors.  The suffix _mean marks the mean of the weights' standard deviations.
     """
 
     temperature: float
@@ -79,7 +80,7 @@ def exact_deviation(model: VAE, x: np.ndarray, eps: float) -> float:
 def sampled_deviation(model: VAE, x: np.ndarray, name: str, temperature: float, samples: int,
                       rng: np.random.Generator, after_sample: Callable[[], None] = lambda: None
                       ) -> tuple[float, float, float]:
-    """Return the sampled standard deviation, its standard error, and the mean of the weights' deviations."""
+    """Return three values for a Row, estimated from samples: the standard deviation, its _error and its _mean."""
     estimator = estimators.get(name)
     gradients = np.empty((samples, model.encoder.n_parameters), model.dtype)
     for sample in range(samples):
@@ -119,7 +120,7 @@ def trained_model(run: Path | str | None, dataset: str, k: int, seed: int,
 
 def run(out: Path | str, run_folder: Path | str | None = None, dataset: str = "mnist", k: int = 10, seed: int = 0,
         samples: int = 100, batch: int = 100, data_dir: str | None = None) -> list[Row]:
-    """Measure the noise at ten values of eps = tau, and write variance.csv and variance.png into `out`.
+    """Measure the noise at eps = tau = 0.1, 0.2, ..., 1.0, and write variance.csv and variance.png into `out`.
 
     Raises InputError if a number is out of range, or if the run cannot be used.
     """

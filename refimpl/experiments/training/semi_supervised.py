@@ -1,9 +1,9 @@
 """Define the runs for slide 33, and tabulate and plot the accuracy and the bound of the mixture model.
 
     semi-supervised   `direct` and Gumbel-softmax with each number of labels, and clustering by `direct` without labels
-    label-steps       the same numbers of labels, but always with 1,200 steps on the labelled images alone
-    labelled-terms    100 labels with several labelled terms, with one changed setting, or with the released settings
-    label-weights     100 labels with several weights of the two terms for labelled images
+    label-steps       the same numbers of labels, but the pretraining on the labelled images always has 1,200 steps
+    labelled-terms    100 labels with several loss terms for the labels, one changed setting, or the released settings
+    label-weights     100 labels with several weights of the two loss terms for labelled images
 """
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def by_labels(dataset: str, seed: int) -> list[Cell]:
 
 
 def by_steps(dataset: str, seed: int) -> list[Cell]:
-    """Return runs with 1,200 steps on the labelled images alone, for each number of labels.
+    """Return runs for each number of labels, in which the pretraining on the labelled images has 1,200 steps.
 
     An epoch on 1,200 labelled images has twelve steps, but an epoch on 50 labelled images has only one.
     """
@@ -49,7 +49,7 @@ def by_steps(dataset: str, seed: int) -> list[Cell]:
 
 
 def by_term(dataset: str, seed: int) -> list[Cell]:
-    """Return runs with different labelled terms, and runs in which one of our settings is changed.
+    """Return runs with different loss terms for the labels, and runs in which one of our settings is changed.
 
     The mean of the released term is the cross-entropy divided by label_eps = 0.05, so it is 20 times the cross-entropy.
     To make up for this, the weight of the released term is 2.5 instead of 50.  During the pretraining, however, all
@@ -155,7 +155,7 @@ def draw_terms(records: Sequence[Record], title: str) -> Figure:
 
 
 def grids(runs: dict[Cell, list[dict[str, float]]], folder: Path) -> dict[str, Figure]:
-    """Draw samples of two models, one without labels and one with 100 labels, for each data set that has both."""
+    """Show samples of two models, one without labels and one with 100 labels, for each data set that has both."""
     made = {}
     for dataset in sorted({cell.settings.dataset for cell in runs}):
         here = {cell.label: cell for cell in runs if (cell.settings.dataset, cell.settings.seed) == (dataset, 0)}
