@@ -91,8 +91,9 @@ def tests(store: Store) -> str:
                       ends.range_text()])
     head = ["changed", "gradient", f"far above after {EARLY} epochs", f"far above after {epochs[0]} epochs",
             f"−ELBO after {epochs[0]} epochs"]
-    return (table(head, lines) + "\n\nAll runs are on MNIST. Gradients that use ε have ε = 0.1. The columns *far above* "
-            f"count the runs that are more than {FAR:g} nats above the best median in this table for the same k. "
+    return (table(head, lines) + "\n\nAll runs are on MNIST. Gradients that use ε have ε = 0.1. The columns "
+            f"*far above* count the runs that are more than {FAR:g} nats above the best median in this table "
+            "for the same k. "
             + commits_line(store.select("plateau-tests")))
 
 
