@@ -59,11 +59,11 @@ def _argmax_pair(h, f, eps, noise, two_sided: bool) -> Pair:
 
 
 def gradient(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray, two_sided: bool = False) -> np.ndarray:
-    """Return one direct gradient for each draw of the noise, of shape (..., k) (equation 1).
+    """Return an array of shape (..., k): one direct gradient for each draw of the noise (equation 1).
 
-    A direct gradient is (onehot(z*(eps)) - onehot(z*)) / eps, or (onehot(z*(eps)) - onehot(z*(-eps))) / (2 eps) if
-    `two_sided` is True.  It is in units of f.  Its entries sum to 0.  Each entry is 0 or +-1/eps, or +-1/(2 eps) if
-    `two_sided` is True.
+    A direct gradient is (onehot(z*(eps)) - onehot(z*)) / eps.  Each entry is 0, 1/eps or -1/eps.  If `two_sided` is
+    True, the gradient is (onehot(z*(eps)) - onehot(z*(-eps))) / (2 eps), and each entry is 0, 1/(2 eps) or -1/(2 eps).
+    In both cases the gradient is in units of f, and its entries sum to 0.
     """
     first, second = _argmax_pair(h, f, eps, noise, two_sided)
     k = np.shape(noise)[-1]
@@ -77,7 +77,7 @@ def two_sided_gradient(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarr
 
 
 def expected_gradient(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
-    """Return the exact mean of the gradient, E g = (q_eps - q) / eps, of shape (..., k).
+    """Return an array of shape (..., k): the exact mean of the gradient, E g = (q_eps - q) / eps.
 
     If `two_sided` is True, the mean is (q_eps - q_{-eps}) / (2 eps).
     """
@@ -85,7 +85,7 @@ def expected_gradient(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool 
 
 
 def tilted_objective(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
-    """Return T = (1/eps) log E_q exp(eps f) = (G(h, eps) - G(h, 0)) / eps, of shape (...).
+    """Return an array of shape (...): T = (1/eps) log E_q exp(eps f) = (G(h, eps) - G(h, 0)) / eps.
 
     The gradient of T with respect to h is expected_gradient.  T tends to E_q f as eps -> 0, and to max f as
     eps -> infinity.  If f = log p(x given z) and eps = 1, then T = log E_q p(x given z).

@@ -95,9 +95,9 @@ chart.legend(fontsize=9, loc="upper right")
 plt.show()
 
 # %% [markdown]
-# What to see. The dots are measured times. The dotted lines continue them, growing like $n!$ and like $n^2\, 2^n$. The
-# list can be used for up to about nine tiles, and `by_subsets` for up to twenty or thirty. To find the best of $512!$
-# matchings takes milliseconds.
+# In the plot, the dots are measured times. The dotted lines continue them, growing like $n!$ and like $n^2\, 2^n$. The
+# list can be used for up to about nine tiles, and `by_subsets` for up to twenty or thirty. But `best` finds the best of
+# $512!$ matchings in milliseconds.
 #
 # The next table lists five sets. For the first three, the sum is as easy to compute as the best element. For these
 # three, use the sum:
@@ -177,9 +177,9 @@ for lead in (0.5, 1.0, 2.0, 4.0):
 
 # %% [markdown]
 # The law of $z^{\star}$ is flatter than the Gibbs law. It is not a bad approximation of the Gibbs law, but a different
-# law. So formulas for a softmax must not be used here. For example, the derivative of the log probability is not
-# "$z$ minus its mean", as it is for the Gibbs law, and the KL term has no closed form. Theorem 1 does not need such
-# formulas.
+# law. So formulas for a softmax must not be used here. For example, the derivative of the log probability is "$z$ minus
+# its mean" for the Gibbs law, but not for the law of $z^{\star}$. Also, the KL term has no closed form. Theorem 1 does
+# not need such formulas.
 #
 # **The bias** can be computed without sampling in two small cases. In the first case $z$ marks two of four places. The
 # two highest perturbed scores are two draws without replacement. A subset can be drawn in two orders, so its
@@ -213,13 +213,13 @@ ax.legend(fontsize=9)
 plt.show()
 
 # %% [markdown]
-# What to see. As in chapter 4, the bias is of the order $\epsilon$: its line has the slope 1 in this plot with two
-# logarithmic axes. The two-sided estimate has $z(-\epsilon)$ instead of $z^{\star}$, and divides by $2\epsilon$. Its
-# line has the slope 2, so its bias is of the order $\epsilon^2$.
+# As in chapter 4, the one-sided bias is of the order $\epsilon$: with logarithmic axes, its lines have slope 1. The
+# two-sided estimate has $z(-\epsilon)$ instead of $z^{\star}$, and divides by $2\epsilon$. Its lines have slope 2, so
+# its bias is of the order $\epsilon^2$.
 #
 # **One draw.** How do two matchings differ? In each of the two matchings, every tile has a place of its own. So if a
 # tile moves, it takes the place of another tile, which must move too, and so on, until a tile takes the place that the
-# first one has left. The next cell looks for a draw in which three tiles move. Here $f$ counts the right tiles:
+# first tile has left. The next cell looks for a draw in which three tiles move. Here $f$ counts the correct tiles:
 # $c_{ij} = 1$ if tile $i$ belongs at place $j$, and 0 otherwise. In the code $c_{ij}$ is called `worth`.
 
 # %%
@@ -244,10 +244,10 @@ right.grid(False)
 plt.show()
 
 # %% [markdown]
-# What to see. Left: start at a tile that moves, go along its blue line to its new place, and from there along the
-# dashed line to the tile that was there before. Go on in the same way: after three tiles you are back at the first one.
-# Right: the matrix is the estimate of the gradient, times $\epsilon$. Every row and every column sums to 0, so the
-# estimate never raises the scores of all tiles at one place. As in chapter 1, $f(z(\epsilon)) \ge f(z^{\star})$ in
+# In the left plot, start at a tile that moves, go along its blue line to its new place, and from there along the dashed
+# line to the tile that was there before. Go on in the same way: after three tiles you are back at the first one. The
+# matrix in the right plot is the estimate of the gradient, times $\epsilon$. Every row and every column sums to 0, so
+# the estimate never raises the scores of all tiles at one place. As in chapter 1, $f(z(\epsilon)) \ge f(z^{\star})$ in
 # every draw.
 #
 # ## A jigsaw in a few lines
@@ -255,8 +255,8 @@ plt.show()
 # Cut a digit into $3 \times 3$ tiles of $9 \times 9$ pixels, shuffle them, and learn to put them back. (The last row
 # and the last column of the $28 \times 28$ pixels are cut off.) The scorer is linear: the nine scores of a tile, one
 # for each place, are weighted sums of its 81 pixels. (The scorer sees one tile at a time, and never two neighbours.)
-# Let $c_{ij} = 1$ if tile $i$ has exactly the pixels that belong at place $j$, and 0 otherwise. (So two empty tiles
-# can change places, and both are right.) Then $f$ counts the right tiles.
+# Let $c_{ij} = 1$ if tile $i$ has exactly the pixels that belong at place $j$, and 0 otherwise. (So two empty tiles can
+# change places, and both are correct.) Then $f$ counts the correct tiles.
 
 # %%
 nine, images = sets.matchings(9), data.load("mnist")
@@ -300,9 +300,9 @@ ax.grid(False)
 plt.show()
 
 # %% [markdown]
-# What to see. In 300 steps the linear scorer has learnt where strokes like these usually lie. It confuses tiles that
-# look alike. No line of the loop computes a sum over matchings: the line with `nine.gradient` calls scipy's solver
-# twice for each picture.
+# In 300 steps the linear scorer has learnt where strokes like these usually lie. It confuses tiles that look alike. No
+# line of the loop computes a sum over matchings: the line with `nine.gradient` calls scipy's solver twice for each
+# picture.
 #
 # ## The same in measured runs
 #
@@ -347,35 +347,34 @@ for dataset in ("mnist", "fashion-mnist"):
 # The numbers are means over three seeds. They show three things.
 #
 # *With labels `direct` is not the best method.* The right place of every tile is known, so it is enough to classify
-# each tile by its place. This training needs no noise and no matching. Fenchel-Young has the second-best mean with nine
-# or sixteen tiles. Its gradient, the right matching minus $z^{\star}$, raises the score of the right place of every
-# misplaced tile. The gradient of `direct` is 0 in every draw in which adding $\epsilon c_{ij}$ does not change the
-# matching. (With a very large $\epsilon$ `direct` would have the gradient of Fenchel-Young, divided by $\epsilon$.)
-# With ten draws per step, the mean of `direct` reaches that of Fenchel-Young on MNIST at $3 \times 3$. This was the
-# only case tried, and the ranges of the seeds overlap ([the
-# runs](jigsaw.md#is-it-the-noise-of-the-gradient-or-its-mean)).
+# each tile by its place. This training needs no noise and no matching. With nine or sixteen tiles, Fenchel-Young is
+# second. Its gradient, the right matching minus $z^{\star}$, raises the score of the right place of every misplaced
+# tile. The gradient of `direct` is 0 in every draw in which adding $\epsilon c_{ij}$ does not change the matching.
+# (With a very large $\epsilon$ `direct` would have the gradient of Fenchel-Young, divided by $\epsilon$.) With ten
+# draws per step, `direct` on average solves as many pictures as Fenchel-Young. This was tried only on MNIST at
+# $3 \times 3$, and the ranges of the seeds overlap ([the runs](jigsaw.md#is-it-the-noise-of-the-gradient-or-its-mean)).
 #
 # *With sixteen tiles `direct` is better than the other methods that know only* $f$. `direct` is ahead of
-# Gumbel-Sinkhorn, and far ahead of REINFORCE, which uses only values of $f$. At $2 \times 2$ the sum has only 24 terms,
-# and enumeration can be used. But every seed of enumeration is behind every seed of `direct`.
+# Gumbel-Sinkhorn, and far ahead of REINFORCE, which uses no slope of $f$. At $2 \times 2$ the sum has only 24 terms,
+# and enumeration can be used. But every run of enumeration is behind every run of `direct`.
 #
 # *Without labels `direct` is the best of the three methods that can be used.* Now the right place of a tile is not
 # known. $f(z)$ is the log-likelihood of the assembled picture under a mixture of ten mean pictures, which was learnt
 # from other images that were not cut. This $f$ is a logsumexp of linear functions, and $c_{ij}$ is its slope at
 # $z^{\star}$. Cross-entropy and Fenchel-Young need a right matching, so they cannot be used.
 #
-# The limits of these runs are a small network that never sees two neighbouring tiles, few epochs, and settings that
-# were chosen at one size.
+# These runs have limits. The network is small, and never sees two neighbouring tiles. There are few epochs, and the
+# settings were chosen at one size.
 #
 # ## A subset that explains
 #
 # Which ten of the 784 pixels are enough to read a digit? One network, the chooser, gives each pixel a score $\theta_i$,
-# and $z$ marks the ten pixels with the highest $\theta_i + \gamma_i$. A second network, the reader, sees these pixels
-# only, and $f(z)$ is the log probability that it gives to the label. This $f$ is not linear in $z$. So $f$ is replaced
-# by a linear function: $c_i$ is the slope of $f$ at $z^{\star}$, which takes one backward pass. `direct` with this
-# $c_i$ is called implicit MLE (chapter 10; Niepert et al. 2021). There are more than $10^{22}$ subsets of ten pixels.
-# For a linear score a recursion computes the *sum* over all these subsets. But this recursion does not work with an $f$
-# that is a network.
+# and $z$ marks the ten pixels with the highest $\theta_i + \gamma_i$. A second network, the reader, sees only these
+# pixels, and $f(z)$ is the log probability that it gives to the label. This $f$ is not linear in $z$. So $f$ is
+# replaced by a linear function: $c_i$ is the slope of $f$ at $z^{\star}$. One backward pass computes all $c_i$.
+# `direct` with these $c_i$ is called implicit MLE (chapter 10; Niepert et al. 2021). There are more than $10^{22}$
+# subsets of ten pixels. For a linear score a recursion computes the *sum* over all these subsets. But this recursion
+# does not work with an $f$ that is a network.
 
 # %%
 shares = {}                                                                     # % of test labels, one for each seed
@@ -414,10 +413,10 @@ assert min(shares["direct"] + shares["two-sided"]) > max(shares["relaxed"] + sha
 # | only values of $f$ | score function of the noise, with a baseline | last in the jigsaw at $4 \times 4$ |
 #
 # Related work: Gumbel-Sinkhorn (Mena et al., ICLR 2018) relaxes matchings. Stochastic softmax tricks (Paulus et al.,
-# NeurIPS 2020) relax any set with a linear arg max, for example trees and subsets. Perturbed optimisers (Berthet et
-# al., NeurIPS 2020) are the source of Fenchel-Young and of the score function of the noise. I-MLE (Niepert et al.,
-# NeurIPS 2021) is `direct` with a linear function in place of $f$. Gumbel-Rao (Paulus et al., ICLR 2021) averages the
-# straight-through gradient over all noise that has the same winner.
+# NeurIPS 2020) relax the arg max of a linear score over any set, for example trees or subsets. Perturbed optimisers
+# (Berthet et al., NeurIPS 2020) are the source of Fenchel-Young and of the score function of the noise. I-MLE (Niepert
+# et al., NeurIPS 2021) is `direct` with a linear function in place of $f$. Gumbel-Rao (Paulus et al., ICLR 2021)
+# averages the straight-through gradient over all noise that has the same winner.
 #
 # ## Now write it yourself
 #
@@ -452,8 +451,8 @@ assert min(shares["direct"] + shares["two-sided"]) > max(shares["relaxed"] + sha
 #
 # <details><summary>Solution</summary>
 #
-# Keep one sum for each number of places that have been chosen so far. A new place $i$ is left out or chosen. If it is
-# chosen, the sum is multiplied by $e^{\theta_i}$.
+# Keep four sums: the sums over all subsets of 0, 1, 2 and 3 of the places so far. A new place $i$ is left out of a
+# subset, or it is added. If place $i$ is added, the term of the subset is multiplied by $e^{\theta_i}$.
 #
 # ```python
 # theta, total = np.random.default_rng(2).normal(size=8), np.array([1.0, 0, 0, 0])
@@ -472,7 +471,7 @@ assert min(shares["direct"] + shares["two-sided"]) > max(shares["relaxed"] + sha
 #
 # A matching with $z_{ij} = 1$ is a matching of the other tiles with the other places. So the mean of $z_{ij}$ under the
 # Gibbs law is $e^{\theta_{ij}}$ times the sum without row $i$ and column $j$, divided by the whole sum. The mean of
-# $z^{\star}$ is flatter than the mean under the Gibbs law, as for two tiles.
+# $z^{\star}$ is flatter than the mean under the Gibbs law. We saw the same for two tiles.
 #
 # ```python
 # theta = 2 * np.random.default_rng(3).normal(size=(6, 6))

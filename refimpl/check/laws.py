@@ -23,7 +23,7 @@ CHANGES = 30.0              # counts are used for a verdict only if at least thi
 
 
 class Counts(NamedTuple):
-    """Holds how many draws arrive at each value of each variable, how many leave it, and how many change nothing."""
+    """Holds how many gradients arrive at each value of z, how many leave each value, and how many change nothing."""
 
     draws: int
     arrive: np.ndarray                  # (n, k)
@@ -37,7 +37,7 @@ class Counts(NamedTuple):
         return Counts(self.draws, self.leave, self.arrive, self.stay)
 
     def all(self) -> np.ndarray:
-        """Return `arrive`, `leave` and `stay` in one array, of shape (n, 2 k + 1)."""
+        """Return `arrive`, `leave` and `stay` in one array of shape (n, 2 k + 1)."""
         return np.concatenate([self.arrive, self.leave, self.stay], axis=1)
 
 

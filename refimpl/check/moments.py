@@ -33,20 +33,20 @@ class Moments(NamedTuple):
 
     @property
     def variance(self) -> np.ndarray:
-        """Return the variance of one gradient, of shape (n, k)."""
+        """Return an array of shape (n, k): the variance of one gradient."""
         square, second = (self.total / self.draws) ** 2, self.squares / self.draws
         return np.where(second - square <= 1e-12 * square, 0.0, second - square)        # a rounding error becomes 0
 
     @property
     def error(self) -> np.ndarray:
-        """Return the standard error of the mean, of shape (n, k)."""
+        """Return an array of shape (n, k): the standard error of the mean."""
         return np.sqrt(self.variance / self.draws)
 
     def careful_error(self, least_event: float) -> np.ndarray:
         """Return a standard error that allows for rare gradients, which may have been missed by chance.
 
-        It is computed as if there had been further gradients of the largest size.  Their number is RARE.  If all
-        gradients are zero, the largest size is `least_event`.
+        This error is computed as if `RARE` further gradients of the largest size had been drawn.  If all gradients are
+        zero, the largest size is `least_event`.
         """
         event = self.largest if self.largest > 0 else least_event
         return np.sqrt((self.variance + RARE * event**2 / self.draws) / self.draws)
@@ -74,9 +74,9 @@ def farthest(difference: np.ndarray, error: np.ndarray) -> float:
 
 
 def draws_needed(difference: np.ndarray, variance: np.ndarray, tests: int) -> float:
-    """Return how many draws are needed to tell two means apart: their difference is then twice the threshold.
+    """Return how many draws are needed to tell two means apart.  If the means are equal, the result is infinite.
 
-    `variance` is the variance of one gradient.  The result is infinite if the means are equal.
+    With this number of draws the means differ by about twice the threshold.  `variance` is that of one gradient.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         needed = np.where(difference != 0, variance / difference**2, np.inf).min()

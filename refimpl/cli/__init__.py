@@ -60,6 +60,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _discard_output() -> None:
-    """Discard the text in the buffer of standard output, so that writing it at the end cannot raise another error."""
+    """Redirect standard output to the null device, so that Python cannot raise another error when it exits."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""The classes that describe a data set.  Each data set has three parts of binary images of the same size."""
+"""Define the classes that describe a data set.  All images of a data set are binary and have the same size."""
 from __future__ import annotations
 
 import hashlib
@@ -18,8 +18,8 @@ PIXELS = 784
 class Part:
     """Holds N images and their labels.
 
-    packed  the images, uint8 of shape (N, bytes).  Each image is stored row by row, with eight pixels per byte, and
-            zeros fill the last byte.
+    packed  the images, uint8 of shape (N, bytes).  Each image is stored row by row, with eight pixels per byte.
+            In the last byte of an image, unused bits are 0.
     labels  uint8 of shape (N,), or None if there are no labels
     shape   (height, width) of every image
     """
@@ -32,7 +32,7 @@ class Part:
         return len(self.packed)
 
     def images(self, rows: np.ndarray | slice = slice(None), dtype: np.dtype = np.float32) -> np.ndarray:
-        """Return images, of shape (images, height x width), whose pixels are 0.0 or 1.0.
+        """Return an array of shape (images, height x width): images whose pixels are 0.0 or 1.0.
 
         `rows` selects the images by their indices.  By default, all images are returned.
         """

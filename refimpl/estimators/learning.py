@@ -1,8 +1,8 @@
 """Choose what the decoder learns from, independently of the encoder's gradient.
 
-By default the estimator decides.  For example, with `direct` the decoder learns from a sample z*.  With `exact` it
-learns from all values of z, weighted by q.  If two runs use learning_from() with the same signal, their estimators
-differ only in the encoder's gradient.
+By default the estimator decides.  For example, with `direct` the decoder learns from a sample z*.  With `exact` the
+decoder learns from all values of z, weighted by q.  learning_from() lets the user choose between z* and q.  If two
+runs have the same choice, their estimators differ only in the encoder's gradient.
 """
 from __future__ import annotations
 

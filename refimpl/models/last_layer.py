@@ -16,7 +16,7 @@ CACHED = 200        # softplus_sum takes this many outputs at a time: their 784 
 
 
 def scores(last: Linear, hidden: np.ndarray, x: np.ndarray, keep: np.ndarray | None = None) -> np.ndarray:
-    """Return log p(x given z) in nats for m hidden states of each image, of shape (B, m).
+    """Return an array of shape (B, m): log p(x given z), in nats, for m hidden states of each image.
 
     hidden   the hidden states, of shape (B, m, H + 1).  Each ends with a 1, so its product with W_over_b contains the
              bias.  Adding the bias separately would be slower

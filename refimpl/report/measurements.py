@@ -29,11 +29,11 @@ def noise(store: Store) -> str:
     if {0.1, 0.5} <= set(ours) and ours[0.1]["direct_exact"]:
         ratio = float(ours[0.5]["gumbel_softmax"]) / float(ours[0.1]["direct_exact"])
         at_our_settings = ("At the settings of the training runs, ε = 0.1 and τ = 0.5, the standard deviation of "
-                           f"`direct` is {ratio:.1f} times smaller than that of Gumbel-softmax (for this model). ")
+                           f"Gumbel-softmax is {ratio:.1f} times that of `direct` (for this model). ")
     return (table(["estimator", "setting", "slide 21", "here, sampled ± standard error", "here, exact",
                    "here, mean over the weights"], lines)
-            + "\n\nThe values are standard deviations of the encoder's gradient, in nats. Ours are root mean squares "
-            "over the weights, except in the last column, which contains means. " + at_our_settings
+            + "\n\nThe values are standard deviations of the encoder's gradient, in nats. In the two columns before the "
+            "last one, they are root mean squares over the weights. The last column contains means. " + at_our_settings
             + commits_line(store.select("variance", label="k = 10")))
 
 

@@ -14,10 +14,10 @@ import numpy as np
 
 
 def kl(q: np.ndarray, log_q: np.ndarray) -> np.ndarray:
-    """Return the KL term of each row, (B,)."""
+    """Return an array of shape (B,): the KL term of each row."""
     ...
 
 
 def kl_gradient(q: np.ndarray, log_q: np.ndarray) -> np.ndarray:
-    """Return the gradient of each row's KL term with respect to the scores h of that row, (B, k)."""
+    """Return an array of shape (B, k): for each row, the gradient of the KL term with respect to the scores h."""
     ...

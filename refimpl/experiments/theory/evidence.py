@@ -1,12 +1,12 @@
 """Test claims: two exact computations must agree, or a sampled mean must be close to the exact value.
 
 The mean of n draws of a statistic is approximately normal only if n is large enough.  The necessary n can be
-computed, because the law of every statistic here is known.  Let s^2 be its variance and m4 its fourth central moment.
-The mean is then about as close to normal as the frequency of a rare event whose expected count is n s^4 / m4.
-There are three cases:
+computed, because the law of every statistic here is known.  Let s^2 be the variance of one draw, and m4 its fourth
+central moment.  The mean is then about as close to normal as the frequency of a rare event with the expected count
+n s^4 / m4.  There are three cases:
 
     n s^4 / m4 is at least 25           the mean must be within five standard errors of the exact value
-    all draws are almost surely equal   every draw must be equal to the likeliest value
+    all draws are very probably equal   every draw must be equal to the likeliest value
     otherwise                           the claim cannot be tested, and the report states this
 """
 from __future__ import annotations
@@ -108,8 +108,8 @@ def of_values(probability: np.ndarray, values: np.ndarray) -> Law:
 def allowed(values: int, errors: float = STANDARD_ERRORS) -> float:
     """Return the limit, in standard errors, for the largest deviation of several sampled values.
 
-    `values` is the number of sampled values.  If all of them are right, the probability that one of them exceeds the
-    limit is at most the probability that a single value exceeds `errors`, which is 6e-7 for five standard errors.
+    `values` is the number of sampled values.  If they all deviate only by chance, the probability that a deviation is
+    above the limit is at most the probability that a single deviation is above `errors`: 6e-7 for five standard errors.
     """
     return float(-ndtri(ndtr(-errors) / values))
 
@@ -134,7 +134,7 @@ def estimated(text: str, truth: np.ndarray, sampled: Sampled, law: Law) -> Claim
     """Return the claim that a sampled quantity has the exact value `truth`.
 
     The claim shows the entry with the largest deviation in standard errors.  If an entry has fewer than EVENTS expected
-    events, it is tested only if all its draws are almost surely equal.
+    events, it is tested only if all its draws are very probably equal.
     """
     truth, mean, n = np.ravel(truth), np.ravel(sampled.mean), sampled.n
     events = n / law.kurtosis

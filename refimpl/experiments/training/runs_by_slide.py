@@ -49,7 +49,7 @@ def joint(dataset: str, seed: int) -> list[Cell]:
 
 
 def structured(dataset: str, seed: int) -> list[Cell]:
-    """Return the runs of slide 32, and runs with other kinds or start values of the pair scores."""
+    """Return the runs of slide 32, and runs whose pair scores are of another kind or have other start values."""
     def pairwise(label: str, **chosen) -> Cell:
         return _cell(label, dataset, seed, n=15, k=2, family="pairwise", family_options=Options(chosen))
 
@@ -88,9 +88,9 @@ def convergence(dataset: str, seed: int) -> list[Cell]:
 
 
 def plateau(dataset: str, seed: int) -> list[Cell]:
-    """Return runs whose encoder gradient has neither bias nor noise, only bias, only noise, or both.
+    """Return runs of four gradients: `exact`, `tilted` (biased), `noisy-exact` (noisy) and `direct` (biased and noisy).
 
-    With each gradient there is a run in which the decoder learns from q, and a run in which it learns from z*.
+    Each gradient has a run in which the decoder learns from q, and a run in which the decoder learns from z*.
     """
     own = {"exact": "q", "tilted": "q", "direct": "z_star", "noisy-exact": "z_star"}
     return [_cell(f"{name}, decoder {words}", dataset, seed, estimator=name, k=10,
@@ -121,10 +121,10 @@ CHANGES = {"lr 0.0003": {"lr": 3e-4}, "lr 0.003": {"lr": 3e-3}, "k 50": {"k": 50
 
 
 def plateau_tests(dataset: str, seed: int) -> list[Cell]:
-    """Return runs of three gradients, each run with one change from CHANGES, and runs with other KL weights.
+    """Return runs of `exact`, `capped` and `amplified` with the changes in CHANGES, and some further runs.
 
-    `direct` is run only with momentum instead of Adam.  Two relaxed gradients with tau = 1, as at the start of the
-    released schedule, are run with Adam and with momentum.
+    `capped` is also run with other KL weights.  `direct` is run with momentum, but not with Adam.  Two relaxed
+    gradients are run with Adam and with momentum.  They have tau = 1, as at the start of the released schedule.
     """
     cells = [_cell(f"{name}, {words}", dataset, seed, estimator=name, **{"k": 10} | changed,
                    **{} if name == "exact" else {"eps": 0.1})

@@ -16,7 +16,7 @@ import numpy as np
 
 def network(x: np.ndarray, W1: np.ndarray, b1: np.ndarray, W2: np.ndarray,
             b2: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Run the network forward, and return r of shape (B, H) and out of shape (B, O)."""
+    """Run the network forward, and return two arrays: r has the shape (B, H), and `out` has the shape (B, O)."""
     r = np.maximum(x @ W1 + b1, 0)
     return r, r @ W2 + b2
 
