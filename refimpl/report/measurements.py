@@ -32,9 +32,9 @@ def noise(store: Store) -> str:
                            f"Gumbel-softmax is {ratio:.1f} times that of `direct` (for this model). ")
     return (table(["estimator", "setting", "slide 21", "here, sampled ± standard error", "here, exact",
                    "here, mean over the weights"], lines)
-            + "\n\nThe values are standard deviations of the encoder's gradient, in nats. In the two columns before the "
-            "last one, they are root mean squares over the weights. The last column contains means. " + at_our_settings
-            + commits_line(store.select("variance", label="k = 10")))
+            + "\n\nThe values are standard deviations of the encoder's gradient, in nats. In the two columns before "
+            "the last one, they are root mean squares over the weights. The last column contains means. "
+            + at_our_settings + commits_line(store.select("variance", label="k = 10")))
 
 
 def relaxed(store: Store) -> str:
