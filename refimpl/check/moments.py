@@ -76,7 +76,7 @@ def farthest(difference: np.ndarray, error: np.ndarray) -> float:
 def draws_needed(difference: np.ndarray, variance: np.ndarray, tests: int) -> float:
     """Return how many draws are needed to tell two means apart.  If the means are equal, the result is infinite.
 
-    With this number of draws the means differ by about twice the threshold.  `variance` is that of one gradient.
+    With these draws the means differ by about twice the threshold.  `variance` is the variance of one gradient.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         needed = np.where(difference != 0, variance / difference**2, np.inf).min()
