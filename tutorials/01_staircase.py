@@ -98,10 +98,10 @@ print(f"intervals with a change: {jumps_of_one} for one draw, {jumps_of_ten} for
       f"{600 - jumps_of_ten} intervals this mean is exactly flat")
 
 # %% [markdown]
-# What to see. A single draw gives a staircase. Here the staircase has one jump, and is flat on either side of the jump.
-# The mean of ten draws is a finer staircase with 13 jumps, and it is still flat between them. The black curve is the
-# mean of 100,000 draws. It is a staircase too, but its steps are far too small to see. The mean over *all* noise is a
-# smooth curve.
+# **What to see.** A single draw gives a staircase. Here the staircase has one jump, and is flat on either side of the
+# jump. The mean of ten draws is a finer staircase with 13 jumps, and it is still flat between them. The black curve is
+# the mean of 100,000 draws. It is a staircase too, but its steps are far too small to see. The mean over *all* noise is
+# a smooth curve.
 #
 # A program is trained by following the slope of its result. Here the slope of a single run is zero, except at the
 # jumps, where it does not exist. Averaging the slopes of more runs does not help, because the mean of zeros is zero.
@@ -166,10 +166,10 @@ print(f"right captions, mean of five seeds: {n * right[:, 0].mean():.1f} of 50 a
       f"{n * right[:, -50:].mean():.1f} in the last 50 steps")
 
 # %% [markdown]
-# What to see. Left: the grey curve shows the number of terms of the sum, one for each matching. For 50 photos (dotted
-# line) there are $50!$ terms. The usual exact method, Ryser's formula, still needs about $6 \cdot 10^{16}$ steps. For
-# the arg max, the number of steps grows only like the third power of the number of photos. Right: each thin line is one
-# seed, and the thick line is their mean. Most photos soon get their own caption.
+# **What to see.** Left: the grey curve shows the number of terms of the sum, one for each matching. For 50 photos
+# (dotted line) there are $50!$ terms. The usual exact method, Ryser's formula, still needs about $6 \cdot 10^{16}$
+# steps. For the arg max, the number of steps grows only like the third power of the number of photos. Right: each thin
+# line is one seed, and the thick line is their mean. Most photos soon get their own caption.
 #
 # The method of these chapters is meant for problems of this kind, in which the arg max can be computed and the sum
 # cannot. Chapters 7, 8 and 11 contain more such problems. (For some of these problems, there is also a clever way to
@@ -199,11 +199,11 @@ order = [names[z] for z in dict.fromkeys(winner.tolist())]
 print("winners from left to right:", ", ".join(order))
 
 # %% [markdown]
-# What to see. Left: the maximum bends only upwards, and it has a kink wherever the winner changes. Middle: the slope of
-# the maximum is a staircase, and the height of each step is $f$ of the winner. From left to right the names win in the
-# order of their slopes, for this reason: where two lines cross, the line with the larger slope is the higher one to the
-# right of the crossing. Right: the curve is the same maximum as a function of the shirt's score, with $\epsilon = 0$.
-# It is flat as long as another name wins, and rises with slope 1 where the shirt wins.
+# **What to see.** Left: the maximum bends only upwards, and it has a kink wherever the winner changes. Middle: the
+# slope of the maximum is a staircase, and the height of each step is $f$ of the winner. From left to right the names
+# win in the order of their slopes, for this reason: where two lines cross, the line with the larger slope is the higher
+# one to the right of the crossing. Right: the curve is the same maximum as a function of the shirt's score, with
+# $\epsilon = 0$. It is flat as long as another name wins, and rises with slope 1 where the shirt wins.
 #
 # **Why it bends only upwards.** A function that bends only upwards is called *convex*. *Proof that the maximum is
 # convex.* Take $\epsilon_1$, $\epsilon_2$ and their midpoint. The height of each line at the midpoint is the mean of
@@ -306,8 +306,8 @@ draw.averages(grid, {draws: means(draws) for draws in (1, 10, 1000, M)})
 plt.show()
 
 # %% [markdown]
-# What to see. One draw gives a bent line (left) and a staircase (right). With a thousand draws the kinks and steps are
-# too small to see, and the curves are close to the black curves, which are the means of all 100,000 draws. Only the
+# **What to see.** One draw gives a bent line (left) and a staircase (right). With a thousand draws the kinks and steps
+# are too small to see, and the curves are close to the black curves, which are the means of all 100,000 draws. Only the
 # mean over *all* noise, written $E_\gamma$, has no kink at all. This mean is a function of the scores and of
 # $\epsilon$:
 #
@@ -393,7 +393,7 @@ print("largest difference from the observed shares, over all ten seeds:",
       np.abs(np.array(chosen) - observed).max().round(3))
 
 # %% [markdown]
-# What to see. The figure shows ten runs with ten seeds. The scores settle, and the score of *coat* ends near $-1$.
+# **What to see.** The figure shows ten runs with ten seeds. The scores settle, and the score of *coat* ends near $-1$.
 # After training, the share of each name is close to the observed share. The sum of the scores stays at zero, because
 # every step adds as much as it subtracts.
 #

@@ -56,10 +56,10 @@ plt.show()
 print(f"the winner changes in {100 * changed:.1f} of 100 draws")
 
 # %% [markdown]
-# What to see. The two positions of the wall enclose a strip. For the draws in the strip the winner changes from *coat*
-# to *shirt*. For all other draws it stays the same. The share of the draws in the strip is the width of the strip times
-# the density in it. In a narrow strip, the density is nearly the same everywhere: it is the density at the wall, which
-# we call $\rho$.
+# **What to see.** The two positions of the wall enclose a strip. For the draws in the strip the winner changes from
+# *coat* to *shirt*. For all other draws it stays the same. The share of the draws in the strip is the width of the
+# strip times the density in it. In a narrow strip, the density is nearly the same everywhere: it is the density at the
+# wall, which we call $\rho$.
 #
 # - **Raise** $h_1$ by a small amount $\delta$. The wall moves to the left by $\delta$. In a share $\delta \rho$ of the
 #   draws the winner changes to the coat, and in each of them $f$ changes by $f_1 - f_0$. So
@@ -108,11 +108,11 @@ print(f"the winner changes in {share[1.0]:.1%} of all draws at eps = 1, in {shar
       f"{share[1.0] / share[0.1]:.1f} times fewer\nshare / eps is {share[1.0]:.2f} and {share[0.1] / 0.1:.2f}")
 
 # %% [markdown]
-# What to see. Each dot is a draw, and its colour is the winner. The solid Y belongs to the scores $h$, and the dashed Y
-# to the scores $h + \epsilon f$. A large dot is a draw whose winner changes: its left half has the colour of the old
-# winner, and its right half the colour of the new one. As $\epsilon$ falls, the strips between the two Ys become
-# narrower, and the winner changes in fewer draws. Over all 100,000 draws the number of changes falls by a factor of
-# about six. (Among the 150 draws shown, it falls from 38 to 5.) The factor is not ten, because at $\epsilon = 1$ the
+# **What to see.** Each dot is a draw, and its colour is the winner. The solid Y belongs to the scores $h$, and the
+# dashed Y to the scores $h + \epsilon f$. A large dot is a draw whose winner changes: its left half has the colour of
+# the old winner, and its right half the colour of the new one. As $\epsilon$ falls, the strips between the two Ys
+# become narrower, and the winner changes in fewer draws. Over all 100,000 draws the number of changes falls by a factor
+# of about six. (Among the 150 draws shown, it falls from 38 to 5.) The factor is not ten, because at $\epsilon = 1$ the
 # wide strips reach into regions where there are few dots. As $\epsilon$ tends to 0 the number becomes proportional to
 # $\epsilon$. In the estimate, each draw whose winner changes has the weight $1/\epsilon$. So the mean of the estimate
 # over all noise tends to a limit.
@@ -280,8 +280,8 @@ print(f"at eps = 0.02 {np.mean(several[0] == 0):.1%} of the shirt's components a
       "(f of the shirt is the highest, so the winner never changes from the shirt to another name)")
 
 # %% [markdown]
-# What to see. At small $\epsilon$ the mean is close to the gradient, but the error bars are long. At large $\epsilon$
-# the error bars are short, but the mean is wrong. Chapter 4 explains how to choose $\epsilon$.
+# **What to see.** At small $\epsilon$ the mean is close to the gradient, but the error bars are long. At large
+# $\epsilon$ the error bars are short, but the mean is wrong. Chapter 4 explains how to choose $\epsilon$.
 #
 # ## What sharing the noise saves
 #
@@ -331,7 +331,7 @@ draw.atoms(scores, [mean_f(score) for score in scores], small, [quotient(eps) fo
 plt.show()
 
 # %% [markdown]
-# What to see. Left: as a function of the score of value 1, $E f$ is a staircase with jumps at 0 and at $\pm 2$.
+# **What to see.** Left: as a function of the score of value 1, $E f$ is a staircase with jumps at 0 and at $\pm 2$.
 # Elsewhere its slope is 0. Right: the quotient at $h = (0, 0)$ is $1/(2\epsilon)$, which does not converge. A moving
 # wall meets no draw for a while, and then meets a quarter or a half of all draws at once. The density is needed only
 # near a wall. For example, with the same coins and $h = (0, 1)$ no draw lies near the wall, and both sides of the
@@ -389,9 +389,9 @@ for name, (_, w) in runs.items():
           f"runs on the wrong side {wrong_way[name]:.1%}")
 
 # %% [markdown]
-# What to see. Each panel shows ten runs. With fresh noise the curves jump up and down, and many runs end on the wrong
-# side. With shared noise most runs climb towards $f = 1$, but a few unlucky steps still move some runs to the other
-# side. Chapter 4 chooses $\epsilon$ better and repeats the experiment.
+# **What to see.** Each panel shows ten runs. With fresh noise the curves jump up and down, and many runs end on the
+# wrong side. With shared noise most runs climb towards $f = 1$, but a few unlucky steps still move some runs to the
+# other side. Chapter 4 chooses $\epsilon$ better and repeats the experiment.
 #
 # The estimator of this chapter is called the *direct* gradient. Here it needs $f$ of all values. The exact gradient
 # needs the same, but it has no noise. So with three values, use the exact gradient instead.

@@ -65,7 +65,7 @@ print(f"above 3: {np.mean(flat > 3):.2%} (exactly {1 - F(3):.2%});  below -3: {n
       f"(exactly {F(-3):.4%})")
 
 # %% [markdown]
-# What to see. The density is not symmetric. On the right it falls slowly, like $e^{-(t+c)}$. On the left it falls
+# **What to see.** The density is not symmetric. On the right it falls slowly, like $e^{-(t+c)}$. On the left it falls
 # abruptly, because of the factor $e^{-e^{-(t+c)}}$. A value above 3 occurs once in 36 draws, and a value below $-3$
 # once in 79,000. So large positive values of the noise are much more common than large negative ones.
 #
@@ -124,9 +124,9 @@ heights = [integrand[z] @ t / integrand[z].sum() for z in range(3)]
 print("mean height at which each name wins:", np.round(heights, 6))
 
 # %% [markdown]
-# What to see. The three curves have *the same* shape, and differ only in scale. So the height at which the winner wins
-# has the same distribution, whichever name wins. It remains to show that the scale of each curve is proportional to
-# $e^{h(z)}$.
+# **What to see.** The three curves have *the same* shape, and differ only in scale. So the height at which the winner
+# wins has the same distribution, whichever name wins. It remains to show that the scale of each curve is proportional
+# to $e^{h(z)}$.
 #
 # ## First proof: the algebra
 #
@@ -185,10 +185,10 @@ for z in range(3):
     assert abs(mean_time - 1 / S) < 4 * error
 
 # %% [markdown]
-# What to see. Left: the picture shows eight draws. In each draw the three clocks ring once, and the dot marks the first
-# ring. Right: the histograms show the time of the first ring, with one panel for each winner. All three histograms
-# follow the same black curve, whose mean is $1/S$, about 0.26. In chapter 4 a second race of the same clocks leads to
-# the probability that two arg maxes agree.
+# **What to see.** Left: the picture shows eight draws. In each draw the three clocks ring once, and the dot marks the
+# first ring. Right: the histograms show the time of the first ring, with one panel for each winner. All three
+# histograms follow the same black curve, whose mean is $1/S$, about 0.26. In chapter 4 a second race of the same clocks
+# leads to the probability that two arg maxes agree.
 #
 # ## The walls of chapter 2 in closed form
 #
@@ -315,8 +315,8 @@ plt.show()
 print({name: f"odds from {values.min():.2f} to {values.max():.2f}" for name, values in odds.items()})
 
 # %% [markdown]
-# What to see. Left: the three curves are much alike, and only the curve for Laplace noise differs a little. Right: for
-# Gumbel noise the odds of shirt against coat are $e^{h_0 - h_1}$, whatever the third score is. (This is called the
+# **What to see.** Left: the three curves are much alike, and only the curve for Laplace noise differs a little. Right:
+# for Gumbel noise the odds of shirt against coat are $e^{h_0 - h_1}$, whatever the third score is. (This is called the
 # *independence of irrelevant alternatives*.) For the other kinds of noise the score of the dress changes the odds of
 # the other two. So with Gumbel noise the encoder's scores *are* its log-probabilities, up to a constant. With other
 # noise they are not. (We have seen that Gumbel noise gives a softmax. Yellott's theorem of 1977, which we do not prove,

@@ -71,8 +71,8 @@ draw.tilted(eps, [T(h, e) for e in eps], q @ f, f.max(), np.log(q @ np.exp(f)))
 plt.show()
 
 # %% [markdown]
-# What to see. At small $\epsilon$, $T$ is close to $E_q f$. At large $\epsilon$ it is close to the largest $f$, for any
-# $q$ under which the best value has positive probability. At $\epsilon = 1$, with $f = \log p(x \mid z)$, $T$ is
+# **What to see.** At small $\epsilon$, $T$ is close to $E_q f$. At large $\epsilon$ it is close to the largest $f$, for
+# any $q$ under which the best value has positive probability. At $\epsilon = 1$, with $f = \log p(x \mid z)$, $T$ is
 # $\log E_q\, p(x \mid z)$, the log-likelihood of a mixture.
 #
 # The objective $T$ hardly punishes a $q$ that is spread over several values. To see this, halve the probability of the
@@ -119,7 +119,7 @@ begins, ends = brentq(excess, 0.5, 3), brentq(excess, 3, 12)
 print(f"problem with five values: the bias is longer than the gradient for eps from {begins:.2f} to {ends:.2f}")
 
 # %% [markdown]
-# What to see. Left: on these logarithmic axes the slopes at the left end are 1 and 2. So dividing $\epsilon$ by 10
+# **What to see.** Left: on these logarithmic axes the slopes at the left end are 1 and 2. So dividing $\epsilon$ by 10
 # divides the one-sided bias by 10 and the two-sided bias by 100. At the right end the estimates tend to 0, so both
 # biases become as long as the gradient. Right: the bias need not rise steadily with $\epsilon$. For some $\epsilon$ the
 # bias in this problem with five values is *longer* than the gradient. At these $\epsilon$ an estimate that is always 0
@@ -176,8 +176,8 @@ assert np.allclose(direct.variance(h, f, 0.5), variance(0.5))
 #
 # ![One draw as three alarm clocks; in the second race another one overtakes](figures/clocks.gif)
 #
-# What to see. The animation shows one draw of the noise. In the first race the coat rings first. Then $\epsilon$ grows
-# from 0. The open circles are the times of the first race. The full dots are the same times multiplied by
+# **What to see.** The animation shows one draw of the noise. In the first race the coat rings first. Then $\epsilon$
+# grows from 0. The open circles are the times of the first race. The full dots are the same times multiplied by
 # $e^{-\epsilon f_z}$. The stars mark the winners. At some $\epsilon$ the shirt overtakes the coat.
 #
 # ## The best epsilon if the true gradient is known
@@ -200,9 +200,9 @@ factor = best[100][0] / best[10_000][0]
 print(f"from 100 to 10,000 draws the best eps falls by a factor of {factor:.2f}; 100^(1/3) = {100 ** (1 / 3):.2f}")
 
 # %% [markdown]
-# What to see. The dots mark the best $\epsilon$. Far to the left of them the error comes mostly from the noise, and far
-# to the right mostly from the bias. With more draws a smaller $\epsilon$ is better. From 100 to 10,000 draws, the best
-# $\epsilon$ falls by a factor of slightly more than 4.6, the factor given by the law below. A *single* estimate is
+# **What to see.** The dots mark the best $\epsilon$. Far to the left of them the error comes mostly from the noise, and
+# far to the right mostly from the bias. With more draws a smaller $\epsilon$ is better. From 100 to 10,000 draws, the
+# best $\epsilon$ falls by a factor of slightly more than 4.6, the factor given by the law below. A *single* estimate is
 # hardly better than the estimate 0, at any $\epsilon$. But training averages over many estimates (see "What is $M$ in
 # training?" below).
 #
@@ -227,8 +227,8 @@ draw.clouds(means, gradient, mean_of_g, off)
 plt.show()
 
 # %% [markdown]
-# What to see. The arrow is the true gradient, and the ring is the exact mean of the estimate. At $\epsilon = 0.03$ the
-# ring surrounds the head of the arrow, but the cloud is wide. (The dots lie on a grid, because each component is a
+# **What to see.** The arrow is the true gradient, and the ring is the exact mean of the estimate. At $\epsilon = 0.03$
+# the ring surrounds the head of the arrow, but the cloud is wide. (The dots lie on a grid, because each component is a
 # small whole number times $1/(100\, \epsilon)$. A larger dot stands for several equal means. A few dots lie outside the
 # axes.) At 3 the cloud is narrow, but in the wrong place. At 0.3 both errors are acceptable. The number in each title
 # is the root mean square of the distance between the dots and the head of the arrow.
@@ -286,13 +286,13 @@ found = choosing_eps.table(1_000, count=12)
 print("\n".join(choosing_eps.lines(found, 1_000)))
 
 # %% [markdown]
-# What to see. The first four rows show mean squared errors, divided by the least possible error. So 1 is the optimum.
-# (The row `answering 0` is for the estimate 0.) With three to ten values the rule is close to the optimum, and so is
-# the choice `1/R always` (median 1.07, worst 1.93). The rule is useful where $q$ is concentrated: its worst result is
-# 7, and the worst result of `1/R always` is 417. With a fixed $\epsilon = 0.1$ the median error is several times the
-# least error, because this choice does not take the scale of $f$ into account. On most concentrated problems a thousand
-# draws are too few to choose $\epsilon$, and the rule warns. On all concentrated problems the error of the rule is at
-# most 1.06 times the error of the estimate that is always 0.
+# **What to see.** The first four rows show mean squared errors, divided by the least possible error. So 1 is the
+# optimum. (The row `answering 0` is for the estimate 0.) With three to ten values the rule is close to the optimum, and
+# so is the choice `1/R always` (median 1.07, worst 1.93). The rule is useful where $q$ is concentrated: its worst
+# result is 7, and the worst result of `1/R always` is 417. With a fixed $\epsilon = 0.1$ the median error is several
+# times the least error, because this choice does not take the scale of $f$ into account. On most concentrated problems
+# a thousand draws are too few to choose $\epsilon$, and the rule warns. On all concentrated problems the error of the
+# rule is at most 1.06 times the error of the estimate that is always 0.
 #
 # With two values the worst numbers are huge. The reason is that the bias is then a single number. Where $h$ and $f$
 # prefer different values, this number crosses zero at one particular $\epsilon$, which nobody can find without knowing
@@ -353,12 +353,12 @@ for n, ratio in ratios.items():
           f"to {ratio.max():.2f}\n    two-sided is worse on {np.sum(ratio > 1)} of 40 problems")
 
 # %% [markdown]
-# What to see. Left: the two-sided error is about half the one-sided error, or less. The two-sided bias is much smaller
-# than the one-sided bias, so a larger $\epsilon$ can be used. The two-sided error falls like $M^{-2/5}$, and the
-# one-sided error falls like $M^{-1/3}$. REINFORCE has no bias, so its error falls like $M^{-1/2}$, and for many draws
-# its error is the smallest of the three. Right: the two-sided estimate is worse on two of the forty problems. On these
-# two the one-sided bias happens to be small at one large $\epsilon$, beyond $1/\text{range}$. So **use the two-sided
-# estimate, unless a third arg max costs too much.** (The rule above is for one-sided estimates. For two-sided
+# **What to see.** Left: the two-sided error is about half the one-sided error, or less. The two-sided bias is much
+# smaller than the one-sided bias, so a larger $\epsilon$ can be used. The two-sided error falls like $M^{-2/5}$, and
+# the one-sided error falls like $M^{-1/3}$. REINFORCE has no bias, so its error falls like $M^{-1/2}$, and for many
+# draws its error is the smallest of the three. Right: the two-sided estimate is worse on two of the forty problems. On
+# these two the one-sided bias happens to be small at one large $\epsilon$, beyond $1/\text{range}$. So **use the
+# two-sided estimate, unless a third arg max costs too much.** (The rule above is for one-sided estimates. For two-sided
 # estimates, you can use the same $\epsilon$, but a larger one is better: the best two-sided $\epsilon$ falls like
 # $M^{-1/5}$, and the best one-sided $\epsilon$ falls faster, like $M^{-1/3}$. The paper, the authors' code and, by
 # default, this package use one-sided estimates.)
@@ -396,7 +396,7 @@ draw.training(numbers, error, floor, paths, settles, optimum)
 plt.show()
 
 # %% [markdown]
-# What to see. Left: with more images the error falls towards the bias (dashed lines), but not below it. At
+# **What to see.** Left: with more images the error falls towards the bias (dashed lines), but not below it. At
 # $\epsilon = 0.1$ even 8,000 images are too few for the bias to be visible. Right: although most single estimates are
 # 0, $w$ rises and settles. It settles at the maximum of $T - w^2/20$ (dashed lines) and not at the maximum of
 # $E f - w^2/20$ (black line). (On the left, the last points are inaccurate, because each comes from four groups of
@@ -436,7 +436,7 @@ chapter_2.race(shown)
 plt.show()
 
 # %% [markdown]
-# What to see. At $\epsilon = 0.3$ and at $\epsilon = 1$ hardly any run ends on the wrong side. With the larger
+# **What to see.** At $\epsilon = 0.3$ and at $\epsilon = 1$ hardly any run ends on the wrong side. With the larger
 # $\epsilon$ the bias makes the mean of $f$ rise more slowly. REINFORCE with a baseline does as well as the direct
 # gradient.
 #

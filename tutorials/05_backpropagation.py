@@ -191,11 +191,11 @@ print("smallest mistake that gives more than twice the number in the last row, f
 assert min(doubled[0]) <= 1e-6 and min(doubled[2]) <= 0.01 and not [size for size in doubled[1] if size < 0.1]
 
 # %% [markdown]
-# What to see. In float64 the check detects a mistake of one millionth in one of the four arrays. In float32 the result
-# depends on the step. The loss is several hundred nats. With a step of $10^{-6}$ the rounding error of such a number is
-# larger than the change of the loss, so the check does not even detect a mistake of 10 %. With a step of $10^{-3}$ the
-# check detects a mistake of one percent. A larger step is not a general solution, because it crosses more kinks of the
-# ReLU. So check in float64 and train in float32.
+# **What to see.** In float64 the check detects a mistake of one millionth in one of the four arrays. In float32 the
+# result depends on the step. The loss is several hundred nats. With a step of $10^{-6}$ the rounding error of such a
+# number is larger than the change of the loss, so the check does not even detect a mistake of 10 %. With a step of
+# $10^{-3}$ the check detects a mistake of one percent. A larger step is not a general solution, because it crosses more
+# kinks of the ReLU. So check in float64 and train in float32.
 #
 # ## Adam
 #
@@ -258,10 +258,10 @@ print(f"loss after {len(adam_losses)} steps: Adam {final:.2f}, plain gradient st
 assert -best <= final < -best + 1
 
 # %% [markdown]
-# What to see. The black line is the best possible loss on all images. Each point of a curve is the mean over up to 21
-# neighbouring batches (fewer at the two ends). Some batches are easier than others, so a curve can touch the line. Adam
-# comes within one nat of the best possible loss in 300 steps. Each method uses the best of the learning rates that we
-# tried (plain gradient steps: 0.02, 0.05, 0.1, 0.2, 0.5; Adam: 0.001, 0.003, 0.01, 0.03). On such an easy problem,
+# **What to see.** The black line is the best possible loss on all images. Each point of a curve is the mean over up to
+# 21 neighbouring batches (fewer at the two ends). Some batches are easier than others, so a curve can touch the line.
+# Adam comes within one nat of the best possible loss in 300 steps. Each method uses the best of the learning rates that
+# we tried (plain gradient steps: 0.02, 0.05, 0.1, 0.2, 0.5; Adam: 0.001, 0.003, 0.01, 0.03). On such an easy problem,
 # plain gradient steps are only slightly worse.
 #
 # But both learning rates have to be right. To see the effect of a wrong rate, the next cell trains on the ten mean

@@ -93,10 +93,11 @@ assert np.isclose(bill + constant, -score(u, w, best))
 print(f"the cut edges add up to {bill:.2f}; with the constant {constant:.2f} that is -h = {-score(u, w, best):.2f}")
 
 # %% [markdown]
-# What to see. Blue variables are in the source's camp. The thicker an edge is, the more it costs to cut it. The dashed
-# edges are cut, and no other division costs less. In the next cell scipy finds this cheapest division. Scipy's function
-# `maximum_flow` requires integers, so the capacities are scaled up and rounded. Then the flow is subtracted from the
-# capacities. A variable is in the source's camp if the source is connected to it by edges with some capacity left.
+# **What to see.** Blue variables are in the source's camp. The thicker an edge is, the more it costs to cut it. The
+# dashed edges are cut, and no other division costs less. In the next cell scipy finds this cheapest division. Scipy's
+# function `maximum_flow` requires integers, so the capacities are scaled up and rounded. Then the flow is subtracted
+# from the capacities. A variable is in the source's camp if the source is connected to it by edges with some capacity
+# left.
 
 # %%
 def by_min_cut(u, w, unit=1e6):
@@ -381,11 +382,11 @@ for coupling in (0.0, 1.0, 2.0, 4.0):
     assert joint.fun <= alone + 1e-6 and (joint.fun < 1e-3 or coupling == 0)
 
 # %% [markdown]
-# What to see. Without coupling, pair scores are of no use. With coupling, an encoder without pairs has two choices. It
-# can take one mode (00 or 11), or spread its probability over all vectors, also the wrong ones. Either choice costs up
-# to $\log 2 = 0.69$ nats. With a pair score nothing is lost, because two unary scores and one pair score can give any
-# law of two variables. Direct optimisation finds such scores. Is the posterior of a decoder coupled? That depends on
-# training, because a decoder can also learn to code its images with independent variables. So we have to look at
+# **What to see.** Without coupling, pair scores are of no use. With coupling, an encoder without pairs has two choices.
+# It can take one mode (00 or 11), or spread its probability over all vectors, also the wrong ones. Either choice costs
+# up to $\log 2 = 0.69$ nats. With a pair score nothing is lost, because two unary scores and one pair score can give
+# any law of two variables. Direct optimisation finds such scores. Is the posterior of a decoder coupled? That depends
+# on training, because a decoder can also learn to code its images with independent variables. So we have to look at
 # trained models:
 
 # %%
@@ -400,9 +401,9 @@ later_figures.structured(runs, n_of, taken)
 plt.show()
 
 # %% [markdown]
-# What to see. Left: the curves show three runs on Fashion-MNIST, with eight variables, eight epochs and one seed. None
-# of them uses the gradient of the KL term. All three improve, and *the encoders with pairs are behind at the end*. The
-# second arg max is found by gains, as above. The runs in [results.md](results.md#structured-encoders) have fifteen
+# **What to see.** Left: the curves show three runs on Fashion-MNIST, with eight variables, eight epochs and one seed.
+# None of them uses the gradient of the KL term. All three improve, and *the encoders with pairs are behind at the end*.
+# The second arg max is found by gains, as above. The runs in [results.md](results.md#structured-encoders) have fifteen
 # variables, ten epochs and three seeds. There the encoder with pairs of any sign is ahead of the encoder without pairs
 # by 1.4 nats, and the encoder with $w_{ij} \ge 0$ is behind both.
 #

@@ -147,11 +147,11 @@ assert all(pull[0] < 0.03 < 1 - shares[0] for pull in pulls.values())       # al
 assert (5 * pulls[5.0] > pulls[1.0]).all() and (pulls[1.0] > 0.05 * pulls[0.05]).all()
 
 # %% [markdown]
-# What to see. Cross-entropy pulls hardest where the encoder is most wrong, and so does the released term. Direct loss
-# at a small $\epsilon$ hardly pulls there: its pull at $q(y)$ near 0 is about as weak as at $q(y)$ near 1. With a
+# **What to see.** Cross-entropy pulls hardest where the encoder is most wrong, and so does the released term. Direct
+# loss at a small $\epsilon$ hardly pulls there: its pull at $q(y)$ near 0 is about as weak as at $q(y)$ near 1. With a
 # larger $\epsilon$ direct loss comes closer to cross-entropy, but at any $\epsilon$ the pull tends to 0 as
-# $q(y) \to 0$. The reason is that the 0/1 loss is flat: if every likely draw gives a wrong class, a small change of the
-# scores does not change the loss, and the image teaches nothing.
+# $q(y) \to 0$. The reason is that the 0/1 loss is flat: if every likely draw gives a wrong class, a small change of
+# the scores does not change the loss, and the image teaches nothing.
 #
 # ## A mixture small enough to plot
 #
@@ -255,7 +255,7 @@ drawn, mean = "direct loss, eps = 0.05, weight 20", "mean of direct loss, eps = 
 assert heavy[drawn, 0].mean() < 0.5 < 0.9 < heavy[mean, 0].min() and heavy[mean, 200].min() < 0.5
 
 # %% [markdown]
-# What to see. In the picture, the colour of a point is the class that the encoder gives it. Even without labels,
+# **What to see.** In the picture, the colour of a point is the class that the encoder gives it. Even without labels,
 # training finds the three clouds with nearly every seed. Each cloud becomes one cluster, but chance decides which
 # number the cluster gets. So without labels the clusters are renamed until the accuracy is highest (*the best naming*).
 # With labels no renaming is needed.
@@ -304,9 +304,10 @@ later_figures.labels(runs)
 plt.show()
 
 # %% [markdown]
-# What to see. Without labels the classes do not become the digits: under the best naming of the classes, less than half
-# of the images are right. Training on the fifty labelled images alone gives a higher accuracy. Then this run continues
-# with all images, and the accuracy rises to more than nine in ten. (The labels are still used in this second part.)
+# **What to see.** Without labels the classes do not become the digits: under the best naming of the classes, less than
+# half of the images are right. Training on the fifty labelled images alone gives a higher accuracy. Then this run
+# continues with all images, and the accuracy rises to more than nine in ten. (The labels are still used in this second
+# part.)
 #
 # What do the labels do, besides naming the classes? These three runs alone do not answer this. The runs with labels
 # also had more steps: before the fifteen epochs on all images, they were trained on the labelled images alone. And each

@@ -137,9 +137,9 @@ later_figures.ramps(w, (f[line.argmax(axis=1)], softmax(line, axis=1) @ f), (ram
 plt.show()
 
 # %% [markdown]
-# What to see. Left: where the winner changes from *dress* to *shirt*, $f$ jumps by half a nat. Each ramp rises by the
-# same amount with the slope $2/\epsilon$. The larger $\epsilon$ is, the earlier the ramp begins. Outside the ramp the
-# gradient is 0, and nothing is learnt. Right: the noise rounds all corners. With noise the curve has a slope even
+# **What to see.** Left: where the winner changes from *dress* to *shirt*, $f$ jumps by half a nat. Each ramp rises by
+# the same amount with the slope $2/\epsilon$. The larger $\epsilon$ is, the earlier the ramp begins. Outside the ramp
+# the gradient is 0, and nothing is learnt. Right: the noise rounds all corners. With noise the curve has a slope even
 # without $\epsilon$. So we can let $\epsilon$ go to 0, and the limit is Theorem 1.
 #
 # ## Perturbed optimisers, and where REINFORCE comes from
@@ -350,7 +350,7 @@ later_figures.bias_and_noise(
 plt.show()
 
 # %% [markdown]
-# What to see. Each line is a method, and its dots are at $\epsilon$ = 0.03, 0.1, 0.3, 1 and 3. These numbers are
+# **What to see.** Each line is a method, and its dots are at $\epsilon$ = 0.03, 0.1, 0.3, 1 and 3. These numbers are
 # written beside two of the lines. Further up on a line, $\epsilon$ is smaller, so there is less bias and more noise. As
 # $\epsilon \to 0$ the bias of `direct` and of direct loss minimisation goes to 0, and their noise grows without limit.
 # In this example these two methods differ only in the law of the noise, and below $\epsilon = 0.3$ their lines nearly

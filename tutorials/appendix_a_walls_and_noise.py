@@ -213,7 +213,7 @@ print(f"cross-entropy, exact: {exact[0]:.2f} before training, {exact[-1]:.3f} af
 assert np.abs(sampled[:, -1] - exact[-1]).max() < 0.01 and exact[-1] < 0.5 * exact[0]
 
 # %% [markdown]
-# What to see. Both versions learn. At the end, the loss of each sampled run is within 0.01 nats of the loss of the
+# **What to see.** Both versions learn. At the end, the loss of each sampled run is within 0.01 nats of the loss of the
 # exact run. If the sum $S$ can be computed, use the closed form. If not, use the sampled version, which needs only an
 # arg max. Appendix E uses the sampled version for paths.
 #

@@ -102,7 +102,7 @@ print(f"eps = 1 with KL is {behind:.1f} nats worse than eps = 0.1 with KL: {by_g
       f"{behind - by_gap:.1f} because of the decoder")
 
 # %% [markdown]
-# What to see. Left: the curves show the bounds. Middle: the curves show the two sides of the equation above as
+# **What to see.** Left: the curves show the bounds. Middle: the curves show the two sides of the equation above as
 # functions of $p$. The pull of $T$, $1/(\epsilon p)$, falls as $p$ rises, and the pull of the KL term,
 # $\log((k-1)p/(1-p))$, grows. The maximum is where the two sides are equal (dots). Right: the histograms show
 # $q(\hat z)$ in the two models that are trained with the KL term, for images on which $f$ of the best value is more
@@ -171,7 +171,7 @@ for eps in runs:
 print(f"exact gradient: q of the best value at the end {exact_run[-1]:.6f}")
 
 # %% [markdown]
-# What to see. For each $\epsilon$, the probability of the best value settles near the dashed line. (At
+# **What to see.** For each $\epsilon$, the probability of the best value settles near the dashed line. (At
 # $\epsilon = 0.2$ it settles slightly below the line, at 0.946 instead of 0.954.) With the exact gradient of the
 # ELBO, this probability tends to 1.
 #

@@ -137,7 +137,7 @@ later_figures.grids({"Gumbel for each path": exact_slope, "differences of E f": 
 plt.show()
 
 # %% [markdown]
-# What to see. Each picture shows the gradient of $E f$ with respect to the score of each cell. If a cell is red, a
+# **What to see.** Each picture shows the gradient of $E f$ with respect to the score of each cell. If a cell is red, a
 # higher score of this cell raises $E f$. The first and the last cell are white, up to noise, because every path goes
 # through them. The last three pictures agree up to their noise and the bias of `direct`. At $\epsilon = 0.1$ the test
 # cannot show this bias, but at 0.5 it does. The first picture uses a different noise, which changes $q$ and therefore
@@ -177,13 +177,13 @@ assert [seen[side, 1.0][1] for side in (4, 8, 16, 32)] == sorted([seen[side, 1.0
 assert seen[16, 0.01][0] > 0.6 and seen[16, 0.01][2] > 5 * seen[16, 0.1][2] and seen[16, 3.0][1] > 0.8
 
 # %% [markdown]
-# What to see. The term $\epsilon (2 y_i - 1)$ is added to the score of each *cell*, and a longer path has more places
-# at which it can leave $y$. So with the same $\epsilon$, the path $z(\epsilon)$ equals $y$ in fewer draws on a large
-# grid than on a small grid. Now compare the values of $\epsilon$ on one grid. At a small $\epsilon$ the two arg maxes
-# agree in most draws. So most gradients are zero, and the variance grows like $1/\epsilon$: the product of variance and
-# $\epsilon$ in the last column changes little. This is how you recognise an $\epsilon$ that is too small. At a large
-# $\epsilon$, $z(\epsilon)$ is $y$ in nearly all draws, and the gradient is $(y - z^{\star})/\epsilon$, which is the
-# gradient of Fenchel-Young divided by $\epsilon$.
+# **What to see.** The term $\epsilon (2 y_i - 1)$ is added to the score of each *cell*, and a longer path has more
+# places at which it can leave $y$. So with the same $\epsilon$, the path $z(\epsilon)$ equals $y$ in fewer draws on a
+# large grid than on a small grid. Now compare the values of $\epsilon$ on one grid. At a small $\epsilon$ the two arg
+# maxes agree in most draws. So most gradients are zero, and the variance grows like $1/\epsilon$: the product of
+# variance and $\epsilon$ in the last column changes little. This is how you recognise an $\epsilon$ that is too small.
+# At a large $\epsilon$, $z(\epsilon)$ is $y$ in nearly all draws, and the gradient is $(y - z^{\star})/\epsilon$, which
+# is the gradient of Fenchel-Young divided by $\epsilon$.
 #
 # So use two numbers to choose $\epsilon$: the share of draws in which $z(\epsilon)$ is $z^{\star}$, and the share of
 # draws in which $z(\epsilon)$ is $y$. Compute both shares again during training, because the scores change. If the two
@@ -366,7 +366,7 @@ for method, part in of.items():
           learnt[part].mean(axis=0).round(2))
 
 # %% [markdown]
-# What to see. Above: the black line is the path. Before training, the scores are those of a network with random
+# **What to see.** Above: the black line is the path. Before training, the scores are those of a network with random
 # weights. (The picture shows seed 0, one of the two seeds that start with the lowest costs. With the other three seeds
 # the cost before training is more than 130 % above the least possible cost.) Below left: each line is one seed. The
 # lines of the two methods overlap, but one seed of `direct` ends lower than the others. Below right: the trained
