@@ -172,7 +172,7 @@ def test_options_of_a_custom_family_are_checked(subsets, tmp_path, capsys):
     assert_refused(capsys, [*train, "--set", "size=0"], "--size must be at least 1, got 0")
     assert_refused(capsys, [*train, "--set", "sizes=2"], "unknown setting 'sizes'", "did you mean 'size'?")
     assert_refused(capsys, [*train, "--solver", "maxflow"], "--solver is a setting of the family pairwise", "--size")
-    assert_refused(capsys, [*train, "--estimator", "gumbel-softmax"], "does not serve --family subsets", "direct")
+    assert_refused(capsys, [*train, "--estimator", "gumbel-softmax"], "does not work with --family subsets", "direct")
     for given in (["--kl-grad"], ["--kl-weight", "0.5"]):
         assert_refused(capsys, [*train, *given], "--family subsets has no KL term in closed form")
     assert_refused(capsys, ["train", "--size", 2, *TINY, "--out", tmp_path / "run"],

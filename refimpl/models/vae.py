@@ -71,8 +71,8 @@ class VAE:
         kl_grad is True and the KL term has no closed form, or if the estimator cannot be used for this family.
         """
         if not estimator.serves(self.family):
-            raise ValueError(f"estimator must serve this family of latent variables, and {estimator.name} does not: "
-                             f"{estimator.serves.__doc__}")
+            raise ValueError(f"estimator {estimator.name} cannot be used for this family of latent variables. "
+                             f"{estimator.serves.__doc__ or 'It declares this.'}")
         kl_grad, kl_weight = arguments.flag("kl_grad", kl_grad), arguments.weight("kl_weight", kl_weight)
         run = self.encoder.run(x)                                                   # image -> scores
         theta = self.family.theta(run.y)

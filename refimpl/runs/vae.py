@@ -62,8 +62,8 @@ class VAESettings(RunSettings):
         if not estimator.serves(settings.make_family()):
             able = ", ".join(name for name, entry in estimators.REGISTRY.items()
                              if entry.serves(settings.make_family()))
-            raise InputError(f"--estimator {self.estimator} does not serve --family {self.family} with --k {self.k} "
-                             f"({estimator.serves.__doc__ or 'as it declares'}); {able} do")
+            raise InputError(f"--estimator {self.estimator} does not work with --family {self.family} and --k "
+                             f"{self.k}. {estimator.serves.__doc__ or 'It declares this.'} Use one of: {able}")
         if estimator.enumerates and self.n > 1:
             joint.require(self.n, self.k, joint.TRAINABLE, f"--estimator {self.estimator}",
                           "use direct, local-expectation or another that does not enumerate")

@@ -114,8 +114,8 @@ def check_serves(name: str, settings: dict[str, object]) -> None:
         with pytest.raises(InputError) as problem:
             vae(estimator=name, **settings).resolved()
         message = str(problem.value)
-        assert message.startswith(f"--estimator {name} does not serve --family") and "\n" not in message
-        assert message.endswith("; " + ", ".join(serving) + " do") and "direct" in serving
+        assert message.startswith(f"--estimator {name} does not work with --family") and "\n" not in message
+        assert message.endswith("Use one of: " + ", ".join(serving)) and "direct" in serving
         return
     assert vae(estimator=name, **settings).resolved().estimator == name
     theta = family.theta(rng.normal(size=(5, family.outputs)))

@@ -73,13 +73,10 @@ def test_claim_is_rejected_if_the_rows_contradict_it(store, words, experiment, l
         claims.claims(changed_store)
 
 
-@pytest.mark.parametrize("words, record", [
-    ("`direct` ends below Gumbel",
-     run("straight-through as released, k = 10", 1, ((300, -170.0),), "convergence", "mnist")),
-    ("k = 20, 30", run("direct as released, k = 20", 0, ((10, -170.0),), "latent-sizes", "mnist"))])
-def test_claim_that_is_not_comparable_is_rejected_once_its_runs_exist(store, words, record):
+def test_claim_that_is_not_comparable_is_rejected_once_its_runs_exist(store):
+    record = run("direct as released, k = 20", 0, ((10, -170.0),), "latent-sizes", "mnist")
     with pytest.raises(InputError):
-        claims.find(claim_about(words), Store([*store.records, record]))
+        claims.find(claim_about("k = 20, 30"), Store([*store.records, record]))
 
 
 def test_measured_noise_may_be_zero_because_no_winner_changed(store):
@@ -198,7 +195,7 @@ def test_rows_support_the_text_of_results_md_about_300_epochs_of_slides_23_and_2
     assert [round(other[300] - ours[300], 1) for ours, other in zip(direct, exact)] == [1.1, 0.5, -0.1]
     steps = [exact[0][epoch] - exact[0][epoch + 5] for epoch in range(100, 295, 5)]
     assert exact[0][20] > 175 and max(steps) > 1                                # a step after the hundredth epoch
-    for k, seed, ahead in ((10, 0, 4), (10, 1, 9), (10, 2, 3), (50, 0, 6)):
+    for k, seed, ahead in ((10, 0, 4), (10, 1, 9), (10, 2, 3), (50, 0, 6), (50, 1, 7), (50, 2, 6)):
         straight = long_run(store, "convergence", "mnist", f"straight-through as released, k = {k}", seed)
         group = [record for record in store.select("convergence", "mnist", f"straight-through as released, k = {k}")
                  if record.seed == seed]
