@@ -54,7 +54,7 @@ from tests.cli.helpers import SMALL, assert_refused, snapshot
     (["--exact-every", "0"], ["--exact-every"]),
     (["--n", "13", "--k", "2", "--estimator", "exact"], ["2^13 = 8,192", "4,096", "local-expectation"]),
     (["--n", "13", "--k", "2", "--estimator", "direct-joint"], ["8,192"]),
-    (["--n", "5", "--k", "3", "--estimator", "arm"], ["arm", "--k 3", "only for independent variables with two values", "direct"]),
+    (["--n", "5", "--k", "3", "--estimator", "arm"], ["arm", "--k 3", "variables with two values", "direct"]),
     (["--estimator", "disarm"], ["disarm", "with two values", "direct"]),
     (["--n", "5", "--family", "pairwise"], ["--k 2"]),
     (["--n", "5", "--k", "2", "--family", "triples"], ["triples"]),
