@@ -57,7 +57,9 @@ TOO_SMALL = "be larger: the variance grows as the spread of f over eps"
 
 
 def variance(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
-    """Return the exact variance of each component of one sampled gradient, of shape (..., k), in units of f squared.
+    """Return an array of shape (..., k): the exact variance of each component of one sampled gradient.
+
+    The unit is the square of the unit of f.
 
     In the one-sided case, component i is +1/eps if z*(eps) = i and z* != i.  It is -1/eps if z* = i and z*(eps) != i,
     and 0 otherwise.  Let `arrive` and `leave` be the probabilities of +1/eps and -1/eps.  The variance is
@@ -177,8 +179,8 @@ class Clocks(NamedTuple):
         return self._unsort(np.exp(self.log_w + log_excess - self.log_D))
 
     def _log_piece(self) -> np.ndarray:
-        """Return log(piece / eps) for each piece m, which is the integral of dt / C(t)^2 from a_m to a_{m+1}."""
-        # With C(a_m) = a_m D and C(a_{m+1}) = a_{m+1} D', piece m is
+        """Return the logarithm of piece m divided by eps, for each m.  Piece m is an integral from a_m to a_{m+1}."""
+        # The integrand is 1 / C(t)^2.  With C(a_m) = a_m D and C(a_{m+1}) = a_{m+1} D', piece m is
         # (a_{m+1} - a_m) / (C(a_m) C(a_{m+1})) = (e^{s_m} - e^{s_{m+1}}) / (D D')
         return self.log_fall - self.log_D[..., :-1] - self.log_D[..., 1:]
 

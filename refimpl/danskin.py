@@ -60,13 +60,13 @@ def perturbed_max(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -
 
 
 def G(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
-    """Return G(h, eps) = logsumexp(h + eps f), of shape (...), for noise with mean zero."""
+    """Return G(h, eps) = logsumexp(h + eps f) for noise with mean zero.  The result has shape (...)."""
     scores, largest = tilted(*checked(h, f, eps, positive=False))             # h + eps f = scores + largest
     return logsumexp(scores, axis=-1) + largest[..., 0]
 
 
 def G_monte_carlo(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -> np.ndarray:
-    """Estimate G, of shape (...), by the mean of perturbed_max(...).value over the samples of the noise.
+    """Estimate G by the mean of perturbed_max(...).value over the samples of the noise.  The result has shape (...).
 
     noise has shape (samples, ..., k), and each sample broadcasts with h, f and eps.  The standard error is the standard
     deviation of perturbed_max(...).value over the samples, divided by sqrt(samples).

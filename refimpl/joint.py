@@ -83,7 +83,7 @@ def _variables(name: str, value: np.ndarray) -> np.ndarray:
 
 
 def log_q(h: np.ndarray) -> np.ndarray:
-    """Return log q(z) for every joint value z, of shape (..., K).  h has shape (..., n, k)."""
+    """Return an array of shape (..., K): log q(z) for every joint value z.  h has shape (..., n, k)."""
     h = _variables("h", h)
     n, k, _ = _listable(*h.shape[-2:], "h")
     return log_softmax(h, axis=-1).reshape(h.shape[:-2] + (n * k,)) @ one_hots(n, k).T

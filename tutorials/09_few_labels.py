@@ -102,7 +102,7 @@ print("both ways give the same first layer for all ten classes; the second one t
 # $$\frac{(1 - e^{-\epsilon})\, q(y) (1 - q(y))}{\epsilon\, (q(y) + (1 - q(y)) e^{-\epsilon})}$$
 #
 # This pull goes to 0 as $q(y) \to 0$. The pull of cross-entropy is $1 - q(y)$, which does not go to 0. The next cell
-# checks the slide's gradient by finite differences, and all means by sampling.
+# checks the slide's gradient by finite differences. It also checks the mean of each gradient by sampling.
 
 # %%
 h, y = np.array([1.0, -1.5, 0.4, 0.0]), 1                   # the label is the least likely class
@@ -265,9 +265,9 @@ assert heavy[drawn, 0].mean() < 0.5 < 0.9 < heavy[mean, 0].min() and heavy[mean,
 # same accuracy, because their means are equal. At $\epsilon = 0.05$ a label has twenty times as much weight in the
 # released term as in cross-entropy, and the noise of the released term costs a little accuracy. Direct loss at weight
 # one gives wrong names with some seeds, at every $\epsilon$. In the right column the labels are used only after 200
-# steps, when the clusters have names already. In this case, cross-entropy at weight one is also too weak with some
-# seeds, because the bound keeps the clusters where they are. The released term at $\epsilon = 0.05$ has a large weight
-# and renames the clusters.
+# steps, when the clusters have names already. Now cross-entropy at weight one also gives wrong names with some seeds:
+# it is too weak, because the bound keeps the clusters where they are. The released term at $\epsilon = 0.05$ has a
+# large weight and renames the clusters.
 #
 # Does direct loss fail because of its form, or because of its weight? In the last four rows the label's term has the
 # weight 20. With this weight, cross-entropy renames the clusters, and its accuracy is a little higher than that of the

@@ -137,8 +137,8 @@ later_figures.ramps(w, (f[line.argmax(axis=1)], softmax(line, axis=1) @ f), (ram
 plt.show()
 
 # %% [markdown]
-# **What to see.** Left: where the winner changes from *dress* to *shirt*, $f$ jumps by half a nat. Each ramp rises by
-# the same amount with the slope $2/\epsilon$. The larger $\epsilon$ is, the earlier the ramp begins. Outside the ramp
+# **What to see.** Left: where the winner changes from *dress* to *shirt*, $f$ jumps by half a nat. Each ramp also rises
+# by half a nat, with the slope $2/\epsilon$. The larger $\epsilon$ is, the earlier the ramp begins. Outside the ramp
 # the gradient is 0, and nothing is learnt. Right: the noise rounds all corners. With noise the curve has a slope even
 # without $\epsilon$. So we can let $\epsilon$ go to 0, and the limit is Theorem 1.
 #
@@ -223,11 +223,11 @@ assert (direct.gradient(h, hot[y], 100.0, noise[:20_000]) * 100.0 == hot[y] - ho
 #
 # *Bias* is measured against a different target for each method:
 #
-# - (a) the gradient of $E f(z^{\star})$ under Gumbel noise, `truth`: `direct`, implicit MLE, REINFORCE and the score
-#   function of the noise;
-# - (b) the gradient of the mean of $f$ over the data: direct loss minimisation;
-# - (c) the slope of $f(z(h))$, which is 0: blackbox differentiation;
-# - (d) the gradient of $\log q(y)$: Fenchel-Young. This target is the mean of the estimate, so the bias is 0.
+# - (a) `direct`, implicit MLE, REINFORCE and the score function of the noise: the target is the gradient of
+#   $E f(z^{\star})$ under Gumbel noise. In the code it is called `truth`.
+# - (b) Direct loss minimisation: the target is the gradient of the mean of $f$ over the data.
+# - (c) Blackbox differentiation: the target is the slope of $f(z(h))$, which is 0.
+# - (d) Fenchel-Young: the target is the gradient of $\log q(y)$. It is the mean of the estimate, so the bias is 0.
 #
 # So compare only rows with the same letter. The *variance* is printed twice, for $f$ and for $f + 10$. Adding a
 # constant to $f$ changes no gradient and no arg max. Adding 10 is a useful test, because our $f$ happens to have a mean

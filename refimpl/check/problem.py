@@ -32,7 +32,7 @@ class Problem(NamedTuple):
 
     @property
     def joint_q(self) -> np.ndarray:
-        """Return the probability of each joint value, of shape (K,)."""
+        """Return an array of shape (K,): the probability of each joint value."""
         return self._corner(self.q).prod(axis=-1)
 
     def _corner(self, values: np.ndarray) -> np.ndarray:
@@ -40,7 +40,7 @@ class Problem(NamedTuple):
         return values[np.arange(len(self.h)), self.digits]
 
     def scores(self, values: np.ndarray) -> np.ndarray:
-        """Return the sum over i of values[..., i, z_i] for each joint value z, of shape (..., K)."""
+        """Return an array of shape (..., K): for each joint value z, the sum over i of values[..., i, z_i]."""
         total = values[..., 0, :]
         for i in range(1, values.shape[-2]):
             total = (total[..., :, None] + values[..., i, None, :]).reshape(values.shape[:-2] + (-1,))
@@ -52,7 +52,7 @@ class Problem(NamedTuple):
         return digits @ k ** np.arange(n - 1, -1, -1)
 
     def shaped(self, values: np.ndarray) -> np.ndarray:
-        """Remove the axis of the variables from `values`, of shape (draws, n, k), if h was given with shape (k,)."""
+        """If h was given with shape (k,), remove the axis n from `values`, which has shape (draws, n, k)."""
         return values[:, 0] if self.single else values
 
     def gradient(self) -> np.ndarray:

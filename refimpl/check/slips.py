@@ -176,7 +176,7 @@ class Decoded(NamedTuple):
 
 
 def decode(g: np.ndarray) -> Decoded:
-    """Find the positive and the negative entry of each gradient in g, of shape (draws, n, k)."""
+    """Find the positive and the negative entry of each gradient in g.  g has shape (draws, n, k)."""
     plus, minus = g.argmax(axis=-1), g.argmin(axis=-1)
     above = np.take_along_axis(g, plus[..., None], axis=-1)[..., 0]
     below = -np.take_along_axis(g, minus[..., None], axis=-1)[..., 0]

@@ -28,7 +28,9 @@ def released(h: np.ndarray, labels: np.ndarray, rng: np.random.Generator, eps: f
 
 
 def direct_loss(h: np.ndarray, labels: np.ndarray, rng: np.random.Generator, eps: float) -> np.ndarray:
-    """Return the direct gradient, of shape (B, k), for f(z) = -[z != y]: direct loss minimisation with the 0/1 loss.
+    """Return the direct gradient for f(z) = -[z != y].  It has shape (B, k).
+
+    This is direct loss minimisation with the 0/1 loss.
 
     The mean of this gradient is (q_eps - q) / eps, where q_eps = softmax(h + eps onehot(y)).  The arguments are those
     of `released`.

@@ -61,7 +61,7 @@ def coupled_samples(h: np.ndarray, rng: np.random.Generator) -> Coupled:
 
 
 def relaxed_score(z: np.ndarray, objective: Objective, tau: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return f(softmax(z / tau)), of shape (B,), and its gradient with respect to z, of shape (B, n, k)."""
+    """Return f(softmax(z / tau)) and its gradient with respect to z.  They have the shapes (B,) and (B, n, k)."""
     soft = softmax(z / tau, axis=-1)
     run = objective.run(soft)
     return run.f, through_softmax(soft, run.df_dz()) / tau

@@ -22,7 +22,7 @@ def memory(n: int, k: int) -> Memory:
 
 
 def centred(run: Pass, memory: Memory, another: Callable[[], float]) -> np.ndarray:
-    """Return f minus the baseline, of shape (B,), and update the baseline with the f of this batch.
+    """Return an array of shape (B,): f minus the baseline.  Also update the baseline with the f of this batch.
 
     For the first batch, another() returns the baseline: the mean of f over samples that are independent of `run`.
     """

@@ -55,7 +55,7 @@ def memory(n: int, k: int) -> Memory:
 
 
 def value_and_slope(r: Network, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return r(z), of shape (B,), and its gradient with respect to z, of shape (B, d)."""
+    """Return r(z) and its gradient with respect to z.  They have the shapes (B,) and (B, d)."""
     t = np.tanh(z @ r.W1 + r.b1)
     return t @ r.w2 + r.b2[0], (r.w2 * (1 - t**2)) @ r.W1.T
 

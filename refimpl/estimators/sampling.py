@@ -7,7 +7,7 @@ from refimpl import gumbel
 
 
 def sample(h: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Draw one-hot samples of softmax(h), of shape (B, n, k), by the Gumbel-max trick."""
+    """Draw one-hot samples of softmax(h) by the Gumbel-max trick.  The result has shape (B, n, k)."""
     return gumbel.one_hot(gumbel.argmax(h, gumbel.sample(h.shape, rng)), h.shape[-1])
 
 

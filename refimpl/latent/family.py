@@ -91,7 +91,7 @@ class Family(ABC):
         return np.zeros(self.outputs)
 
     def theta(self, out: np.ndarray) -> np.ndarray:
-        """Return theta, the parameters of the family, for the encoder's output `out`, of shape (B, outputs)."""
+        """Return theta, the parameters of the family, for an encoder output `out` of shape (B, outputs)."""
         return out
 
     def back(self, out: np.ndarray, dtheta: np.ndarray) -> np.ndarray:

@@ -20,7 +20,7 @@ def through_softmax(p: np.ndarray, gradient: np.ndarray) -> np.ndarray:
 class Independent(Family):
     """The family of independent variables.
 
-    theta is h, the scores of the values of each variable, of shape (B, n, k).  features(z) is z itself.
+    theta has shape (B, n, k).  It is h, the scores of the values of each variable.  features(z) is z itself.
     """
 
     normalised = True

@@ -109,7 +109,7 @@ class Paths(Family):
         return theta + gumbel.sample(self._checked(theta).shape, rng)
 
     def argmax(self, theta: np.ndarray) -> np.ndarray:
-        """Return the best path for each image, of shape (B, cells, 2), by dynamic programming.
+        """Return an array of shape (B, cells, 2): the best path for each image, by dynamic programming.
 
         If several paths are equally good, the one that all_paths lists first is returned.
         """
@@ -117,7 +117,7 @@ class Paths(Family):
         return np.stack([1 - ones, ones], axis=-1)
 
     def best(self, theta: np.ndarray) -> np.ndarray:
-        """Return the best path for each image, of shape (B, cells), with 1 for the cells on the path.
+        """Return an array of shape (B, cells): the best path for each image, with 1 for the cells on the path.
 
         A score of minus infinity excludes a cell.  Raises ValueError if every path contains an excluded cell.
         """
@@ -147,7 +147,7 @@ class Paths(Family):
         return theta + table[..., 1] - table[..., 0]
 
     def joint_argmax(self, theta: np.ndarray, table: np.ndarray) -> np.ndarray:
-        """Return the best path for each image, of shape (B, cells, 2), by enumeration.
+        """Return an array of shape (B, cells, 2): the best path for each image, by enumeration.
 
         `table` has shape (B, 2^cells).  The entries for joint values that are not paths are ignored.
         """

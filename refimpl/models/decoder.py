@@ -35,7 +35,7 @@ class DecoderPass:
         return self._run.backward(bernoulli_score_backward(self._x, self._run.y))
 
     def df_dz(self) -> np.ndarray:
-        """Return the derivative of f with respect to z for each image, of shape (B, n, k)."""
+        """Return an array of shape (B, n, k): the derivative of f with respect to z for each image."""
         return self._inputs.backward(self.z, self._back.dx)
 
     def accumulate(self, weight: float = 1.0) -> None:

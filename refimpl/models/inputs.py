@@ -32,7 +32,7 @@ class OneHots:
 
 
 class ClassRow:
-    """Computes the decoder's input from a class z, of shape (B, 1, k), and a Gaussian g, of shape (B, d) (slide 33).
+    """Computes the decoder's input from a class z of shape (B, 1, k) and a Gaussian g of shape (B, d) (slide 33).
 
     The input is the k x d matrix z g^T.  If z is one-hot, the row of the chosen class is g, and all other rows are 0.
     The attribute dg, of shape (B, d), accumulates the gradient with respect to g.
@@ -53,7 +53,7 @@ class ClassRow:
         return np.einsum("bcj,bj->bc", dinputs.reshape(len(z), self.k, -1), self.g)[:, None, :]
 
     def accumulate(self, z: np.ndarray, back: Backward, weight: float) -> None:
-        """Add `weight` times the gradient with respect to g to the attribute dg."""
+        """Multiply the gradient with respect to g by `weight`, and add the product to the attribute dg."""
         self.dg += weight * np.einsum("bc,bcj->bj", z[:, 0], back.dx.reshape(len(z), self.k, -1))
 
     def every(self, first: Linear) -> np.ndarray:
@@ -67,7 +67,7 @@ class ClassRow:
         return y
 
     def accumulate_every(self, first: Linear, dy: np.ndarray) -> None:
-        """Do the backward pass of every() for dy, of shape (B k, H), and add the gradients to `first` and to dg."""
+        """Do the backward pass of every() for a dy of shape (B k, H).  Add the gradients to `first` and to dg."""
         db = dy.sum(axis=0)
         dy = dy.reshape(len(self.g), self.k * first.n_out)                  # the first layer, all classes at once
         dW = (self.g.T @ dy).reshape(-1, self.k, first.n_out).transpose(1, 0, 2).reshape(first.W.shape)
@@ -80,7 +80,7 @@ class ClassRow:
 
 
 class BesideGaussian:
-    """Joins the n vectors of z, of shape (B, n, k), and a Gaussian g, of shape (B, d), into one row per image.
+    """Joins a z of shape (B, n, k) and a Gaussian g of shape (B, d) into one row per image.
 
     A row has n k + d numbers.  The attribute dg, of shape (B, d), accumulates the gradient with respect to g.
     """
@@ -114,7 +114,7 @@ class BesideGaussian:
         return (self.constant(first)[:, None] + of_z).reshape(-1, first.n_out)
 
     def accumulate_every(self, first: Linear, dy: np.ndarray) -> None:
-        """Do the backward pass of every() for dy, of shape (B K, H), and add the gradients to `first` and to dg."""
+        """Do the backward pass of every() for a dy of shape (B K, H).  Add the gradients to `first` and to dg."""
         dy = dy.reshape(len(self.g), -1, first.n_out)
         of_g = dy.sum(axis=1)
         hots = joint.one_hots(self.n, self.k, self.g.dtype)

@@ -55,7 +55,7 @@ class VAE:
         return self.family.theta(self.encoder.forward(x))
 
     def objective(self, x: np.ndarray) -> DecoderObjective:
-        """Return f(z) = log p(x given z) as a function of z, for the images x, of shape (B, pixels)."""
+        """Return f(z) = log p(x given z) as a function of z.  The images x have shape (B, pixels)."""
         return DecoderObjective(self.decoder, OneHots(self.n, self.k), x)
 
     def backward(self, x: np.ndarray, estimator: Estimator, rng: np.random.Generator, kl_grad: bool = True,
@@ -92,11 +92,11 @@ class VAE:
     # --- what it has learnt -------------------------------------------------------------------------------------------
 
     def decode_all(self) -> np.ndarray:
-        """Return the logits for every joint value, of shape (K, pixels).  Raise InputError if there are too many."""
+        """Return an array of shape (K, pixels): the logits for every joint value; raise InputError if K is too big."""
         return self.decoder.forward(self.family.values(self.dtype))
 
     def score_all(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return theta, and f at every joint value, of shape (B, K), for images x.  Both are in float64."""
+        """Return theta and f in float64 for images x.  f has shape (B, K) and holds f at every joint value."""
         a = self.decode_all().astype(np.float64)
         f = x.astype(np.float64) @ a.T - softplus_sum(a)
         return self.encode(x).astype(np.float64), f
@@ -109,7 +109,7 @@ class VAE:
         return bounds.bounds(self.decode_all(), images, self.encode if self.family.normalised else None)
 
     def draw(self, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Draw a one-hot z* for each image, of shape (B, n, k)."""
+        """Return an array of shape (B, n, k): one sample z* for each image, in one-hot form."""
         return self.family.sample(self.encode(x), rng)
 
     def sampled_elbo(self, images, rng: np.random.Generator, block: int = 2_000) -> float:

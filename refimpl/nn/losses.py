@@ -58,7 +58,7 @@ def sigmoid(a: np.ndarray) -> np.ndarray:
 
 
 def bernoulli_score(x: np.ndarray, a: np.ndarray) -> np.ndarray:
-    """Return log p(x given logits a) for each image, of shape (B,), in nats.
+    """Return an array of shape (B,): log p(x given logits a) for each image, in nats.
 
     x and a have shape (B, D).  The pixels x lie in [0, 1].
     """
@@ -72,7 +72,7 @@ def bernoulli_score_backward(x: np.ndarray, a: np.ndarray) -> np.ndarray:
 
 
 def bernoulli_score_table(x: np.ndarray, a: np.ndarray) -> np.ndarray:
-    """Return log p(x_b given logits a_z) for every b and every z, of shape (B, K), in nats.
+    """Return an array of shape (B, K): log p(x_b given logits a_z) for every b and every z, in nats.
 
     x has shape (B, D), and a has shape (K, D).  One matrix product gives the scores of all images, because the logits
     do not depend on the image.

@@ -93,7 +93,7 @@ class Network:
             layer.initialise(rng)
 
     def run(self, x: np.ndarray) -> Pass:
-        """Run the forward pass for x, of shape (rows, n_in), and store what the backward pass needs."""
+        """Run the forward pass for an x of shape (rows, n_in), and store what the backward pass needs."""
         return Pass(self, x)
 
     def forward(self, x: np.ndarray) -> np.ndarray:

@@ -49,8 +49,8 @@ class MixtureSettings(RunSettings):
                    `direct-loss` (see estimators/label_terms.py)
     label_eps      eps of the terms `released` and `direct-loss`
     label_weight   weight of the labelled term after the pretraining
-    image_weight   weight of the terms that train the decoder and the Gaussian on labelled images after the pretraining.
-                   If both weights are 0, only the pretraining uses labelled images
+    image_weight   weight after the pretraining of the terms that train the decoder and the Gaussian on labelled images.
+                   If label_weight and image_weight are 0, only the pretraining uses labelled images
     label_batch    number of labelled images that are added to each batch
     pretrain       number of passes over the labelled images in the pretraining, which is epoch 0 of the run
     shift          largest random shift of a labelled image, in pixels

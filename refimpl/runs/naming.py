@@ -17,7 +17,7 @@ class Naming(NamedTuple):
     """Defines what the variables of a model mean.
 
     `variable` has shape (n,), and variable[j] is the index i of the variable that means attribute j.  `value` has shape
-    (n, k).  If variable i has the value v, then attribute j has the value value[j, v].
+    (n, k).  If variable i has the value v, then attribute j is equal to the number value[j, v].
     """
 
     variable: np.ndarray

@@ -42,7 +42,7 @@ def cases(batch: int) -> list[RunSettings]:
 
 
 class Row(NamedTuple):
-    """Holds the label of a case and two median times in seconds: of a step, and of the matrix products in a step."""
+    """Holds the label of a case, the median time of a step, and the median time of its matrix products, in seconds."""
 
     step_of: str
     step: float

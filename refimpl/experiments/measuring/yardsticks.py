@@ -3,8 +3,8 @@
     python -m refimpl measure yardsticks DIR ...
 
 The slides estimate the bound of `direct` from one sample per image, and the bound of Gumbel-softmax from 100 samples
-per image.  They compute the bound of `exact` by enumeration.  The mean of an estimate from one-hot samples is the exact
-bound, so these three results differ only by noise.  The mean of an estimate from relaxed samples is not this bound.
+per image.  They compute the bound of `exact` by enumeration.  If the samples are one-hot, the mean of an estimate is
+the exact bound, so the three ways differ only by noise.  If the samples are relaxed, the mean is another number.
 """
 from __future__ import annotations
 

@@ -245,7 +245,7 @@ def _tilted_gradient(text: str, mean_g: np.ndarray, h: np.ndarray, f: np.ndarray
 
 
 def _best_eps(text: str, h: np.ndarray, f: np.ndarray, best: float) -> Claim:
-    """Compare `best` with the eps that Brent's search finds between best / 1.5 and 1.5 best.
+    """Compare the eps `best` with the result of Brent's search between `best` / 1.5 and 1.5 * `best`.
 
     The search may find another eps, because the mean squared error can be almost constant near `best`.  So the claim
     also holds if the error at `best` is not larger than the error at that other eps, up to rounding.

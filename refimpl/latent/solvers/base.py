@@ -57,13 +57,13 @@ def check(u: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def products(z: np.ndarray) -> np.ndarray:
-    """Return the products z_i z_j of all pairs i < j, of shape (..., n (n-1)/2).  z has shape (..., n)."""
+    """Return an array of shape (..., n (n-1)/2): the products z_i z_j of all pairs i < j.  z has shape (..., n)."""
     i, j = pairs(z.shape[-1])
     return z[..., i] * z[..., j]
 
 
 def score(u: np.ndarray, w: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """Return the score S(z) for each image, of shape (B,).  u, w and z have one row per image."""
+    """Return an array of shape (B,): the score S(z) of each image.  u, w and z have one row per image."""
     return (u * z).sum(axis=-1) + (w * products(z)).sum(axis=-1)
 
 
