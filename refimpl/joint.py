@@ -29,7 +29,7 @@ def _listable(n: int, k: int, name: str) -> tuple[int, int, int]:
     K = count(n, k)
     n, k = int(n), int(k)
     if n * k * K > LISTED:
-        raise ValueError(f"{name} must be of so few variables that n k k^n is at most {LISTED:,}: got n = {n}, k = {k}")
+        raise ValueError(f"{name} must have so few variables that n k k^n is at most {LISTED:,}: got n = {n}, k = {k}")
     return n, k, K
 
 
@@ -56,7 +56,7 @@ def one_hots(n: int, k: int, dtype: np.dtype = np.float64) -> np.ndarray:
     n, k, _ = _listable(n, k, "n")
     dtype = arguments.dtype(dtype)
     if dtype.kind not in "fiub":
-        raise TypeError(f"dtype must be one of real numbers, got {dtype}")
+        raise TypeError(f"dtype must be a type of real numbers, got {dtype}")
     return (values(n, k)[:, :, None] == np.arange(k)).reshape(-1, n * k).astype(dtype)
 
 
@@ -69,7 +69,7 @@ def index(z: np.ndarray) -> np.ndarray:
     z = _variables("z", z)
     n, k = z.shape[-2:]
     if n * math.log2(k) >= 63:
-        raise ValueError(f"z must be of so few variables that k^n is below 2^63: got n = {n}, k = {k}")
+        raise ValueError(f"z must have so few variables that k^n is below 2^63: got n = {n}, k = {k}")
     if not (((z == 0) | (z == 1)).all() and (z.sum(axis=-1) == 1).all()):
         raise ValueError("z must hold one-hot vectors on its last axis: one 1, and 0 elsewhere")
     return (z.argmax(axis=-1) * k ** np.arange(n - 1, -1, -1)).sum(axis=-1)

@@ -91,7 +91,7 @@ def test_list_of_joint_values_is_limited_by_its_number_of_entries(monkeypatch):
             if allowed:
                 assert len(call()) == 8
             else:
-                with pytest.raises(ValueError, match="^n must be of so few variables"):
+                with pytest.raises(ValueError, match="^n must have so few variables"):
                     call()
 
 

@@ -98,7 +98,8 @@ def of(finding: Finding, kind: str | None, truth: Known) -> Mean:
         other = next(each for each in fits if each != "E f")
         target = truth.means[other.lstrip("-")] * (-1 if other[0] == "-" else 1)
         needed = moments.draws_needed(target - truth.means["E f"], error**2 * found.draws, tests)
-        more = f"about {needed:,.0f} draws would do" if needed < 1e15 else "no practicable number would do: they agree"
+        more = (f"about {needed:,.0f} draws would be enough" if needed < 1e15
+                else "no practicable number of draws would be enough, because they agree")
         words += f" These samples cannot tell which of them it is; {more}."
     return Mean(name, distances, bias, [words])
 

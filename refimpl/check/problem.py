@@ -105,7 +105,7 @@ def make(h: object, f: object, eps: object, of_z: Callable | None = None) -> Pro
         (table,), given = arguments.scores(f=f), None
         allowed = ((k,),) if single else ((k,) * n, (k**n,))
         if table.shape not in allowed:
-            raise ValueError(f"h and f must be vectors of one length, or h (n, k) and f (k, ..., k) with n axes: "
+            raise ValueError(f"h and f must be vectors of the same length, or h (n, k) and f (k, ..., k) with n axes: "
                              f"got shapes {h[0].shape if single else h.shape} and {table.shape}")
         table = table.reshape(-1)
     if np.ptp(table) == 0:

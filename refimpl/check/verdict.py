@@ -69,8 +69,8 @@ def decide(finding: Finding, explain: Callable[[Problem, int], Finding], two_sid
         other = next(iter(left)).name in ("reinforce", "exact")
         start = "NOT the direct gradient: " if not other else "Not the direct gradient: "
         return Decided(left, False, f"{start}{said[0]}.{here}")
-    return Decided(left, False, f"NOT the direct gradient; several slips fit here, and one cannot tell which "
-                                f"it is: {'; or '.join(said)}.{here}")
+    return Decided(left, False, f"NOT the direct gradient; several slips fit these results, and the check "
+                                f"cannot tell which of them it is: {'; or '.join(said)}.{here}")
 
 
 def _again(finding: Finding, explain: Callable[[Problem, int], Finding]) -> Iterator[Finding]:
@@ -150,7 +150,7 @@ def _accepted(finding: Finding, left: dict[Hypothesis, str], here: str, two_side
     expected = chance * finding.moments.draws
     if expected < laws.CHANGES:
         needed = moments.round_up(laws.CHANGES / chance) if chance > 0 else math.inf
-        more = f"{needed:,.0f} would do" if needed < 1e15 else "no practicable number would do"
+        more = f"{needed:,.0f} would be enough" if needed < 1e15 else "no practicable number would be enough"
         return Decided(left, None, f"{CANNOT}: only {expected:.2g} of {finding.moments.draws:,} draws are expected to "
                                    f"change the winner at these h, f and eps; {more}. The draws are consistent "
                                    f"with this: {IS[names[0]]}{here}")

@@ -130,7 +130,8 @@ def _labels(path: Path, labels: np.ndarray | None, number: int) -> tuple[np.ndar
     if labels.dtype.kind not in "iu":
         raise InputError(f"{path}: labels must be integers, got {labels.dtype}")
     if labels.shape != (number,):
-        raise InputError(f"{path}: labels must be one per image, of shape ({number},), got {labels.shape}")
+        raise InputError(f"{path}: there must be one label per image, so labels must have shape ({number},), "
+                         f"got {labels.shape}")
     found = np.unique(labels)
     if len(found) > MOST_CLASSES:
         raise InputError(f"{path}: labels must be of at most {MOST_CLASSES} classes, got {len(found):,}")

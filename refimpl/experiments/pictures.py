@@ -21,7 +21,7 @@ from refimpl.experiments.records import Record
 BAND = "line: median of the seeds, band: lowest to highest"
 DOTS = "a dot is a seed, a stroke the median of the seeds"
 ONE = "one seed"
-THIN = "thin: one seed, which goes on alone"
+THIN = "thin line: one seed, after the other seeds end"
 CROSS = f"cross: paper, after {paper.EPOCHS} epochs"
 
 

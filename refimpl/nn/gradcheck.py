@@ -42,7 +42,7 @@ def gradcheck(loss: Callable[[], float], values: np.ndarray, grads: np.ndarray, 
     if values.dtype != np.float64 or grads.dtype != np.float64:
         raise TypeError(f"gradcheck: values and grads must be float64, got {values.dtype} and {grads.dtype}")
     if values.shape != grads.shape:
-        raise ValueError(f"gradcheck: values and grads must have one shape, got {values.shape} and {grads.shape}")
+        raise ValueError(f"gradcheck: values and grads must have the same shape, got {values.shape} and {grads.shape}")
     if values.size == 0:
         raise ValueError("gradcheck: values must hold at least one number")
     start, gradient = values.copy(), grads.copy()       # before loss() is called, which may write into grads

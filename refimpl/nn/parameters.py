@@ -26,7 +26,7 @@ class Parameters:
 
     def __init__(self, values: np.ndarray, grads: np.ndarray, layers: Sequence[Layer] = ()) -> None:
         if values.ndim != 1 or values.shape != grads.shape or values.dtype != grads.dtype:
-            raise ValueError("Parameters: values and grads must be flat vectors of one length and dtype, got "
+            raise ValueError("Parameters: values and grads must be vectors with the same length and dtype, got "
                              f"{values.shape} {values.dtype} and {grads.shape} {grads.dtype}")
         self.values, self.grads, self.layers = values, grads, list(layers)
         self.version = 0

@@ -62,7 +62,7 @@ SHOWN = {
                       "released and direct loss at ε = 0.05",
     "jigsaw": "With labels cross-entropy places the most tiles correctly, and without labels direct does",
     "faces": "With 50 labels or more all three attributes are right in over 99 % of the images (median); without "
-             "labels in about half or less"}
+             "labels they are right in about half or less"}
 FILES = {name: f"{name}.png" for name in SHOWN} | {
     "noise": "variance.png", "released-signal": "binary-released.png", "faces": "faces-accuracy.png"}
 

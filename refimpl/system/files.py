@@ -109,7 +109,7 @@ def folder_name(text: str) -> Path:
 def output_folder(path: Path | str) -> Path:
     """Make the folder `path` and its parents, unless they exist, and return the path.
 
-    Raises InputError if `path` is the empty string, a file, or a folder that cannot be made or written to.
+    Raises InputError if `path` is the empty string, a file, or a folder that cannot be created or written to.
     """
     if path == "":                                      # Path("") would be ".": see folder_name
         raise InputError("--out must name a folder, got an empty name")
@@ -119,7 +119,7 @@ def output_folder(path: Path | str) -> Path:
     except (FileExistsError, NotADirectoryError):
         raise InputError(f"--out {path} is a file, or lies below one; it must be a folder") from None
     except OSError as problem:
-        raise InputError(f"--out {path} cannot be made: {problem.strerror}") from None
+        raise InputError(f"--out {path} cannot be created: {problem.strerror}") from None
     if not os.access(path, os.W_OK | os.X_OK):
         raise InputError(f"--out {path} cannot be written to")
     return path

@@ -121,7 +121,7 @@ LOOP.append(LOOP)
 @pytest.mark.parametrize("arguments, more, problem, words", [
     ((5, H, F), {}, TypeError, "^function must be a function"),
     ((lambda h, f: h, H, F), {}, TypeError, "four arguments"),
-    ((right, H, F[:2]), {}, ValueError, "^h and f must be vectors of one length"),
+    ((right, H, F[:2]), {}, ValueError, "^h and f must be vectors of the same length"),
     ((right, H, 0 * F), {}, ValueError, "^f must hold diff"), ((right, [H] * 2, F), {}, ValueError, "^h and f"),
     ((right, np.zeros((30, 2)), F), {}, ValueError, "joint values"), ((right, np.zeros((1,) * 40 + (4,)), F), {},
                                                                      ValueError, "^h must have at most 24 axes"),

@@ -90,7 +90,7 @@ def test_verdict_is_open_with_fewer_than_30_expected_changes(samples, holds):
     report = check.gradient(own(right), h, f, eps, samples)
     assert report.holds is holds
     if holds is None:
-        assert "cannot tell with these samples" in report.verdict and "30,000 would do" in report.verdict
+        assert "cannot tell with these samples" in report.verdict and "30,000 would be enough" in report.verdict
         assert f"only {samples * chance:.2g} of {samples:,} draws" in report.verdict
 
 

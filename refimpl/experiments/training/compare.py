@@ -61,10 +61,10 @@ def run(folders: list[Path | str], out: Path | str) -> list[tuple[RunSettings, l
     runs = [read_run(folder) for folder in folders]
     datasets = sorted({settings.entry.name for settings, _ in runs})
     if len(datasets) > 1:
-        raise InputError(f"the runs are of different data sets, {' and '.join(datasets)}; "
+        raise InputError(f"the runs used different data sets, {' and '.join(datasets)}; "
                          "their bounds cannot be compared")
     if len({settings.file_sha256 for settings, _ in runs}) > 1:
-        raise InputError(f"the runs are of different files named {datasets[0]}; their bounds cannot be compared")
+        raise InputError(f"the runs used different files with the name {datasets[0]}; their bounds cannot be compared")
     figure, axes = plots.new_figure(2, width=5.2, height=4.2)
     drawn: dict[str, int] = {}
     for settings, rows in runs:
