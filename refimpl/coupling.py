@@ -179,7 +179,7 @@ class Clocks(NamedTuple):
         return self._unsort(np.exp(self.log_w + log_excess - self.log_D))
 
     def _log_piece(self) -> np.ndarray:
-        """Return the logarithm of piece m divided by eps, for each m.  Piece m is an integral from a_m to a_{m+1}."""
+        """Return log(piece m / eps) for each m.  Piece m is an integral from a_m to a_{m+1}."""
         # The integrand is 1 / C(t)^2.  With C(a_m) = a_m D and C(a_{m+1}) = a_{m+1} D', piece m is
         # (a_{m+1} - a_m) / (C(a_m) C(a_{m+1})) = (e^{s_m} - e^{s_{m+1}}) / (D D')
         return self.log_fall - self.log_D[..., :-1] - self.log_D[..., 1:]

@@ -326,8 +326,8 @@ plt.show()
 #
 # The second equation says that the gradient of $G$ with respect to the scores consists of the probabilities with which
 # the names win. (For $f(z^{\star})$ itself the exchange is not allowed. At a jump the difference quotient of
-# $f(z^{\star})$ is the height of the jump divided by $\delta$, which is not bounded. The slope of $f(z^{\star})$ is 0
-# with probability one, but the slope of its mean is not 0.)
+# $f(z^{\star})$ is the height of the jump divided by $\delta$, and this quotient is not bounded. The slope of
+# $f(z^{\star})$ is 0 with probability one, but the slope of its mean is not 0.)
 #
 # The next cell checks both equations with our draws. Here and later, the number after ± is one standard error.
 
@@ -446,8 +446,9 @@ print("largest difference from the observed shares, over all ten seeds:",
 #
 # <details><summary>Solution</summary>
 #
-# The slope is the derivative of the winner, $\cos(w + z)$ at the winning $z$. There is a kink where two sine curves
-# cross at the top. They cross where $\sin(w + z) = \sin(w + z')$ with $w + z = \pi - (w + z')$.
+# The slope is the derivative of the winning curve, so it is $\cos(w + z)$ at the winning $z$. There is a kink where two
+# of the sine curves cross and the third curve is lower. The curves of $z$ and $z'$ cross where
+# $w + z = \pi - (w + z')$, because then $\sin(w + z) = \sin(w + z')$.
 #
 # ```python
 # z = np.arange(3)

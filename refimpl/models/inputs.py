@@ -1,4 +1,4 @@
-"""Compute the decoder's input from z and, in some models, from a Gaussian for each image."""
+"""Compute the decoder's input.  It depends on z and, in some models, also on a Gaussian vector g of each image."""
 from __future__ import annotations
 
 import numpy as np
@@ -32,10 +32,10 @@ class OneHots:
 
 
 class ClassRow:
-    """Computes the decoder's input from a class z of shape (B, 1, k) and a Gaussian g of shape (B, d) (slide 33).
+    """Computes the decoder's input from the class z and the Gaussian vector g of each image (slide 33).
 
+    z has shape (B, 1, k).  g and the attribute dg have shape (B, d).  dg accumulates the gradient with respect to g.
     The input is the k x d matrix z g^T.  If z is one-hot, the row of the chosen class is g, and all other rows are 0.
-    The attribute dg, of shape (B, d), accumulates the gradient with respect to g.
     """
 
     n = 1
@@ -80,9 +80,9 @@ class ClassRow:
 
 
 class BesideGaussian:
-    """Joins a z of shape (B, n, k) and a Gaussian g of shape (B, d) into one row per image.
+    """Joins z and the Gaussian vector g of each image into one row of n k + d numbers.
 
-    A row has n k + d numbers.  The attribute dg, of shape (B, d), accumulates the gradient with respect to g.
+    z has shape (B, n, k).  g and the attribute dg have shape (B, d).  dg accumulates the gradient with respect to g.
     """
 
     shared = False

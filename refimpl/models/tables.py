@@ -54,7 +54,7 @@ class SharedTable:
 
 
 class OwnTable:
-    """A table for a decoder whose input contains a Gaussian for each image.
+    """A table for a decoder whose input depends on z and on a Gaussian vector of the image.
 
     Each image needs K = k^n decoder outputs of its own.  `inputs` computes the first layer for all outputs together.
     This is faster than computing the outputs one by one.

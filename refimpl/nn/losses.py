@@ -21,10 +21,10 @@ def softplus_and_sigmoid(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def softplus_sum(a: np.ndarray, scratch: np.ndarray | None = None) -> np.ndarray:
-    """Return the sum of log(1 + e^a) over each row of `a`, of shape (rows,).
+    """Return an array of shape (rows,): the sum of log(1 + e^a) over each row of `a`.
 
-    `a` has shape (rows, width).  `scratch` is an array with the shape and dtype of `a`, which is overwritten.  It can
-    be `a` itself if `a` is not needed any more.
+    `a` has shape (rows, width).  `scratch` has the shape and dtype of `a`, and the function overwrites `scratch`.  The
+    caller can pass `a` itself as `scratch` if `a` is not needed any more.
 
     A logarithm is several times slower than a product.  So the function multiplies the factors 1 + e^a in groups of
     four, and takes the logarithm of each product.  If an entry of `a` is above SAFE, a product could overflow.  Then

@@ -1,4 +1,4 @@
-"""Show the progress of long work and the remaining time in one line, if there is a terminal."""
+"""Show how much of a long task is done and how much time is left, if standard error is a terminal."""
 from __future__ import annotations
 
 import sys

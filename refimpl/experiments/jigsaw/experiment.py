@@ -4,7 +4,7 @@ Every method is run with 2 x 2, 3 x 3 and 4 x 4 tiles, except enumeration, which
 are also run without labels, with 3 x 3 tiles.  On MNIST, more runs answer two questions:
 
     by place    does it matter whether f accepts a tile at the place of an identical tile?
-    draws       is a method worse because its gradient is noisier, or because its mean gradient is worse?
+    draws       does it help to average each gradient over ten times the usual number of draws of the noise?
 """
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def draw(records: Sequence[Record], title: str) -> Figure:
 
 
 def solved(found: dict[Cell, list[dict[str, float]]], folder: Path) -> dict[str, Figure]:
-    """Show how each method with labels puts together test images of 16 tiles, in its run with seed 0."""
+    """Return a figure for each data set: test images of 16 tiles, put together by networks trained with labels."""
     made = {}
     for dataset in dict.fromkeys(cell.settings.dataset for cell in found):
         here = {cell.label: cell for cell in found if (cell.settings.dataset, cell.settings.seed) == (dataset, 0)}
