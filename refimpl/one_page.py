@@ -92,7 +92,7 @@ def adam(weights: list, grads: list, M: list, V: list, t: int) -> tuple[list, li
 
 
 def bound(weights: list[np.ndarray], x: np.ndarray) -> float:
-    """Return the exact -ELBO in nats, averaged over images x of shape (N, 784), by a sum over all values of z."""
+    """Return the exact mean of -ELBO, in nats, over the N images in x, which has shape (N, 784)."""
     *_, f, q, log_q = forward(weights, x)                               # (N, k)    (a) (b) (c) (5)
     KL = (q * log_q).sum(axis=1) + np.log(q.shape[1])                   # (N,)      (d)
     return float((-(q * f).sum(axis=1) + KL).mean(dtype=np.float64))    # ()        (e)

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 7. Many binary variables
 #
-# **You will** write direct optimisation for $n$ binary variables, and for comparison REINFORCE, ARM, DisARM, REBAR,
-# RELAX and local expectation. You will check all of them against the exact gradient, which is found by enumeration.
+# **You will** write direct optimisation for $n$ binary variables, and compare it with REINFORCE, ARM, DisARM, REBAR,
+# RELAX and local expectation. You will check every estimator against the exact gradient, which is found by enumeration.
 # **You will learn** how little is lost when each variable has an arg max of its own, what each unbiased estimator
 # costs, and when to choose which estimator. **You need** chapters [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb)
 # and [4](04_finite_epsilon.ipynb). The chapter runs in about five seconds. Trained runs are loaded;
@@ -60,7 +60,7 @@ for i in range(n):                                                          # ch
 # ## Direct optimisation: one joint arg max, or one per variable
 #
 # There is no separate noise for each of the $2^n$ vectors. Each variable has two Gumbel numbers, one for each of its
-# values. Only the difference of the two matters. This difference is a single number $\gamma_i$ with a *logistic*
+# values. Only the difference of these numbers matters. This difference is a single number $\gamma_i$ with a *logistic*
 # distribution. So $z^{\star}$ is found variable by variable: $z^{\star}_i$ is 1 if $l_i + \gamma_i > 0$. The
 # *perturbed* arg max cannot be found in this way, because $f$ depends on all variables together (slide 29):
 #

@@ -47,8 +47,8 @@ truth = q * (f - q @ f)                                             # grad E f(z
 # | score function of the noise (Berthet et al. 2020) | left | the derivative of a mean, by the mean of $f$ times the derivative of the log density of the noise |
 # | perturbed Fenchel-Young loss (Berthet et al. 2020) | neither | the second derivative, by the first: $\partial G / \partial h$ at $\epsilon = 0$, minus the one-hot vector of an observed $y$ |
 #
-# Four remarks. First, the score function of the noise does not differentiate a maximum. (*Score function* is the
-# statisticians' word for the derivative of a log density. This term has nothing to do with the scores $h$ and $f$.)
+# Four remarks. First, the method *score function of the noise* does not differentiate a maximum. (*Score function* is
+# the statisticians' name for the derivative of a log density. This name has nothing to do with the scores $h$ and $f$.)
 # Second, Fenchel-Young has no $f$. Third, implicit MLE adds to the scores a function that depends on $z^{\star}$. So if
 # the slope of $f$ is not the same everywhere, implicit MLE does not estimate the derivative of any single $G$. Fourth,
 # chapter 9 follows the slide and uses the name *direct loss minimisation* for the direct gradient with noise, where $f$
@@ -370,8 +370,8 @@ plt.show()
 # Blackbox differentiation and Fenchel-Young are in the table, but not in the picture. At $\epsilon = 0.3$ our $h$ does
 # not lie on a ramp, so the gradient of blackbox differentiation is 0. This gradient equals target (c), so the bias is
 # 0. The variance is also 0. But a gradient of 0 is useless. So the row with the smallest numbers can belong to the
-# worst method. At $\epsilon = 1$ our $h$ is on the ramp and the gradient is not 0. With respect to (c), this gradient
-# is a bias.
+# worst method. At $\epsilon = 1$ our $h$ is on the ramp and the gradient is not 0. Target (c) is still 0,
+# so the whole gradient is bias.
 #
 # With three values there is no reason to use two arg maxes: REINFORCE with a baseline needs one value of $f$. If all
 # values of $f$ are in a table, the exact gradient can be computed from the table.
@@ -382,7 +382,7 @@ plt.show()
 #   expectation, chapter 7). This has no bias, and little noise or none.
 # - **$f$ is known at samples only, and $q$ is known.** Use REINFORCE or one of its relatives, with a baseline (chapter
 #   7). If $q$ is *not* known, because a solver computes $z$ from the noise, use the score function of the noise. This
-#   method is noisier than REINFORCE, and needs the baseline even more.
+#   method is noisier than REINFORCE, and needs the baseline even more than REINFORCE does.
 # - **A $y$ was observed.** Use Fenchel-Young. It needs one arg max and no $\epsilon$, and its loss is convex in $h$.
 # - **$f$ can be added to the scores, because it is linear in $z$.** Use `direct`, with a second call of the same
 #   solver. If $f$ is a distance to an observed $y$, try Fenchel-Young first: in appendix E, with five seeds, no
@@ -396,12 +396,12 @@ plt.show()
 # - **Decisions that must be made without noise.** Use blackbox differentiation, with an $\epsilon$ so large that the
 #   ramps reach $h$.
 #
-# When is an arg max all that can be computed? For the paths of appendix E the *sum* $\sum_z e^{h(z)}$ is as cheap as
-# the maximum: use Bellman's recursion with logsumexp instead of max. This sum is useful if every path has a noise of
-# its own. For chains and trees, too, the sum is as cheap as the maximum. For the cuts of chapter 8 and for matchings no
-# such recursion is known. The best matching of $n$ pairs is found in about $n^3$ steps, but counting the perfect
-# matchings of a bipartite graph is #P-complete (Valiant 1979). For these problems the methods of this chapter need only
-# an arg max.
+# In which problems is the arg max cheap and the *sum* $\sum_z e^{h(z)}$ expensive? For the paths of appendix E the sum
+# is as cheap as the maximum: use Bellman's recursion with logsumexp instead of max. This sum is useful if every path
+# has a noise of its own. For chains and trees, too, the sum is as cheap as the maximum. For the cuts of chapter 8 and
+# for matchings no such recursion is known. The best matching of $n$ pairs is found in about $n^3$ steps, but counting
+# the perfect matchings of a bipartite graph is #P-complete (Valiant 1979). For cuts and matchings, use a method that
+# needs only arg maxes.
 #
 # ## Exercises
 #
@@ -410,10 +410,10 @@ plt.show()
 #
 # <details><summary>Solution</summary>
 #
-# Each component has the variance 1 for the score function of the noise (the variance of an exponential variable),
-# $q_i (1 - q_i)$ for REINFORCE, and 0 for `direct`. The score function of the noise and REINFORCE need a baseline. The
-# score function of the noise needs it even more than REINFORCE. `direct` needs no baseline, because a constant moves no
-# arg max.
+# The variance of each component is 1 for the score function of the noise (1 is the variance of a standard exponential
+# variable), $q_i (1 - q_i)$ for REINFORCE, and 0 for `direct`. The score function of the noise and REINFORCE need a
+# baseline. The score function of the noise needs a baseline even more than REINFORCE does. `direct` needs no baseline,
+# because a constant moves no arg max.
 #
 # ```python
 # ones = np.ones(k)

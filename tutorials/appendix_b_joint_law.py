@@ -90,12 +90,13 @@ assert np.isclose(swept[1, 0], f[0] - f[1], rtol=2e-3) and swept[0, 1] == 0
 # properties is called a *control variate*. (The slide describes it in terms of weights: if $h$ is normalised, so that
 # $h = \log q$, the mean of the second term $\nabla_w h_w(z^{\star})$ is 0.)
 #
-# Does the control variate reduce the variance? The variance of a difference is the first variance, minus twice the
-# covariance, plus the second variance. So the control variate reduces the variance if
+# Does the control variate reduce the variance? The variance of a difference of two terms is the variance of the first
+# term, minus twice the covariance of the terms, plus the variance of the second term. So the control variate reduces
+# the variance if
 #
 # $$\text{Cov}(\text{onehot}_i(z(\epsilon)),\, \text{onehot}_i(z^{\star})) > \tfrac12 \text{Var}\, \text{onehot}_i(z^{\star})$$
 #
-# and increases it if the inequality is reversed. The covariance is exactly $P_{ii} - q_i q_\epsilon(i)$.
+# and increases the variance if the inequality is reversed. The covariance is exactly $P_{ii} - q_i q_\epsilon(i)$.
 #
 # **Guess first.** As $\epsilon$ grows, for which of the three names does the control variate stop helping first?
 

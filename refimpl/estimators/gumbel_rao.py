@@ -1,12 +1,12 @@
-"""Gumbel-Rao (Paulus et al., ICLR 2021) averages the straight-through gradient over noise with the same arg max.
+"""Gumbel-Rao (Paulus et al., ICLR 2021) averages the straight-through gradient over the noise, given the arg max.
 
     b = onehot(argmax(h + gamma)),    g = df/dz at b,    z = softmax((h + gamma) / tau)
     straight-through: J(z) g / tau,   J(z) = diag(z) - z z^T
     here:             1/m sum of J(z_j) g / tau,   z_j from m draws of gamma given that b is the arg max
 
-f is evaluated only at b, so the average needs no further evaluation.  The average has the same mean and bias as the
-straight-through gradient, but less variance (Rao and Blackwell).  As m grows, the variance falls towards that of E[J(z)
-given b] g / tau.  The noise given b is drawn by gumbel.sample_given_argmax.
+f is evaluated only at b, so the average needs no further evaluation.  Averaging keeps the mean and the bias of the
+straight-through gradient, and lowers the variance (Rao and Blackwell).  As m grows, the variance falls towards the
+variance of E[J(z) given b] g / tau.  The noise given b is drawn by gumbel.sample_given_argmax.
 """
 from __future__ import annotations
 

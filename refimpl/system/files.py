@@ -29,14 +29,14 @@ except ImportError:                                 # Windows has no fcntl; fold
 def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
     """Write a file completely or not at all.
 
-    write(stream) writes a temporary file in the same folder, which then replaces `path` in one step.  If the program is
-    stopped before this step, `path` keeps its old content.  If a process is killed, its temporary file stays until the
-    next call for this `path`.  If several processes write the same `path` at the same time, the file of the process
-    that finishes last remains.  If `path` is a symbolic link, its target is replaced.  An existing file keeps its
-    permissions.  On Windows, permissions are not kept, and the temporary files of killed processes stay.
+    write(stream) writes a temporary file in the folder of `path`.  This file then replaces `path` in one step.  If the
+    program is stopped before this step, `path` keeps its old content.  If a process is killed, its temporary file stays
+    until the next call for this `path`.  If several processes write the same `path` at the same time, the file of the
+    process that finishes last remains.  If `path` is a symbolic link, all this applies to its target.  An existing file
+    keeps its permissions.  On Windows, permissions are not kept, and the temporary files of killed processes stay.
 
-    Raises InputError if the file cannot be written or is not a plain file.  An exception of write() other than OSError
-    is raised unchanged.
+    Raises InputError if the file cannot be written or is not a plain file.  If write() raises an exception other than
+    OSError, this exception is raised unchanged.
     """
     path = Path(os.path.realpath(path))
     if os.path.islink(path) or os.path.lexists(path) and not os.path.isfile(path):      # a pipe would wait for a reader

@@ -1,8 +1,8 @@
 """Train models of faces, and run the switch test (slides 2 and 25).
 
-A model has one binary variable for each attribute.  `direct` and three other estimators are trained with 0, 20, 50, 200
-and 1,000 labels.  The table lists the accuracy of each attribute, the share of images with three correct attributes,
-and the bound.  The switch test changes one variable of a drawn or an encoded face (judge.py).
+A model has a binary variable for each attribute.  Models are trained by `direct` and by three other estimators, with 0,
+20, 50, 200 and 1,000 labels.  The table lists the accuracy of each attribute, the share of images with three correct
+attributes, and the bound.  The switch test changes one variable of a sample or of an encoded test image (judge.py).
 """
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def pictures(runs: Runs, folder: Path) -> dict[str, Figure]:
 
 
 def draw(records: Sequence[Record], title: str) -> Figure:
-    """Plot the shares of wrong attributes and the bound, after the last epoch, against the number of labels."""
+    """Plot the final bound and the final errors in the attributes against the number of labels."""
     figure, axes = plots.new_figure(3, width=5.0, height=4.0)
     series = [(0, name, "accuracy", "-", name) for name in ESTIMATORS]
     series += [(1, "direct", column, dash, name)

@@ -21,7 +21,7 @@ from refimpl.nn.parameters import bind
 from refimpl.runs.naming import Naming
 
 EPOCHS, BATCH, HIDDEN, SEED = 3, 100, 100, 7
-FACES = 5_000           # drawn faces, and as many encoded faces, in the test: the standard error is at most 0.71 %
+FACES = 5_000           # samples from the prior, and as many test images: the standard error is at most 0.71 %
 NEEDED = 0.99           # the judge's verdicts are used only if its accuracy is at least this
 
 
@@ -111,9 +111,9 @@ def flipped(values: np.ndarray, i: int) -> np.ndarray:
 
 def switch_test(model: MixtureVAE, naming: Naming, judge: Judge, test: data.Part, first: int, epochs: float,
                 rng: np.random.Generator, images: int = FACES) -> list[Switched]:
-    """Run the switch test of all attributes on `images` faces from the prior, and on the same number of test images.
+    """Run the switch test of all attributes on samples from the prior, and on as many test images.
 
-    The first test image has the index `first` in faces.truth.
+    `images` is the number of samples.  The first test image has the index `first` in faces.truth.
     """
     part = test.first(images)
     x, truth, judged = part.images(), attributes_of(part), judge.accuracy(test)

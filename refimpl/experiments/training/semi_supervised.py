@@ -2,7 +2,7 @@
 
     semi-supervised   `direct` and Gumbel-softmax with each number of labels, and clustering by `direct` without labels
     label-steps       the same numbers of labels, but the pretraining on the labelled images always has 1,200 steps
-    labelled-terms    100 labels with several loss terms for the labels, one changed setting, or the released settings
+    labelled-terms    100 labels: most runs change the loss term or one setting, and one uses the released settings
     label-weights     100 labels with several weights of the two loss terms for labelled images
 """
 from __future__ import annotations
@@ -39,9 +39,9 @@ def by_labels(dataset: str, seed: int) -> list[Cell]:
 
 
 def by_steps(dataset: str, seed: int) -> list[Cell]:
-    """Return runs for each number of labels, in which the pretraining on the labelled images has 1,200 steps.
+    """Return runs of both estimators with each number of labels.  Each pretraining has 1,200 steps.
 
-    An epoch on 1,200 labelled images has twelve steps, but an epoch on 50 labelled images has only one.
+    The pretraining uses only labelled images.  An epoch on 1,200 of them has twelve steps, and an epoch on 50 has one.
     """
     return [_cell(f"{name}, {labels} labels, 1,200 steps", dataset, seed, estimator=name, labels=labels,
                   pretrain=1200 * PRETRAIN_BATCH // max(labels, PRETRAIN_BATCH))
