@@ -21,7 +21,7 @@ def checked(h, f, eps, positive: bool = True) -> tuple[np.ndarray, np.ndarray, n
     """Check h, f and eps, and return them as float64 arrays.
 
     The returned h and f have the same shape (..., k), and eps has shape (..., 1).  If `positive` is False, eps may have
-    any sign.  The errors are those of arguments.scores and arguments.epsilon.
+    any sign.  Raises the exceptions of `scores`, `epsilon` and `perturbation` in arguments.py.
     """
     h, f = arguments.scores(h=h, f=f)
     eps = arguments.epsilon(eps, np.broadcast_shapes(h.shape, f.shape)[:-1], positive)

@@ -31,8 +31,8 @@ def from_likeliest(h: np.ndarray, f: np.ndarray) -> np.ndarray:
     """Return f - f_b, of shape (..., k), where b = argmax h is the likeliest value of z.
 
     Subtracting the constant f_b changes no gradient, but reduces rounding errors.  If q is concentrated on b, then
-    f_b - E_q f is a difference of two nearly equal numbers and loses its digits.  After the subtraction, f_b is 0, and
-    the difference is minus the sum of q(z) f(z) over the other values of z.  Each term of this sum keeps its digits.
+    f_b - E_q f is a difference of two nearly equal numbers and loses its digits.  But f_b - E_q f = -E_q d, where d is
+    the result f - f_b.  As d_b = 0, E_q d is a sum over the values of z other than b, and each term keeps its digits.
     """
     return _digits.from_likeliest(*arguments.scores(h=h, f=f))
 

@@ -25,8 +25,8 @@ def sample(shape: int | tuple[int, ...], rng: np.random.Generator, dtype: np.dty
     `shape` is the shape of the result, an int or a tuple of ints.  `dtype` is float64 or float32.  Raises TypeError for
     any other dtype, or if `rng` is not a numpy.random.Generator.
 
-    gamma = -log(E) - c, where E is a standard exponential variable.  E is always drawn in float64, because
-    float32 draws are too coarse near 0, where gamma is largest.  An E of 0 is replaced by the smallest normal number.
+    gamma = -log(E) - c, where E is a standard exponential variable.  E is always drawn in float64, because float32 is
+    too coarse near 0, where gamma is largest.  If E is 0, it is replaced by np.finfo(np.float64).tiny (2.2e-308).
     """
     shape = arguments.shape(shape)
     arguments.generator(rng)
@@ -147,5 +147,5 @@ def top_k_probability(h: np.ndarray, order: np.ndarray) -> np.ndarray:
 
 
 def _log_exponential(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    """Draw standard exponential variables E and return log E.  An E of exactly 0 becomes the smallest normal number."""
+    """Draw standard exponential variables E, and return log E."""
     return np.log(np.maximum(rng.standard_exponential(shape), np.finfo(np.float64).tiny))

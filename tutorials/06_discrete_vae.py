@@ -454,7 +454,7 @@ later_rows.show_yardsticks(yardsticks)
 #
 # **The learning signal.** With many binary variables, REBAR and RELAX in the authors' code learn from the mean score of
 # the whole batch instead of the score of each image. Exercise 3 of [chapter 7](07_many_variables.ipynb) shows the
-# effect of this. In training, the REBAR of the authors' code (one seed) ends 6 nats behind ours (two seeds): see
+# effect. After 100 epochs, the REBAR of the authors' code (one seed) is 6 nats behind ours (two seeds): see
 # [results.md](results.md#fifteen-binary-variables).
 #
 # ## What the second arg max is good for
@@ -567,10 +567,9 @@ plt.show()
 #
 # ## Now write it yourself
 #
-# In workbook file 10 you write the encoder and decoder of this chapter with enumeration, from the first weight to the
-# exact ELBO. In file 11 you write one step of direct training. Check file 10 with
-# `python tutorials/workbook/check.py 10`. To compare an estimator of your own, in any framework, with exact numbers,
-# see [check your own](check_your_own.md).
+# In workbook file 10 you write the encoder and the decoder of this chapter, and compute the exact ELBO by enumeration.
+# In file 11 you write one step of direct training. Check file 10 with `python tutorials/workbook/check.py 10`. To
+# compare an estimator of your own, in any framework, with exact numbers, see [check your own](check_your_own.md).
 #
 # ## What to read next
 #

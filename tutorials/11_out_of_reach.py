@@ -1,11 +1,12 @@
 # %% [markdown]
 # # 11. When the sum is out of reach
 #
-# **You will** put the pieces of a picture into their places with a linear scorer that learns through a solver, without
-# a sum over all arrangements. **You will learn** why the best of $n!$ matchings is cheap to find, but the sum over them
-# is not; that Theorem 1 holds for every arg max of a linear score; in which of our runs direct optimisation was better;
-# and when to use which method. **You need** chapters [2](02_theorem_1.ipynb) and [8](08_structured_encoders.ipynb);
-# [10](10_one_identity.ipynb) helps. The chapter runs in about five seconds. The table of symbols is at the end.
+# **You will** put the pieces of a picture into their places with a linear scorer. The scorer learns through a solver,
+# without a sum over all arrangements. **You will learn** why the best of $n!$ matchings is cheap to find, but the sum
+# over them is not; that Theorem 1 holds for every arg max of a linear score; in which of our runs direct optimisation
+# was better; and when to use which method. **You need** chapters [2](02_theorem_1.ipynb) and
+# [8](08_structured_encoders.ipynb); [10](10_one_identity.ipynb) helps. The chapter runs in about five seconds. The
+# table of symbols is at the end.
 
 # %%
 import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
@@ -157,7 +158,7 @@ plt.show()
 # $z^{\star}$ was a draw from this softmax. Here the noise is on the entries, and the noise of a matching is the sum of
 # $n$ of these noises. Sums of Gumbel variables are not Gumbel variables. Two matchings that both put tile $i$ at place
 # $j$ share the noise $\gamma_{ij}$, so their noises are not independent. For two tiles the law has a closed form. Let
-# the *lead* be the score of the identity (each tile at the place of its number) minus the score of the other matching.
+# the *lead* be the score of the identity (tile 1 at place 1, tile 2 at place 2) minus the score of the other matching.
 # The noises of the two matchings differ by the sum of two independent logistic variables. The identity is chosen if the
 # lead plus this sum is positive:
 
@@ -244,11 +245,11 @@ right.grid(False)
 plt.show()
 
 # %% [markdown]
-# In the left plot, start at a tile that moves, go along its blue line to its new place, and from there along the dashed
-# line to the tile that was there before. Go on in the same way: after three tiles you are back at the first one. The
-# matrix in the right plot is the estimate of the gradient, times $\epsilon$. Every row and every column sums to 0, so
-# the estimate never raises the scores of all tiles at one place. As in chapter 1, $f(z(\epsilon)) \ge f(z^{\star})$ in
-# every draw.
+# In the left plot, start at a tile that moves. Its blue line leads to its new place. From this place the dashed line
+# leads to the tile that $z^{\star}$ puts there. Go on in the same way: after three tiles you are back at the first one.
+# The matrix in the right plot is the estimate of the gradient, times $\epsilon$. Every row and every column sums to 0,
+# so the estimate never raises the scores of all tiles at one place. As in chapter 1, $f(z(\epsilon)) \ge f(z^{\star})$
+# in every draw.
 #
 # ## A jigsaw in a few lines
 #
@@ -310,12 +311,12 @@ plt.show()
 # tiles, on two data sets, with three seeds, and compares `direct` with other methods:
 #
 # - *cross-entropy* teaches the network to classify each tile by its place, without a matching;
-# - *Fenchel-Young* takes the right matching minus $z^{\star}$ as its gradient (chapter 10);
+# - *Fenchel-Young* takes the correct matching minus $z^{\star}$ as its gradient (chapter 10);
 # - *Gumbel-Sinkhorn* replaces the matching by a matrix of positive numbers whose rows and columns sum to 1, and
 #   differentiates $f$ at this matrix;
-# - *REINFORCE* here means the score function of the noise with a baseline (chapter 10): $f(z^{\star})$ minus the
-#   baseline is multiplied by the derivative of the log density of the noise;
-# - *enumeration* is the exact gradient of the mean of $f$ under the Gibbs law, a sum over all matchings.
+# - *REINFORCE* here subtracts a baseline from $f(z^{\star})$, and multiplies the difference by the derivative of the
+#   log density of the noise (chapter 10, "score function of the noise");
+# - *enumeration* computes the exact gradient of the mean of $f$ under the Gibbs law by a sum over all matchings.
 #
 # The settings of each method were chosen on validation images of MNIST, at $3 \times 3$. (For enumeration we used
 # $2 \times 2$ tiles.) The animation shows ten digits while a network learns. The results follow. A picture counts as
@@ -348,7 +349,7 @@ for dataset in ("mnist", "fashion-mnist"):
 #
 # *With labels `direct` is not the best method.* The right place of every tile is known, so it is enough to classify
 # each tile by its place. This training needs no noise and no matching. With nine or sixteen tiles, Fenchel-Young is
-# second. Its gradient, the right matching minus $z^{\star}$, raises the score of the right place of every misplaced
+# second. Its gradient, the correct matching minus $z^{\star}$, raises the score of the right place of every misplaced
 # tile. The gradient of `direct` is 0 in every draw in which adding $\epsilon c_{ij}$ does not change the matching.
 # (With a very large $\epsilon$ `direct` would have the gradient of Fenchel-Young, divided by $\epsilon$.) With ten
 # draws per step, `direct` on average solves as many pictures as Fenchel-Young. This was tried only on MNIST at
@@ -361,7 +362,7 @@ for dataset in ("mnist", "fashion-mnist"):
 # *Without labels `direct` is the best of the three methods that can be used.* Now the right place of a tile is not
 # known. $f(z)$ is the log-likelihood of the assembled picture under a mixture of ten mean pictures, which was learnt
 # from other images that were not cut. This $f$ is a logsumexp of linear functions, and $c_{ij}$ is its slope at
-# $z^{\star}$. Cross-entropy and Fenchel-Young need a right matching, so they cannot be used.
+# $z^{\star}$. Cross-entropy and Fenchel-Young need a correct matching, so they cannot be used.
 #
 # These runs have limits. The network is small, and never sees two neighbouring tiles. There are few epochs, and the
 # settings were chosen at one size.
@@ -421,9 +422,9 @@ assert min(shares["direct"] + shares["two-sided"]) > max(shares["relaxed"] + sha
 # ## Now write it yourself
 #
 # [The workbook](workbook/README.md) has two files for this chapter. In `tutorials/workbook/04_two_arg_maxes.py` you
-# write the estimate for one variable. In `tutorials/workbook/13_matching.py` you find best matchings for a batch of
-# score matrices, and estimate a gradient by the difference of two matchings. `python tutorials/workbook/check.py 13`
-# checks this file and names the likely mistake.
+# write the estimate for one variable. In `tutorials/workbook/13_matching.py` you write the estimate for matchings: the
+# difference of two best matchings, divided by $\epsilon$. `python tutorials/workbook/check.py 13` checks
+# `13_matching.py` and names the likely mistake.
 #
 # ## Exercises
 #
@@ -446,13 +447,14 @@ assert min(shares["direct"] + shares["two-sided"]) > max(shares["relaxed"] + sha
 #
 # </details>
 #
-# **2 (medium).** For subsets of fixed size the sum is cheap. Write the sum as a recursion over the places, and check
-# it against the list of all subsets of three of eight places.
+# **2 (medium).** For subsets of fixed size the sum is cheap. Take the subsets that contain three of eight places. Write
+# the sum over these subsets as a recursion over the places, and check it against a list of the subsets.
 #
 # <details><summary>Solution</summary>
 #
-# Keep four sums: the sums over all subsets of 0, 1, 2 and 3 of the places so far. A new place $i$ is left out of a
-# subset, or it is added. If place $i$ is added, the term of the subset is multiplied by $e^{\theta_i}$.
+# Go through the places one after another. For each of the sizes 0, 1, 2 and 3, keep the sum over all subsets of this
+# size that can be made from the places seen so far. A new place $i$ is left out of a subset, or it is added. If place
+# $i$ is added, the term of the subset is multiplied by $e^{\theta_i}$.
 #
 # ```python
 # theta, total = np.random.default_rng(2).normal(size=8), np.array([1.0, 0, 0, 0])
@@ -469,9 +471,9 @@ assert min(shares["direct"] + shares["two-sided"]) > max(shares["relaxed"] + sha
 #
 # <details><summary>Solution</summary>
 #
-# A matching with $z_{ij} = 1$ is a matching of the other tiles with the other places. So the mean of $z_{ij}$ under the
-# Gibbs law is $e^{\theta_{ij}}$ times the sum without row $i$ and column $j$, divided by the whole sum. The mean of
-# $z^{\star}$ is flatter than the mean under the Gibbs law. We saw the same for two tiles.
+# A matching with $z_{ij} = 1$ puts tile $i$ at place $j$, and matches the other tiles with the other places. So the
+# mean of $z_{ij}$ under the Gibbs law is $e^{\theta_{ij}}$ times the sum without row $i$ and column $j$, divided by the
+# whole sum. The mean of $z^{\star}$ is flatter than the mean under the Gibbs law. We saw the same for two tiles.
 #
 # ```python
 # theta = 2 * np.random.default_rng(3).normal(size=(6, 6))
@@ -492,8 +494,8 @@ assert min(shares["direct"] + shares["two-sided"]) > max(shares["relaxed"] + sha
 #   scores. Do the same for both matchings.
 # - The second matching has fresh noise. Then nearly every tile moves, and the variance becomes far larger (chapter
 #   2).
-# - The scale of $\epsilon c_{ij}$ does not fit that of $\theta_{ij} + \gamma_{ij}$. With a large $\epsilon$ the
-#   second matching is always the right one, and `direct` is Fenchel-Young divided by $\epsilon$.
+# - The scale of $\epsilon c_{ij}$ does not fit that of $\theta_{ij} + \gamma_{ij}$. With a large $\epsilon$ the second
+#   matching is always the correct matching, and `direct` is Fenchel-Young divided by $\epsilon$.
 # - Some tiles are identical. If only one of two empty tiles counts as right at a place, a right picture can count as
 #   wrong.
 #

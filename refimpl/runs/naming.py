@@ -24,7 +24,7 @@ class Naming(NamedTuple):
     value: np.ndarray
 
     def read(self, predicted: np.ndarray) -> np.ndarray:
-        """Translate the values of a model's variables into attributes; both arrays have shape (N, n)."""
+        """Translate the values of the variables into attributes.  `predicted` and the result have shape (N, n)."""
         return np.stack([value[predicted[:, i]] for i, value in zip(self.variable, self.value)], axis=1)
 
 

@@ -1,4 +1,4 @@
-"""Draw a grid of faces: the attributes are the same in each column, and all else is the same in each row.
+"""Draw a grid of faces.  Faces in one column have the same attributes.  Faces in one row differ only in attributes.
 
     python -m refimpl make faces-sheet --save faces.png
 """

@@ -235,7 +235,7 @@ def _gradient_by_differences(function: Callable[[np.ndarray], np.ndarray], x: np
 
 
 def _tilted_gradient(text: str, mean_g: np.ndarray, h: np.ndarray, f: np.ndarray, eps: float) -> Claim:
-    """Compare the mean of g with differences of T, unless the rounding of T hides the differences."""
+    """Compute the gradient of T by finite differences, and compare the mean of g with this gradient."""
     objective = lambda x: direct.tilted_objective(x, f, eps)
     claim = identity(text, mean_g, _gradient_by_differences(objective, h), 1e-7)
     rounding = 1e-15 * abs(float(objective(h))) / 0.01
