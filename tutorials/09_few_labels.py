@@ -2,10 +2,11 @@
 # # 9. A few labels
 #
 # **You will** combine a discrete and a continuous latent variable, and train the discrete one with a few labels. You
-# will compare three ways of using a label. **You will learn** that replacing the perturbed arg max by the label is
-# cross-entropy in another form. You will also see the accuracy on digits with fifty and with a hundred labels.
-# **You need** chapters [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb), [4](04_finite_epsilon.ipynb) and
-# [6](06_discrete_vae.ipynb). The chapter runs in about five seconds. Three trained runs are loaded;
+# will compare three ways of using a label. **You will learn** what the released code does: it uses the direct gradient
+# with the label in place of the perturbed arg max. The mean of this gradient is the cross-entropy gradient times
+# $1/\epsilon$. You will also see the accuracy on digits with fifty and with a hundred labels. **You need** chapters
+# [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb), [4](04_finite_epsilon.ipynb) and [6](06_discrete_vae.ipynb). The
+# chapter runs in about five seconds. Three trained runs are loaded;
 # `python -m refimpl make tutorial-runs --write labels-0 labels-50 labels-100` makes them again in a few minutes. The
 # symbols are listed at the end.
 
@@ -34,8 +35,9 @@ def softmax(h):
 # ## The model and its bound
 #
 # An image is described by a class $z$ and a style $\zeta$, which is a Gaussian vector. The encoder gives the scores $h$
-# of the classes, and a mean and a standard deviation for each entry of $\zeta$. Under $q$, class and style are
-# independent. So the bound on $\log p(x)$ is a mean score minus two KL terms:
+# of the classes, and a mean and a standard deviation for each entry of $\zeta$. The score $f(x, z, \zeta)$ of the
+# decoder is $\log p(x \mid z, \zeta)$. Under $q$, class and style are independent. So the bound on $\log p(x)$ is the
+# mean of $f$ minus two KL terms:
 #
 # $$\text{ELBO} = E_{\zeta} \left[ \sum_z q(z) f(x, z, \zeta) \right] - \text{KL}(q(z) \| \text{uniform}) - \text{KL}(q(\zeta) \| \text{normal})$$
 #
@@ -49,8 +51,8 @@ def softmax(h):
 #
 # For the table of $f$ the decoder has to run with all $k$ classes for every image. On slide 33 the input of the decoder
 # is a matrix with a row for each class: row $z$ is $\zeta$, and the other rows are zero. So each class has a first
-# layer of its own, and all classes share the other layers. The next cell computes this layer for all classes in two
-# ways: as on the slide, and without the multiplications by zero.
+# layer of its own, and all classes share the other layers. The next cell computes the output of the first layer for all
+# classes in two ways: as on the slide, and without the multiplications by zero.
 
 # %%
 B, k, length, hidden = 100, 10, 30, 200
@@ -155,11 +157,11 @@ assert (5 * pulls[5.0] > pulls[1.0]).all() and (pulls[1.0] > 0.05 * pulls[0.05])
 #
 # ## A mixture small enough to plot
 #
-# The data of this example are three clouds of points. The decoder has three means $m_z$, and the encoder is linear.
-# The decoder's score is minus the squared distance from $m_z$, divided by twice the variance of a cloud. The decoder
-# and the encoder are trained on the ELBO by direct optimisation. One point of each class is labelled. This point lies
-# off the centre of its cloud. Its label adds one of the three terms to the gradient. The arrays have an additional axis
-# for the seeds, so all seeds are trained at once.
+# The data of this example are three clouds of points. The decoder has three means $m_z$, and the encoder is linear. The
+# score $f$ of class $z$ is minus the squared distance between the point and $m_z$, divided by twice the variance of a
+# cloud. The decoder and the encoder are trained on the ELBO by direct optimisation. One point of each class is
+# labelled. This point lies off the centre of its cloud. Its label adds one of the three terms to the gradient. The
+# arrays have an additional axis for the seeds, so the runs with all seeds are trained at once.
 
 # %%
 centres = np.array([[-2.0, 0.0], [2.0, 0.5], [0.0, 2.5]])
@@ -255,10 +257,10 @@ drawn, mean = "direct loss, eps = 0.05, weight 20", "mean of direct loss, eps = 
 assert heavy[drawn, 0].mean() < 0.5 < 0.9 < heavy[mean, 0].min() and heavy[mean, 200].min() < 0.5
 
 # %% [markdown]
-# **What to see.** In the picture, the colour of a point is the class that the encoder gives it. Even without labels,
-# training finds the three clouds with nearly every seed. Each cloud becomes one cluster, but chance decides which
-# number the cluster gets. So without labels the clusters are renamed until the accuracy is highest (*the best naming*).
-# With labels no renaming is needed.
+# **What to see.** In the picture, the colour of a point is the class that the encoder gives it. With nearly every seed,
+# training finds the three clouds even without labels. Each cloud becomes one cluster, but chance decides which number
+# the cluster gets. So without labels the clusters are renamed until the accuracy is highest (*the best naming*). With
+# labels no renaming is needed.
 #
 # In the left column of the table the labels are used from the first step on. In this case, cross-entropy and the
 # released term give the clusters the right names with all ten seeds. At $\epsilon = 1$ the two terms give nearly the
@@ -289,10 +291,10 @@ assert heavy[drawn, 0].mean() < 0.5 < 0.9 < heavy[mean, 0].min() and heavy[mean,
 #
 # ## In training
 #
-# Now we train on 10,000 images of MNIST (`--limit 10000`), of which 0, 50 or 100 have labels, with one seed. Every run
-# has fifteen epochs on all images. Before these epochs, the runs with labels are trained on the labelled images alone.
-# The left picture shows the accuracy on the test images. The right picture shows the bound, in which the sum over the
-# classes is exact.
+# Now we make three runs on 10,000 images of MNIST (`--limit 10000`), all with the same seed. In these runs 0, 50 and
+# 100 of the images have labels. Every run has fifteen epochs on all images. Before these epochs, the two runs with
+# labels have a pretraining that uses only the labelled images. The left picture shows the accuracy on the test images.
+# The right picture shows the bound, in which the sum over the classes is exact.
 
 # %%
 runs = {count: tutorial_runs.load(f"labels-{count}").rows for count in (0, 50, 100)}
@@ -326,8 +328,8 @@ plt.show()
 # weight 50, and their reconstruction has the weight 0.2. Each time a labelled image is used, it is shifted by up to
 # three pixels. The KL term of the Gaussian starts with the weight 5. So $\zeta$ is expensive at first, and the decoder
 # has to use the class. These numbers were chosen according to the test accuracy on MNIST, in runs with seed 0 and a
-# hundred labels. [results.md](results.md) shows how much each part of the recipe contributes, and compares our table
-# with the paper's.
+# hundred labels. [A table](results-details.md#parts-of-the-recipe) shows how the accuracy and the bound change if one
+# part of the recipe is changed. [results.md](results.md#a-few-labels) compares our accuracies with those of the paper.
 #
 # ## Exercises
 #
@@ -408,9 +410,9 @@ plt.show()
 #
 # ## Now write it yourself
 #
-# Workbook file 8 (the KL term) and file 11 (one step of direct training) contain everything that is needed here to
-# train the class $z$, except the line for the label, `onehot(y) - q`. You can check this line by finite differences, as
-# file 3 does for Danskin's derivative. `python tutorials/workbook/check.py 11` checks the step.
+# Workbook file 8 (the KL term) and file 11 (one step of direct training) contain the code that trains the scores $h$ of
+# the classes. Only the line for the label is missing: `onehot(y) - q`. You can check this line by finite differences,
+# as file 3 does for Danskin's derivative. `python tutorials/workbook/check.py 11` checks your training step.
 #
 # ## What to read next
 #

@@ -27,7 +27,7 @@ class Problem(NamedTuple):
 
     @property
     def q(self) -> np.ndarray:
-        """Return softmax(h), of shape (n, k)."""
+        """Return an array of shape (n, k): softmax(h)."""
         return softmax(self.h, axis=-1)
 
     @property
@@ -36,7 +36,7 @@ class Problem(NamedTuple):
         return self._corner(self.q).prod(axis=-1)
 
     def _corner(self, values: np.ndarray) -> np.ndarray:
-        """Return values[i, z_i] for each joint value z and each variable i, as an array of shape (K, n)."""
+        """Return an array of shape (K, n): values[i, z_i] for each joint value z and each variable i."""
         return values[np.arange(len(self.h)), self.digits]
 
     def scores(self, values: np.ndarray) -> np.ndarray:
@@ -56,7 +56,7 @@ class Problem(NamedTuple):
         return values[:, 0] if self.single else values
 
     def gradient(self) -> np.ndarray:
-        """Return the exact grad_h E f, of shape (n, k).  Entry (i, a) is q_i(a) (E[f given z_i = a] - E f)."""
+        """Return an array of shape (n, k): the exact grad_h E f.  Entry (i, a) is q_i(a) (E[f given z_i = a] - E f)."""
         if len(self.h) == 1:
             return exact.gradient(self.h, self.f)
         return self._conditional(self.joint_q * (self.f - self.joint_q @ self.f))
@@ -71,7 +71,7 @@ class Problem(NamedTuple):
         return np.array([np.bincount(digit, mass, k) for digit in self.digits.T])
 
     def reinforce_variance(self, best_baseline: bool) -> np.ndarray:
-        """Return the exact variance of the REINFORCE gradient (f(z) - b) grad log q(z), of shape (n, k).
+        """Return an array of shape (n, k): the exact variance of the REINFORCE gradient (f(z) - b) grad log q(z).
 
         If `best_baseline` is True, b is the constant that minimises the total variance.  Otherwise, b is 0.
         """
@@ -87,7 +87,7 @@ class Problem(NamedTuple):
 def make(h: object, f: object, eps: object, of_z: Callable | None = None) -> Problem:
     """Check the arguments, and return the Problem.
 
-    h has shape (k,) or (n, k).  f is an array of shape (k,), (k, ..., k) or (k^n,), or a function.  If f is a function,
+    h has shape (k,) or (n, k).  f is a function or an array of shape (k,), (k, ..., k) or (k^n,).  If f is a function,
     of_z(f, z) returns f at one-hot z.  Raises ValueError or TypeError with a one-line message if an argument is wrong.
     """
     (h,) = arguments.scores(h=h)

@@ -1,7 +1,7 @@
 """List the estimators that are a difference of two arg maxes: the direct gradient, and common wrong versions of it.
 
-Each arg max has scores of the form a h + b f + c noise, with numbers a, b and c.  The scores and the factor of the
-difference are recognised separately, so the check can name mistakes in both.
+Each arg max has scores of the form a h + b f + c noise, with numbers a, b and c.  The check recognises these scores and
+the factor of the difference separately, so its report can name a mistake in the scores and another in the factor.
 """
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ ACCEPTED = (RIGHT, TWO_SIDED, LOCAL)
 
 
 def slips(problem: Problem) -> dict[str, Slip]:
-    """Return the direct gradients and common wrong versions of them by name, for the eps of this problem."""
+    """Return, by name, the direct gradients for the eps of this problem, and common wrong versions of them."""
     eps, one = problem.eps, 1 / problem.eps
     plain, tilted, back = Score(1, 0), Score(1, eps), Score(1, -eps)
     loss = "the sign is wrong, or it is the gradient of the loss -f (then pass loss=True)"
@@ -106,10 +106,7 @@ def of_own_noise(problem: Problem) -> dict[str, Slip]:
 
 
 def cooled(problem: Problem, sigma: float) -> dict[str, Slip]:
-    """Return, by name, the estimators that have the wrong temperature sigma.
-
-    The noise is multiplied by sigma, or the scores are divided by sigma and a factor 1/sigma is missing.
-    """
+    """Return, by name, the estimators that have the wrong temperature sigma."""
     eps, one, plain = problem.eps, 1 / problem.eps, Score(1, 0, sigma)
     missing = f"the scores are divided by {sigma:.3g} (or the noise is multiplied by it), and a factor 1/{sigma:.3g} " \
               "is missing"

@@ -52,7 +52,7 @@ BLOCK = 100                         # faces drawn at a time, so few that their p
 
 
 class Truth(NamedTuple):
-    """Holds the attributes of N faces, uint8 of shape (N, 3), and their nuisances, float64 of shape (N, 9)."""
+    """Holds arrays for N faces: attributes (uint8, shape (N, 3)) and nuisances (float64, shape (N, 9))."""
 
     attributes: np.ndarray
     nuisances: np.ndarray
@@ -72,10 +72,10 @@ def truth(images: int = IMAGES) -> Truth:
 
 
 def draw(attributes: np.ndarray, nuisances: np.ndarray) -> np.ndarray:
-    """Return pictures of faces, bool of shape (..., 28, 28), in which True is ink.
+    """Return a boolean array of shape (..., 28, 28): pictures of faces, in which True is ink.
 
-    attributes  of shape (..., 3), each 0 or 1, in the order of ATTRIBUTES
-    nuisances   of shape (..., 9), in the order of NUISANCES
+    attributes  an array of shape (..., 3): 0s and 1s, in the order of ATTRIBUTES
+    nuisances   an array of shape (..., 9): numbers in the order of NUISANCES
 
     The leading axes broadcast.  Each picture depends only on its own attributes and nuisances.  Glasses and long hair
     only add ink, and a smile changes only the mouth.
@@ -116,7 +116,7 @@ def _ellipse(u: np.ndarray, v: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.n
 
 
 def _ink(attributes: np.ndarray, nuisances: np.ndarray) -> np.ndarray:
-    """Return N pictures, bool of shape (N, 28, 28), in which True is ink."""
+    """Return a boolean array of shape (N, 28, 28): N pictures, in which True is ink."""
     glasses, long_hair, smile = np.moveaxis(attributes, 1, 0)[..., None, None]
     across, down, tilt, *rest = np.moveaxis(nuisances, 1, 0)[..., None, None]       # each is (N, 1, 1)
     cosine, sine = (1 - tilt * tilt) / (1 + tilt * tilt), 2 * tilt / (1 + tilt * tilt)
@@ -152,9 +152,9 @@ def _ink(attributes: np.ndarray, nuisances: np.ndarray) -> np.ndarray:
 def read(folder: Path | None) -> tuple[Part, Part, Part]:
     """Return 50,000 faces for training, 10,000 for validation and 10,000 for testing.
 
-    The faces are drawn at the first call and then kept in memory.  `folder` is not used.  The label is the binary
-    number whose digits are the attributes, in their order.  Raises InputError if the checksum of
-    the images is not the expected one.
+    The faces are drawn at the first call and then kept in memory.  `folder` is not used.  The label of a face is
+    4 glasses + 2 long hair + smile, where each attribute is 0 or 1.  Raises InputError if the checksum of the images is
+    not the expected one.
     """
     images, labels = _content()
     train, valid, test = (Part(images[cut], labels[cut]) for cut in CUTS)

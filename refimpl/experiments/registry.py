@@ -1,4 +1,4 @@
-"""List the experiments with their runs and pictures, and run or continue them."""
+"""List the experiments, with the runs and the pictures of each.  Run an experiment, or continue it."""
 from __future__ import annotations
 
 import functools
@@ -112,14 +112,14 @@ CELLS_OF = {"plateau-steps": "plateau", "plateau-forces": "plateau-exits", "face
 
 @functools.cache
 def settings_of(name: str, dataset: str, seed: int) -> dict[str, dict[str, object]]:
-    """Return the settings of the runs of an experiment or a measurement, by label."""
+    """Return the settings of every run of an experiment or a measurement.  The keys are the labels of the runs."""
     experiment = REGISTRY.get(CELLS_OF.get(name, name))
     made = experiment.make(dataset, seed) if experiment and dataset in data.REGISTRY else []
     return {cell.label: cell.settings.as_dict() for cell in made}
 
 
 def require(name: str, dataset: str | None = None, label: str | None = None) -> None:
-    """Raise ValueError if there is no experiment or measurement `name`, or if it has no run or table `label`."""
+    """Raise ValueError if there is no experiment `name`, or if the experiment has no label `label`."""
     table = columns.TABLES.get(name) if name not in CELLS_OF else None
     if table is None and name not in REGISTRY and name not in CELLS_OF:
         raise ValueError(f"{name!r} is not an experiment")
@@ -148,7 +148,7 @@ def run(name: str, epochs: int, seeds: int, out: Path, jobs: int = 1, datasets: 
         data_dir: str | None = None, report: Callable[[str], None] = print, only: Sequence[str] | None = None) -> Runs:
     """Run or continue an experiment, and write NAME.csv, NAME.png and rows/ into `out`.
 
-    If `only` is given, only runs with these labels are trained.  Runs that already have `epochs` epochs are skipped.
+    If `only` is given, it lists the labels of the runs to train.  Runs that already have `epochs` epochs are skipped.
     The pictures show all runs in the folder.  Raises InputError for a bad argument.
     """
     experiment = REGISTRY[name]

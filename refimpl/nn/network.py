@@ -44,7 +44,7 @@ class Pass:
 
 
 class Backward:
-    """A backward pass of a network, which computes d loss / d output of every layer.
+    """A backward pass: for the output y of every layer of a network, it computes d loss / dy.
 
     accumulate() computes the gradients of the parameters.  The gradient dx is computed when it is first used.
     """
@@ -68,7 +68,7 @@ class Backward:
 
     @cached_property
     def dx(self) -> np.ndarray:
-        """Return d loss / dx, of shape (rows, n_in)."""
+        """Return an array of shape (rows, n_in): d loss / dx."""
         self._run.check()
         return self._layers[0].backward(self._run.outputs[0], self._run.outputs[1], self._dys[0])
 
@@ -97,7 +97,7 @@ class Network:
         return Pass(self, x)
 
     def forward(self, x: np.ndarray) -> np.ndarray:
-        """Return the output for x, of shape (rows, n_out), without storing anything for a backward pass."""
+        """Return an array of shape (rows, n_out): the output for x.  Store nothing for a backward pass."""
         for layer in self.layers:
             x = layer.forward(x)
         return x

@@ -36,7 +36,6 @@ def faces(store: Store) -> str:
 
 
 def values(group: list[Record], attribute: str, column: str, factor: float = 1.0) -> Spread:
-    """Return a column of the switch test for one attribute, multiplied by `factor`, with one value per seed."""
     return Spread(tuple(factor * float(row[column]) for record in group for row in record.rows
                         if row["attribute"] == attribute))
 

@@ -41,9 +41,9 @@ def load(path: Path, settings: RunSettings | None = None, kind: type[Run] | None
          missing: str = "is missing: there is no run to continue here") -> tuple[Run, np.ndarray]:
     """Return the run in a checkpoint, and its rows of metrics as an array of shape (epochs, columns).
 
-    If `settings` or `kind` is given, the run must have these settings or be of this kind.  `missing` is the end of the
-    error message for a missing file.  Raises InputError if the file is missing or damaged, is not a checkpoint, was
-    written by an earlier version, or contains a run with other settings or of another kind.
+    If `settings` is given, the run must have these settings.  If `kind` is given, the run must be of this kind.
+    Raises InputError if this is not so, and also if the file is missing, is damaged, is not a checkpoint, or was
+    written by an earlier version.  `missing` is the end of the error message for a missing file.
     """
     kind = kind_of(settings) if settings is not None else kind
     content = read_arrays(path, missing=missing, damaged=FOREIGN)

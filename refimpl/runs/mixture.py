@@ -49,7 +49,7 @@ class MixtureSettings(RunSettings):
                    `direct-loss` (see estimators/label_terms.py)
     label_eps      eps of the terms `released` and `direct-loss`
     label_weight   weight of the labelled term after the pretraining
-    image_weight   weight after the pretraining of the terms that train the decoder and the Gaussian on labelled images.
+    image_weight   weight of the terms that train decoder and Gaussian on labelled images, after the pretraining.
                    If label_weight and image_weight are 0, only the pretraining uses labelled images
     label_batch    number of labelled images that are added to each batch
     pretrain       number of passes over the labelled images in the pretraining, which is epoch 0 of the run
@@ -258,7 +258,7 @@ class MixtureRun(Run):
                                  matched=self.settings.labels == 0)
 
     def samples(self, rows: int = 8) -> np.ndarray:
-        """Return mean images, of shape (rows, K, pixels).  Each row has one g from the prior and all values of c."""
+        """Return an array of shape (rows, K, pixels): mean images.  Each row has one g from the prior and every c."""
         g = streams.samples(self.settings.seed).standard_normal((rows, self.model.d)).astype(self.model.dtype)
         return expit(self.model.decode(g).astype(np.float64))
 
