@@ -74,8 +74,8 @@ print(f"the winner changes in {100 * changed:.1f} of 100 draws")
 # how often the second arg max differs from the first. The rest of this chapter does the same for many values.
 #
 # For Gumbel noise the coat wins with probability $\sigma(h_1 - h_0)$, where $\sigma$ is the sigmoid function. Then
-# $\rho = q_0 q_1$, the product of the two probabilities. (Chapter 3 proves both statements.) The next cell compares the
-# two results:
+# $\rho = q_0 q_1$, the product of the two probabilities. (Chapter 3 proves both statements.) The next cell compares
+# the slope with $(f_1 - f_0)\, \rho$ and with the share divided by $\epsilon$:
 
 # %%
 sigmoid = lambda score: 1 / (1 + np.exp(-score))
@@ -121,12 +121,13 @@ print(f"the winner changes in {share[1.0]:.1%} of all draws at eps = 1, in {shar
 #
 # ## The density of the noise along a wall
 #
-# Raise $h_j$ by $\delta$. In which draws does the winner change from $i$ to $j$? It changes if $i$ was at the top, $j$
-# was less than $\delta$ below $i$, and all other names were below $i$ as well. Let $t$ be the height of $i$. In
-# formulas: $\gamma_i + h_i = t$, and $\gamma_j + h_j$ is in $[t - \delta, t]$, and $\gamma_z + h_z < t$ for all other
-# $z$. Write $F$ for the distribution function of the noise and $F'$ for its density. The height of $i$ has the density
-# $F'(t - h_i)$. The condition on $j$ has probability $\delta\, F'(t - h_j)$ for small $\delta$. The condition on $z$
-# has probability $F(t - h_z)$. All names have independent noise. Multiply, integrate over $t$, and divide by $\delta$:
+# Raise $h_j$ by $\delta$. In which draws does the winner change from $i$ to $j$? It changes if three conditions hold
+# before $h_j$ is raised: $i$ is at the top, the distance from $i$ down to $j$ is less than $\delta$, and all other
+# names are lower than $i$. Let $t$ be the height of $i$. In formulas: $\gamma_i + h_i = t$, and $\gamma_j + h_j$ is in
+# $[t - \delta, t]$, and $\gamma_z + h_z < t$ for all other $z$. Write $F$ for the distribution function of the noise
+# and $F'$ for its density. The height of $i$ has the density $F'(t - h_i)$. The condition on $j$ has probability
+# $\delta\, F'(t - h_j)$ for small $\delta$. The condition on $z$ has probability $F(t - h_z)$. All names have
+# independent noise. Multiply, integrate over $t$, and divide by $\delta$:
 #
 # $$\rho_{ij} = \int F'(t - h_i)\, F'(t - h_j) \prod_{z \ne i, j} F(t - h_z) \, dt$$
 #
@@ -196,7 +197,7 @@ assert np.allclose(J, np.diag(rho.sum(axis=1)) - rho, rtol=0, atol=1e-8)
 # *Right side.* The distribution $q_\epsilon$ of $z(\epsilon)$ is $q$ at the scores $h + \epsilon f$. By the chain rule
 # the derivative of $q_\epsilon(j)$ with respect to $\epsilon$ at 0 is $\sum_i f_i\, \partial q_j / \partial h_i$. (The
 # left side contains $\partial q_i / \partial h_j$ instead.) In terms of walls: the wall between $i$ and $j$ moves by
-# $\epsilon (f_j - f_i)$, and to first order $j$ gains $\epsilon \rho_{ij} (f_j - f_i)$ from $i$:
+# $\epsilon (f_j - f_i)$, and, to first order, $j$ gains $\epsilon \rho_{ij} (f_j - f_i)$ from $i$:
 #
 # $$\lim_{\epsilon \to 0} \frac{q_\epsilon(j) - q(j)}{\epsilon} = \sum_{i \ne j} \rho_{ij} (f_j - f_i)$$
 #
@@ -413,9 +414,9 @@ assert np.allclose(danskin.d2G_dh_deps(h, f, 0), danskin.d2G_deps_dh(h, f, 0), r
 #
 # <details><summary>Solution</summary>
 #
-# In each draw $1/\epsilon$ is added to one entry of the estimate and subtracted from one entry, so the entries add up
-# to 0. The sum of the entries of the exact gradient is also 0: it is the derivative of $E f(z^{\star})$ when all
-# scores rise by the same number, and in that case no wall moves.
+# In each draw $1/\epsilon$ is added to the entry of $z(\epsilon)$ and subtracted from the entry of $z^{\star}$. So the
+# entries of the estimate add up to 0. The entries of the exact gradient also add up to 0. Their sum is the derivative
+# of $E f(z^{\star})$ when all scores rise by the same number, and in that case no wall moves.
 #
 # ```python
 # assert (direct_gradient(h, f, 0.1, noise).sum(axis=1) == 0).all() and abs(truth.sum()) < 1e-8

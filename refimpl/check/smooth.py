@@ -1,4 +1,4 @@
-"""Recognise estimators that are not a difference of two arg maxes: REINFORCE, relaxations, exact means, and others."""
+"""Recognise estimators that are not a difference of two arg maxes, such as REINFORCE and Gumbel-softmax."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -36,7 +36,7 @@ class Seen(NamedTuple):
 
 
 def constants(problem: Problem) -> dict[str, tuple[np.ndarray, str]]:
-    """Return the exact gradient and the exact means by name, each with a phrase for the report."""
+    """Return the gradients that have no noise, each with a phrase for the report."""
     known = {"exact": (problem.gradient(), "this is the exact gradient, q (f - E f): there is no noise in it")}
     mean = problem.tilted()
     if mean is not None:
@@ -97,7 +97,7 @@ def _factor(seen: Seen, template: np.ndarray) -> float | None:
 
 
 def _factor_in_law(seen: Seen, template: np.ndarray) -> float | None:
-    """Return a c for which Kolmogorov-Smirnov tests find no difference between g and c * template, or None."""
+    """Return a number c such that g and c * template agree in distribution.  Return None if no such c is found."""
     g = seen.g
     if g[0].size > 100:
         return None

@@ -73,8 +73,8 @@ class Objective(Protocol):
     def run(self, z: np.ndarray, counted: bool = True) -> Pass:
         """Evaluate f at one joint value per image.  z has shape (B, n, k), and is one-hot or relaxed.
 
-        If `counted` is True, the pass counts as an evaluation.  Set `counted` to False if f is already known at z.  The
-        decoder then needs the pass only to learn from z.
+        If `counted` is True, the pass counts as an evaluation.  Set `counted` to False if f is already known at z.  In
+        that case, the pass serves to train the decoder and not to compute f.
         """
 
     def table(self, z: np.ndarray) -> Table:
@@ -88,7 +88,7 @@ class Objective(Protocol):
 
 
 class Estimate(NamedTuple):
-    """Holds the estimate `grad`, in the shape of theta and in nats per image, and the decoder's part of the loss."""
+    """Holds an estimate and the decoder's part of the loss.  `grad` has theta's shape; its unit is nats per image."""
 
     grad: np.ndarray
     decoder_term: DecoderTerm

@@ -2,9 +2,9 @@
 
     grad_{h_i} = (softmax(h_i + eps f_i) - softmax(h_i)) / eps,    f_i(c) = f(z with z_i replaced by c), for a sample z
 
-The estimate is the mean of the coordinate-wise direct gradient with respect to h_i, given the other coordinates.  It
-has the same bias and needs as many evaluations as `direct`, but it has less noise.  As eps -> 0, it tends to local
-expectation.
+The estimate is the mean of the coordinate-wise direct gradient with respect to h_i, given the other coordinates.
+Compared with coordinate-wise `direct`, the estimate has the same bias, needs as many evaluations, and has less noise.
+As eps -> 0, the estimate tends to local expectation.
 """
 from __future__ import annotations
 

@@ -4,8 +4,8 @@
 
 This estimator enumerates all joint values, so it is not useful in practice.  It separates the effects of bias and
 noise: `exact` has neither, `tilted` has the bias of `direct`, `noisy-exact` has the noise of `direct`, and `direct` has
-both.  For several variables, g is the gradient of Theorem 1 with a separate Gumbel variable for every joint value,
-because E g is then known.
+both.  For several variables, every joint value has a Gumbel variable of its own in g.  With this noise, E g is known:
+it is the gradient that `tilted` returns.
 """
 from __future__ import annotations
 

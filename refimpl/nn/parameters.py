@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class StalePass(RuntimeError):
-    """Raised if gradients are requested from a forward pass after its parameters have been updated."""
+    """Raised if gradients are requested from a forward pass that is older than the latest update of the parameters."""
 
 
 class Parameters:

@@ -85,7 +85,7 @@ def entitle(figure: Figure, title: str, note: str = "") -> None:
 
 
 def name_lines(ax: Axes, ends: Sequence[tuple[str, float, float, str]]) -> None:
-    """Write the names of lines to the right of the axes, and move overlapping names apart.
+    """Write the name of each line beside the right edge of the axes, and move overlapping names apart.
 
     `ends` contains one tuple (name, x, y, colour) per line, where (x, y) is the right end of the line.
     """
@@ -156,7 +156,7 @@ FORMATS = ("png", "pdf", "svg")
 
 
 def format_of(path: Path) -> str:
-    """Return the format of a picture, given by the suffix of `path`.  Raise InputError if it is not in FORMATS."""
+    """Return the format that the suffix of `path` names.  Raise InputError if this format is not in FORMATS."""
     found = path.suffix.lower().removeprefix(".")
     if found not in FORMATS:
         raise InputError(f"{path}: a picture's suffix says its format, which must be one of .{', .'.join(FORMATS)}")
@@ -186,8 +186,8 @@ def own_settings() -> Iterator[None]:
 def may_fail(path: Path) -> Iterator[None]:
     """Let the program continue if the picture `path` cannot be drawn in the `with` block.
 
-    In that case, one line on standard error states the reason.  The block uses matplotlib's default settings.  Raises
-    InputError if the file `path` cannot be written.
+    In that case, the reason is printed to sys.stderr in one line.  The block uses matplotlib's default settings.
+    Raises InputError if the file `path` cannot be written.
     """
     try:
         with own_settings():

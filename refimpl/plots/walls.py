@@ -1,4 +1,4 @@
-"""Draw the walls of Theorem 1, and show how eps f moves them.
+"""Plot the walls of Theorem 1, and show how eps f moves them.
 
 With k = 3, the arg max depends on the noise only through two numbers, a = gamma_1 - gamma_0 and b = gamma_2 - gamma_0.
 So each draw of the noise is a point (a, b) in a plane.  Value 0 is the arg max where a < h_0 - h_1 and b < h_0 - h_2.
@@ -73,9 +73,9 @@ def y_lines(h: np.ndarray, limits: Limits = WINDOW) -> np.ndarray:
 
 @dataclass
 class Cloud:
-    """Holds the artists that draw_cloud has drawn with matplotlib, and the data that they show.
+    """Holds the lines and texts that draw_cloud has added to a figure, and the data that they show.
 
-    update() is fast, because it changes the data of the artists instead of making new artists.
+    update() is fast, because it changes the data of these lines instead of making new lines.
     """
 
     limits: Limits
@@ -123,12 +123,12 @@ class Cloud:
 def draw_cloud(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray, limits: Limits = WINDOW,
                names: Sequence[str] = NAMES, colours: Sequence[str] = COLOURS, size: float = 1.0,
                legend: bool = True) -> Cloud:
-    """Draw the walls of h, the walls of h + eps f, and a point for each draw; return the artists.
+    """Plot the walls of h, the walls of h + eps f, and a point for each draw.  Return these as a Cloud.
 
-    A point has the colour of the winner.  If eps f changes the winner of a draw, the point is larger.  It then has the
-    colour of the new winner, and a ring in the colour of the old winner.
+    A point has the colour of the winner.  If eps f changes the winner of a draw, the point is larger.  The larger point
+    has the colour of the new winner, and a ring in the colour of the old winner.
 
-    ax       axes of matplotlib on which to draw
+    ax       matplotlib axes for the plot
     h        encoder scores, of shape (3,).  They have no unit
     f        decoder scores in nats, of shape (3,)
     eps      weight of f, in 1/nat.  It must be above 0

@@ -1,6 +1,6 @@
 """Update the tables and pictures of the pages from the rows in tutorials/rows (`make report`).
 
-Each table is in a block of a page, which looks like this:
+Each table is in a block of a page.  A block looks like this:
 
     <!-- report: binary -->
     ... made by refimpl/report, never by hand ...
@@ -68,7 +68,7 @@ FILES = {name: f"{name}.png" for name in SHOWN} | {
 
 
 def pictures(store: Store) -> dict[str, Callable[[], Figure]]:
-    """Return the functions that draw the pictures, by file name.  Pictures without rows are left out."""
+    """Return a plotting function for each picture that has rows.  The keys are the file names of the pictures."""
     made: dict[str, Callable[[], Figure]] = {}
     draws = {name: entry.draw for name, entry in registry.REGISTRY.items()} | {
         "plateau-steps": plateau_steps.draw, "plateau-forces": plateau_forces.draw, "relaxation": relaxation.draw}
@@ -91,10 +91,10 @@ def run(root: Path = ROOT, add: Sequence[Path] = (), write: bool = False,
     """Make every block and picture from the rows, and return whether all were up to date.
 
     If `write` is true, the rows at the paths `add` are added first, and outdated blocks and pictures are written.
-    Otherwise nothing is changed.
+    Otherwise no file is changed.
 
-    Raises InputError if a page is missing or cannot be read, if a block is unknown or on no page, or if a mark is
-    missing.  If rows cannot be used, InputError is raised after everything else has been reported.
+    Raises InputError if a page cannot be read, if a block is unknown, or if the marks around a block are incomplete.
+    If a block is on no page, or if rows cannot be used, InputError is raised after everything else has been reported.
     """
     root = Path(root)
     for page in PAGES:

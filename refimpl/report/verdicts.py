@@ -28,7 +28,7 @@ Look = Callable[[Store], Finding | None]
 
 
 class Runs(NamedTuple):
-    """Holds groups of runs by name, and the epoch and the column at which the groups are compared."""
+    """Holds groups of runs that are compared by the values of one column at one epoch."""
 
     groups: Mapping[str, Sequence[Record]]
     epoch: int
@@ -67,15 +67,15 @@ class Runs(NamedTuple):
 def compared(experiment: str, dataset: str, names: Mapping[str, str], rule: Callable[[Runs], bool] = lambda runs: True,
              *, epoch: int | None = None, column: str = "test_elbo", sign: float = -1.0, median: bool = False,
              words: str = "", shown: bool = True) -> Look:
-    """Return a function that compares runs in a store, and checks whether `rule` holds for them.
+    """Return a function that reads groups of runs from a store and checks whether `rule` holds for these runs.
 
     The function returns None if runs are missing.
 
-    names         maps each label to a name for the table
+    names         maps the label of each group of runs to the name of the group in the table
     epoch         the epoch at which the runs are compared.  By default it is the last epoch that all runs have reached
     column, sign  the runs are compared by `sign` times the value of this column
     median        whether the table shows the median over the seeds instead of the mean
-    shown         whether the table shows the values, with the string `words` before them
+    shown         whether the table shows the values.  The string `words` is written before the values
     """
     def look(store: Store) -> Finding | None:
         groups = {name: store.select(experiment, dataset, label) for label, name in names.items()}

@@ -1,1 +1,1 @@
-"""Measure models during or after training: noise, bias, time, and the bound for different kinds of samples."""
+"""Measure the gradients, the bounds and the speed of models, during or after training."""

@@ -67,12 +67,12 @@ def measure(estimator: Estimator, h: np.ndarray, toy: Toy, truth: np.ndarray, sa
             after_chunk: Callable[[int], None] = lambda rows: None) -> Row:
     """Measure an estimator's bias and variance for one image.  h and truth have shape (n, k).
 
-    `samples` is the number of estimates.  Some estimators learn a baseline, a scale or a control variate.  They learn
-    it before the measurement, from WARM_UP small batches.  Each chunk of the measurement then starts from a copy of the
-    learnt arrays.
+    `samples` is the number of estimates.  An estimator with a memory learns before the measurement, from WARM_UP small
+    batches.  Each chunk of the measurement then starts from a copy of this memory.
 
     A coordinate (i, c) is tested only if its mean is approximately normal.  For this, the expected number of draws with
-    z_i = c must be at least EVENTS (evidence.py), and `samples` / kurtosis must be at least EVENTS, too.
+    z_i = c must be at least EVENTS (evidence.py).  The number of samples, divided by the kurtosis of the estimates at
+    this coordinate, must also be at least EVENTS.
     """
     n, k = h.shape
     keywords = dict(estimator.defaults)

@@ -11,7 +11,7 @@ The variables on the source's side of the cut have z_i = 1.  The network has the
     i -> sink               of capacity t_i, if t_i > 0
     i -> j and j -> i       of capacity w_ij / 2 each
 
-The flow is found by pushing a preflow (Goldberg and Tarjan 1988), for all images at once.  Two arrays describe it:
+The flow is found by pushing a preflow (Goldberg and Tarjan 1988), for all images at once.  Two arrays hold the preflow:
 
     excess (B, n)     the flow that has arrived at i and has not left it yet.  If excess is negative, i can still send
                       |excess| to the sink.  All edges from the source are full at the start, so excess starts as -t.
@@ -42,8 +42,8 @@ ROOMS = 50_000              # the number of edges at a time: this many fit into 
 def _network(u: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return `excess` and `room` before the first push.
 
-    The scores of each image are first divided by a power of two near the largest score.  This division is exact.
-    So sums of huge scores stay finite, and quotients of tiny scores stay accurate.
+    For each image, the scores are first divided by a power of two near the largest |score| of this image.  This
+    division is exact.  So sums of huge scores stay finite, and quotients of tiny scores stay accurate.
     """
     largest = np.maximum(np.abs(u).max(axis=1, initial=0), w.max(axis=1, initial=0))[:, None]
     unit = np.frexp(largest)[1]
@@ -101,7 +101,7 @@ def _minimum_cut(excess: np.ndarray, room: np.ndarray) -> np.ndarray:
 
 
 def argmax(u: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Return a maximiser z, of shape (B, n), up to the rounding of float64.
+    """Return an array of shape (B, n): a maximiser z for each image, up to the rounding of float64.
 
     No score exceeds S(z) by more than about 1e-15 times the sum of the image's |u| and w.  Raises ValueError if u or w
     has the wrong shape, if a score is not finite, or if a pair score is negative.
