@@ -180,7 +180,7 @@ def _masked(value: object) -> bool:
 
 
 def _real(name: str, value: object, kinds: str) -> np.ndarray:
-    """Return `value` as a float64 array.  Raise TypeError if `kinds` does not contain the letter dtype.kind."""
+    """Return `value` as a float64 array.  `kinds` contains the letters (dtype.kind) of the allowed types."""
     numbers = array(name, value)
     if numbers.dtype.kind not in kinds:
         raise TypeError(f"{name} must be a real number or an array of them, got dtype {numbers.dtype}")

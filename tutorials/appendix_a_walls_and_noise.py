@@ -135,9 +135,10 @@ assert np.isclose(slope, left_side(gumbel_law, W @ x)[1] * x[2], rtol=0, atol=1e
 # 2. Differentiate $G$ with respect to $\epsilon$. By Danskin's theorem, used inside the mean,
 #    $\partial_\epsilon G = E f(z(\epsilon))$. At $\epsilon = 0$ this derivative is $E f(z^{\star})$, whose gradient we
 #    want. Taking this gradient gives equation 3: $\partial_w \partial_\epsilon G(w, 0) = \nabla_w E f(z^{\star})$.
-# 3. Differentiate $G$ with respect to $w$. By Danskin's theorem for the scores, used inside the mean, and by the chain
-#    rule, $\partial_w G = E \nabla_w h_w(z(\epsilon))$. Now take the derivative of $\partial_w G$ with respect to
-#    $\epsilon$ at 0. By definition this mixed derivative is
+# 3. Differentiate $G$ with respect to $w$. The maximum depends on $w$ through the scores. Danskin's theorem, used
+#    inside the mean, gives the derivative with respect to the scores. By the chain rule,
+#    $\partial_w G = E \nabla_w h_w(z(\epsilon))$. Now take the derivative of $\partial_w G$ with respect to $\epsilon$
+#    at 0. By definition this mixed derivative is
 #    $\lim_{\epsilon \to 0} \frac{1}{\epsilon} E[\nabla_w h_w(z(\epsilon)) - \nabla_w h_w(z^{\star})]$ (equation 4).
 #    **This is where the factor $1/\epsilon$ comes from.**
 # 4. $G$ is smooth, so the order of the two derivatives does not matter (Schwarz's theorem). Hence the results of steps

@@ -84,7 +84,7 @@ def sampled(problem: Problem, slip: Slip, draws: int, rng: np.random.Generator) 
 
 
 def simulated(problem: Problem, slip: Slip, draws: int, rng: np.random.Generator) -> Counts:
-    """Return the Counts of simulated gradients.  If there are many joint values, fewer than `draws` are simulated."""
+    """Return the Counts of simulated gradients."""
     total, block = None, max(1, 1_000_000 // len(problem.f))
     draws = max(1_000, min(draws, SIMULATED, 5_000_000 // len(problem.f)))
     for start in range(0, draws, block):
@@ -95,10 +95,10 @@ def simulated(problem: Problem, slip: Slip, draws: int, rng: np.random.Generator
 
 
 def excluded(counts: Counts, problem: Problem, slip: Slip, rng: np.random.Generator) -> bool:
-    """Return whether the counts contradict this estimator.
+    """Return whether the counts contradict the estimator that `slip` describes.
 
-    If the law has no closed form, the counts are first compared with at most 4,000 simulated draws, to save time.
-    If no contradiction is found, the counts are compared again, with at most 100,000 simulated draws.
+    If the law of `slip` has no closed form, the counts are first compared with at most 4,000 simulated draws, to save
+    time.  If this finds no contradiction, the counts are compared again, with at most 100,000 simulated draws.
     """
     few = exact_chances(problem, slip) is None and chance(counts, problem, slip, rng, 4_000) < LEVEL
     return few or chance(counts, problem, slip, rng) < LEVEL

@@ -144,7 +144,7 @@ def _draws_its_own(hook: Hook, problem: Problem, rng: np.random.Generator, found
 
 
 def _explain(found: Finding, name: str, sign: int, slip: slips.Slip, sizes: list, allowed: list[str]) -> None:
-    """Add `slip` to the explanations, once for each factor that fits the size of the gradients in all blocks."""
+    """Add `slip` to the explanations: once for each factor that fits all blocks of gradients."""
     names = [factors.named(size, slip.unit, found.problem, rows, allowed) for *both, rows in sizes for size in both]
     words = slip.words if sign > 0 else slip.negated or f"{slip.words}, and the sign is wrong"
     for factor in sorted(set.intersection(*names)) if names else [factors.RIGHT]:       # in the same order every time

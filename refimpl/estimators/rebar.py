@@ -29,7 +29,7 @@ DECAY = 0.99
 
 
 class Coupled(NamedTuple):
-    """Holds p, three samples (z, b and z~), and the derivative of z~.  All arrays have shape (B, n, k)."""
+    """Holds p, the samples z, b and z~, and the derivatives d z~_i / d log p_i.  All arrays have shape (B, n, k)."""
 
     p: np.ndarray
     z: np.ndarray           # the perturbed scores
@@ -73,7 +73,7 @@ def memory(n: int, k: int) -> Memory:
 
 
 def eta(memory: Memory) -> float:
-    """Return the eta that makes the variance smallest, estimated from past batches.  For the first batch, return 1."""
+    """From past batches, estimate the eta at which REBAR has the least variance.  For the first batch, return 1."""
     return float(memory["a_dot_d"][0] / memory["d_dot_d"][0]) if memory["d_dot_d"][0] > 0 else 1.0
 
 
@@ -81,9 +81,9 @@ def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, t
              batch_mean: bool = False) -> Estimate:
     """Return the unbiased estimate, from three decoder evaluations.
 
-    If `batch_mean` is True, the learning signal of each image is the sum of the scores of all images.  This is the
-    signal of REBAR and RELAX in the code of Lorberbom et al., which multiplies log q of the whole batch by the mean
-    score of the batch.  The scores of the other images add noise but no bias, because they do not depend on the
+    If `batch_mean` is True, the learning signal of each image is the sum of the scores f of all images.  This is
+    the signal of REBAR and RELAX in the code of Lorberbom et al.  That code multiplies log q of the whole batch by the
+    mean score of the batch.  The scores of the other images add noise but no bias, because they do not depend on the
     sample b of this image.
     """
     tau, batch_mean = temperature("tau", tau), flag("batch_mean", batch_mean)

@@ -66,7 +66,7 @@ class Family(ABC):
 
     @classmethod
     def create(cls, n: int, k: int, **options: Value) -> Family:
-        """Return a family of n variables of k values.  `options` are the values of complete() that are not None."""
+        """Return a family of n variables of k values.  Pass the options from complete(), except those that are None."""
         return cls(n, k, **options)
 
     def label(self) -> str:

@@ -10,7 +10,7 @@ from refimpl.plots.style import FURTHER, TRUTH, new_figure
 
 
 def bounds(rows: Sequence[dict[str, float]], label: str, dataset: str) -> Figure:
-    """Plot the bounds of one run, and the gap between the bound and the log-likelihood, against the epoch."""
+    """Plot the bounds of one run against the epoch.  A second panel shows the gap on the test images."""
     figure, (bound, gap) = new_figure(2)
     marker = "o" if len(rows) < 40 else None
     for name, words, colour, style in (("sampled_elbo", "test, -ELBO from one sample per image", "0.75", ":"),

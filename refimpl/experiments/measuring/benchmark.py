@@ -42,7 +42,7 @@ def cases(batch: int) -> list[RunSettings]:
 
 
 class Row(NamedTuple):
-    """Holds the label of a case, the median time of a step, and the median time of its matrix products, in seconds."""
+    """Holds two times of a case, in seconds.  Each time is a median over the rounds."""
 
     step_of: str
     step: float
@@ -50,7 +50,7 @@ class Row(NamedTuple):
 
 
 class Counted(np.ndarray):
-    """An array that records the shapes of its products of two matrices.  Arrays computed from it do the same."""
+    """An array that records the shapes of its matrix products.  Arrays that are computed from it do the same."""
 
     noted: list[tuple[int, int, int]] = []
 

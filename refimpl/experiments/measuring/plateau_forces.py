@@ -9,15 +9,15 @@ score of a losing value i.  Both forces are divided by the probability q_i of th
               the push is u_i - E u, where u_i is never below -1/eps (estimators/bias_halves.py)
     pull      log q_w - log q_i, the force of the KL term, up to a term that is the same for all values
 
-The estimators that are compared here have no noise.  Every few steps, some values are computed exactly on the first
-1,000 test images:
+The estimators that are compared here have no noise.  Every few steps, some quantities are computed exactly on the
+first 1,000 test images:
 
     elbo          the bound, nats per image
     values_used   exp of the entropy of the mean of q: 1 if all images use one value, 10 if all values are used equally
     lead_f        mean of f_w - f_i, nats: how much better the winner explains its image than the losing values do
     lead_h        mean of log q_w - log q_i, nats
     push          mean of g_i / q_i, nats
-    pull          mean of the KL gradient divided by q_i, nats; 0 if the gradient does not include the KL term
+    pull          mean of -(KL gradient) / q_i, nats; 0 if the run is trained without the KL gradient
 """
 from __future__ import annotations
 

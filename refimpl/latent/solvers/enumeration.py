@@ -42,7 +42,7 @@ def all_scores(u: np.ndarray, w: np.ndarray) -> np.ndarray:
 
 
 def _exact(terms: np.ndarray) -> bool:
-    """Return whether the sum of any subset of these float64 numbers is exact.
+    """Return whether the sum of every subset of these float64 numbers is certainly exact.
 
     Sums are exact if all numbers are multiples of one unit, and their absolute values add up to less than 2^53 units.
     """
