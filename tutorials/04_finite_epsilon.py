@@ -203,7 +203,7 @@ print(f"from 100 to 10,000 draws the best eps falls by a factor of {factor:.2f};
 # **What to see.** The dots mark the best $\epsilon$. Far to the left of them the error comes mostly from the noise, and
 # far to the right mostly from the bias. With more draws a smaller $\epsilon$ is better. From 100 to 10,000 draws, the
 # best $\epsilon$ falls by a factor of slightly more than 4.6, the factor given by the law below. Even at the best
-# $\epsilon$, a *single* estimate is hardly better than the estimate 0. But training averages over many estimates (see
+# $\epsilon$ a *single* estimate is hardly better than the estimate 0. But training averages over many estimates (see
 # "What is $M$ in training?" below).
 #
 # At small $\epsilon$ the mean squared error is about $\epsilon^2 |\beta|^2 + C / (\epsilon M)$, where $C = \sum_i C_i$
@@ -250,7 +250,7 @@ plt.show()
 #
 # By this rule $\epsilon$ is inversely proportional to the range, and for large $M$ it falls like $M^{-1/3}$. If the
 # winner changes in fewer than 5 draws, the $M$ draws are not enough to determine $\epsilon$. Then the rule returns
-# $1/\text{range}$ and warns that the estimate 0 may be better than the direct estimate.
+# $1/\text{range}$ and warns that the estimate 0 may be better.
 #
 # For all $h$, $f$ and $M$, the $\epsilon$ of the rule lies between $\min(1, (20/M)^{1/3})/\text{range}$ and
 # $1/\text{range}$. There is also a guarantee for the error. If the rule does not warn, use its $\epsilon$ with $M$
@@ -278,8 +278,8 @@ for h_sure in (np.array([8.0, 0, 0]), np.array([12.0, 0, 0])):
 
 # %% [markdown]
 # (The answer to the guess is 0.) The next table tests the rule on four kinds of random problems. There are twelve
-# problems of each kind. The scale of $f$ differs widely from problem to problem. In the kinds called "concentrated" a
-# single value has most of $q$. The errors are expected values over the noise, computed exactly.
+# problems of each kind. The scale of $f$ differs widely between problems. In the kinds called "concentrated" a single
+# value has most of $q$. The errors are expected values over the noise, computed exactly.
 
 # %%
 found = choosing_eps.table(1_000, count=12)
@@ -365,10 +365,10 @@ for n, ratio in ratios.items():
 #
 # **What is $M$ in training?** In training there are many images with one draw each, and the weights change. Averaging
 # over images and over steps reduces the noise, as averaging over draws does. But averaging does not reduce the bias.
-# The next cell shows two experiments. In the first experiment, many images share the weight $w$. Each image has its own
-# $h$, its own $f$, and one draw of the noise. All images together estimate the slope with respect to $w$. In the second
-# experiment, $w$ is trained, with one draw per step, to maximise $E f - w^2/20$. (The term $-w^2/20$ makes sure that
-# there is a maximum.)
+# The next cell shows two experiments. In the first experiment, many images share the weight $w$. Each image has one
+# draw, and its own $h$ and $f$. All images together estimate the slope with respect to $w$. In the second experiment,
+# $w$ is trained, with one draw per step, to maximise $E f - w^2/20$. (The term $-w^2/20$ makes sure that there is a
+# maximum.)
 #
 # **Guess first.** With $\epsilon = 3$, does $w$ settle above or below the true maximum?
 
@@ -401,11 +401,11 @@ plt.show()
 # $\epsilon = 0.1$ even 8,000 images are too few for the bias to be visible. Right: although most single estimates are
 # 0, $w$ rises and settles. It settles at the maximum of $T - w^2/20$ (dashed lines) and not at the maximum of
 # $E f - w^2/20$ (black line). (On the left, the last points are inaccurate, because each comes from four groups of
-# images. With these scores the bias happens to be smaller at $\epsilon = 3$ than at $\epsilon = 0.5$. It rises to 0.07
-# near $\epsilon = 1.25$, and falls to 0 near $\epsilon = 5$.)
+# images. With these scores the bias rises until about $\epsilon = 1.25$, and then falls. It is smaller at
+# $\epsilon = 3$ than at 0.5.)
 #
-# Both experiments show that training averages over many draws. The number of these draws is the $M$ of the rule above:
-# the number of images in a batch, times the number of steps during which the weights hardly change.
+# Both experiments show that training averages over many draws. The number of draws is the $M$ of the rule above: the
+# number of images in a batch, times the number of steps during which the weights hardly change.
 #
 # **Where $q$ is concentrated**, the winner changes in few draws. For $\epsilon$ up to $1/\text{range}$ the share of
 # these draws is at most $1.72\, \epsilon\, |\text{gradient}|_1$. Suppose that the gradient is a thousandth of the range
