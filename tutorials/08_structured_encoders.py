@@ -337,10 +337,11 @@ print("d/d eps of the means of z_1, z_2, z_1 z_2   ", right)
 # ## When do pairs help?
 #
 # Pair scores help where the *posterior* is coupled. The posterior is the law $p(z \mid x)$ that the encoder should
-# imitate. Take two variables whose posterior is proportional to $e^{f(z)}$ with a known coupling: $f$ is higher by a
-# fixed number of nats if $z_1 = z_2$. Apart from this, $f$ is nearly the same for all $z$. The table shows the least
-# gap $\text{KL}(q \| \text{posterior})$ that encoders without and with pairs can reach. This gap is what we lose by
-# using such an encoder. With pairs, $q$ is the law of the perturbed arg max, and it is computed by the integral above.
+# imitate. Take two variables, and let their posterior be proportional to $e^{f(z)}$. Their coupling is known: $f$ is
+# higher by a fixed number of nats if $z_1 = z_2$. Apart from this, $f$ is nearly the same for all $z$. The table shows
+# the least gap $\text{KL}(q \| \text{posterior})$ that an encoder can reach, first without pairs and then with pairs.
+# This gap is what we lose because $q$ differs from the posterior. With pairs, $q$ is the law of the perturbed arg max,
+# and it is computed by the integral above.
 #
 # Can training by direct optimisation find this least gap? Since $q$ is known here, $\log q$ can be made a part of
 # $f$: follow the gradient upwards with $f(z) - \log q(z)$ instead of $f$, where $q$ is held fixed within a step.

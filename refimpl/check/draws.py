@@ -39,9 +39,9 @@ class Match:
 
 
 def _gap(draws: Draws, slip: Slip, rows: np.ndarray, plus: np.ndarray, minus: np.ndarray) -> np.ndarray:
-    """Return how far the scores at `plus` and `minus` are below the largest scores, divided by a bound of the scores.
+    """Return one gap for each draw: how far two scores are below the largest ones, divided by the size of the scores.
 
-    The positive entries of the gradients are at `plus`, and the negative entries are at `minus`.
+    The two scores are those at `plus`, where the gradient is positive, and at `minus`, where it is negative.
     """
     problem = draws.problem
     step = max(abs(score.f) for score in (slip.plus, slip.minus) if score is not None)
@@ -67,7 +67,7 @@ def _below(draws: Draws, score: Score | None, rows: np.ndarray) -> np.ndarray:
 
 def _joint_gap(problem: Problem, slip: Slip, above: np.ndarray, below: np.ndarray, plus: np.ndarray,
                minus: np.ndarray) -> np.ndarray:
-    """Return the smallest gap of any pair of joint values whose difference is the user's gradient."""
+    """Return one gap for each draw: the smallest one, if several pairs of joint values give the user's gradient."""
     n, k = problem.h.shape
     weights = np.random.default_rng(0).random((n, k))
     wanted = np.zeros(len(plus))
@@ -110,9 +110,9 @@ def expected_near_ties(problem: Problem, slip: Slip, precision: str, noise: np.n
 
 
 def usual(problem: Problem, match: Match, level: str, allowed: list[str], noise: np.ndarray, draws: int) -> str | None:
-    """Return the finest precision for which rounding explains the number of unequal draws, or None if there is none.
+    """Return the finest precision at which rounding explains how many draws differ from the slip.
 
-    Only `level` and coarser precisions are tried.
+    Only `level` and coarser precisions are tried.  If none of them explains this number, return None.
     """
     def expected(each: str) -> float:
         return draws * expected_near_ties(problem, match.slip, each, noise) + 1e-9

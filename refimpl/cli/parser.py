@@ -51,7 +51,7 @@ def make_parser() -> argparse.ArgumentParser:
     any_images = f"{', '.join(datasets)} or FILE{data.own_images.SUFFIX} of your own"
 
     quickstart = command(SEE, "quickstart", commands.quickstart,
-                         "verify the theorems, then train on real MNIST, in less than a minute",
+                         "verify the theorems, then train on MNIST; both together take less than a minute",
                          "; the same command continues")
     _add_out(quickstart, "runs/quickstart", "the pictures and the run")
 
@@ -62,7 +62,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_out(verify, "runs/verify", "theorem1.png and component.png")
 
     explore = command(SEE, "explore", commands.explore,
-                      "open a window with sliders for eps, f and h, for three values of z",
+                      "show Theorem 1 for three values of z, in a window with sliders for eps, f and h",
                       example="--save explorer.png")
     _add_scores(explore, "H,H,H", "-1,2,0", "those of the chapters")
     explore.add_argument("--save", type=Path, metavar="FILE", help=f"{SAVED}; with --save no window is opened")

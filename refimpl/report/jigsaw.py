@@ -25,7 +25,7 @@ def _milliseconds(group: list[Record]) -> str:
 
 
 def results(store: Store) -> str:
-    """Make a table for each data set.  It compares a random order of the tiles with the methods that use labels."""
+    """Make a table of the methods that use labels, for each data set."""
     parts = []
     for dataset in store.datasets("jigsaw"):
         groups = {(method, side): store.select("jigsaw", dataset, label(method, side)) for method in METHODS

@@ -82,7 +82,7 @@ class Tested(NamedTuple):
 
 @functools.lru_cache(maxsize=1)
 def mixture_of(dataset: str, data_dir: str | None) -> Mixture:
-    """Return a mixture model, fitted to all training images except the first 40,000."""
+    """Return a mixture model that is fitted to all training images except the first 40,000."""
     whole = data.load(dataset, data_dir).train.images(slice(SHUFFLED, None))
     return Mixture(whole, COMPONENTS, np.random.default_rng(FITTING))
 
@@ -151,7 +151,7 @@ class JigsawRun:
             self.made_by[name] += [now] * (now not in self.made_by[name][-1:])
 
     def solve(self, shuffled: np.ndarray) -> np.ndarray:
-        """Return the matchings with the largest scores, of shape (B, N, N).  No noise is added to the scores."""
+        """Return an array of shape (B, N, N): the matchings with the largest scores, without noise."""
         return gradients.matchings(shuffled.shape[1]).argmax(self.scorer.run(shuffled).theta)
 
     def save(self, path: Path) -> None:
@@ -198,10 +198,7 @@ def opened(cell: Cell, out: Path, data_dir: str | None) -> JigsawRun:
 
 def train(name: str, wanted: Sequence[Cell], every: Sequence[Cell], epochs: int, out: Path, jobs: int,
           data_dir: str | None, report: Callable[[str], None]) -> tuple[dict[Cell, list[Row]], list[Record]]:
-    """Train the runs in `wanted` one after the other, and write their rows into `out`.
-
-    Returns the rows and the records of the runs in `every` that have a file of rows in `out`.
-    """
+    """Train the runs in `wanted`, one after the other.  Return the rows and records of the finished runs in `every`."""
     if jobs != 1:
         raise InputError(f"--jobs must be 1 for {name}, whose runs are trained one after the other, got {jobs}")
 

@@ -1,9 +1,10 @@
-"""Compare the exact bound with the bound of relaxed samples.  Gumbel-softmax at a fixed tau maximises the second bound.
+"""Compare two bounds of a model: the exact bound, and the bound of relaxed samples.
 
     python -m refimpl measure relaxation
 
-The relaxed samples softmax((h + gamma) / tau) are not one-hot, but the trained model is used with one-hot samples.
-After every epoch, the bounds are measured on the first 2,000 test images:
+Gumbel-softmax with a fixed tau maximises the bound of relaxed samples.  These samples, softmax((h + gamma) / tau), are
+not one-hot, but the trained model is used with one-hot samples.  After every epoch, the bounds are measured on the
+first 2,000 test images:
 
     relaxed           the bound from ten relaxed samples of each image, nats per image; NaN for straight-through
     elbo              the exact bound of the same model

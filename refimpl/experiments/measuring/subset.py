@@ -11,10 +11,11 @@ differ in the gradient with respect to theta:
                            for subsets, this method is I-MLE (latent/linear.py)
     straight-through       the gradient is c, as if z were theta + gamma
     relaxed                like straight-through, but as if z were k softmax((theta + gamma) / tau)
-    random, most variable  the pixels are not learnt: they are random, or have the largest variance over the images
+    random                 the pixels are not learnt, but chosen at random
+    most variable          the pixels are not learnt: they have the largest variance over the images
 
 Each method that learns theta is run with the best of three settings.  This setting is chosen on the validation images
-at seed 0.  On the test images, the z of these methods is the arg max of theta, without noise.
+at seed 0.  On the test images, these methods use no noise: z is the set of the k pixels with the highest theta.
 """
 from __future__ import annotations
 

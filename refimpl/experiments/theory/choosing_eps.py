@@ -1,4 +1,4 @@
-"""Choose eps from draws of the noise and the range of f, without the exact gradient.
+"""Choose eps from the range of f and from draws of the noise, without the exact gradient.
 
     python -m refimpl measure choose-eps --average 1000     compares the rule with the best eps on random problems
 
@@ -143,7 +143,7 @@ def at_zero(h: np.ndarray, f: np.ndarray) -> np.ndarray:
 
 def problems(count: int, least: int, most: int, seed: int,
              concentrated: bool = False) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return random problems (h, f), whose number of values k is between `least` and `most`.
+    """Return random problems (h, f).  Each problem has its own number k of values, between `least` and `most`.
 
     The size of f differs between the problems, by a factor of up to about 150.  If `concentrated` is true, one score of
     each problem is increased by 2 to 12, so that q is concentrated on one value.
@@ -174,7 +174,7 @@ def least_errors(given: list[tuple[np.ndarray, np.ndarray]], M: int) -> np.ndarr
 
 
 def least_up_to_bound(h: np.ndarray, f: np.ndarray, M: int) -> float:
-    """Return the smallest exact error of 200 estimates with eps up to 1 / R, and of an estimate that is always 0."""
+    """Return the smallest error for 200 values of eps up to 1 / R, or the error of the estimate 0 if this is smaller."""
     return min(float(direct.mse(h, f, np.geomspace(0.01, 1, 200) / np.ptp(f), M).min()), float(at_zero(h, f)))
 
 
