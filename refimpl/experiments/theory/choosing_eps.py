@@ -174,7 +174,7 @@ def least_errors(given: list[tuple[np.ndarray, np.ndarray]], M: int) -> np.ndarr
 
 
 def least_up_to_bound(h: np.ndarray, f: np.ndarray, M: int) -> float:
-    """Return the smallest error for 200 values of eps up to 1 / R, or the error of the estimate 0 if this is smaller."""
+    """Return the smallest error for 200 values of eps up to 1 / R, or the error of returning 0 if it is smaller."""
     return min(float(direct.mse(h, f, np.geomspace(0.01, 1, 200) / np.ptp(f), M).min()), float(at_zero(h, f)))
 
 
