@@ -125,9 +125,10 @@ print(f"eps = 1 with KL is {behind:.1f} nats worse than eps = 0.1 with KL: {by_g
 #
 # ## An example without a network
 #
-# The conflict does not need a network. Take ten values. For the best value $f$ is 100 nats higher than for each of the
-# others. We train the ten scores by direct optimisation, with ten draws per step and with the KL gradient. This
-# training is repeated with ten seeds. For comparison, the scores are also trained with the exact gradient of the ELBO.
+# The conflict does not need a network. Take ten values. One of them is the best: its $f$ is 100 nats higher than the
+# $f$ of every other value. We train the ten scores by direct optimisation, with ten draws per step and with the KL
+# gradient. This training is repeated with ten seeds. For comparison, the scores are also trained with the exact
+# gradient of the ELBO.
 #
 # **Guess first.** For $\epsilon = 1$ the prediction is 0.476. Is the prediction for $\epsilon = 0.5$ nearer to 0.7 or
 # to 0.95?

@@ -139,11 +139,11 @@ plt.show()
 # %% [markdown]
 # **What to see.** Each picture shows the gradient of $E f$ with respect to the score of each cell. If a cell is red, a
 # higher score of this cell raises $E f$. The first and the last cell are white, up to noise, because every path goes
-# through them. The last three pictures agree up to their noise and the bias of `direct`. At $\epsilon = 0.1$ the test
-# cannot show this bias, but at 0.5 it does. The first picture uses a different noise, which changes $q$ and therefore
-# the gradient. The score function of the noise needs one value of $f$ and one arg max. With a baseline its variance is
-# less than twice the variance of `direct` at $\epsilon = 0.1$. `direct`, however, needs the values of $f$ for all
-# twenty paths.
+# through them. The last three pictures agree up to their noise and the bias of `direct`. The comparison of `direct`
+# with differences of $E f$ shows this bias at $\epsilon = 0.5$. At $\epsilon = 0.1$ the bias is too small for this
+# comparison. The first picture uses a different noise, which changes $q$ and therefore the gradient. The score function
+# of the noise needs one value of $f$ and one arg max. With a baseline its variance is less than twice the variance of
+# `direct` at $\epsilon = 0.1$. `direct`, however, needs the values of $f$ for all twenty paths.
 #
 # For this $f$ the second arg max was found by comparing all paths in a list. On large grids such a list is impossible.
 # The situation is different if $f$ is *linear in* $z$: then $\epsilon f$ is added to the scores of the cells, and
@@ -192,10 +192,10 @@ assert seen[16, 0.01][0] > 0.6 and seen[16, 0.01][2] > 5 * seen[16, 0.1][2] and 
 #
 # ## Learning a landscape from walks
 #
-# There are five kinds of ground on $16 \times 16$ cells, with costs that are hidden from the learner. For each of 200
-# terrains the learner sees a photograph, and one path that was walked: the cheapest path. The photograph has three
-# noisy colour values for each cell. A small network computes the score of each cell from the cell's own three colour
-# values, with the same weights for all cells. This network is trained in two ways:
+# Each terrain has $16 \times 16$ cells and five kinds of ground. Each kind has a cost, which is hidden from the
+# learner. For each of 200 terrains the learner sees a photograph, and one path that was walked: the cheapest path. The
+# photograph has three noisy colour values for each cell. A small network computes the score of each cell from the
+# cell's own three colour values, with the same weights for all cells. This network is trained in two ways:
 #
 # - **Fenchel-Young**: the gradient with respect to the scores is $y - z^{\star}$.
 # - **`direct`** with the Hamming loss: $(z(\epsilon) - z^{\star})/\epsilon$.
@@ -337,8 +337,8 @@ for method, eps in (("direct, eps = 0.3", 0.3), ("direct, eps = 1", 1.0), ("dire
 # rate was tried, so we do not know what another one would change.) At $\epsilon = 3$ the second arg max is $y$ in
 # nearly all draws. So `direct` is nearly *the same* as Fenchel-Young there: its gradient is the gradient of
 # Fenchel-Young divided by 3, and Adam ignores such a factor. At $\epsilon = 0.3$ the two arg maxes agree in most draws,
-# which shows that $\epsilon$ is too small, and the means over the seeds are worst at this $\epsilon$. So here there was
-# no advantage in the second arg max, which doubles the work.
+# which shows that $\epsilon$ is too small. At this $\epsilon$ all three measures above are worst, on average over the
+# five seeds. So here there was no advantage in the second arg max, which doubles the work.
 #
 # The Hamming loss looks large compared with the cost. The reason is that many paths cost nearly the same, or exactly
 # the same, and differ in many cells. The next pictures show the first of the held-out terrains.

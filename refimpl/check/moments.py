@@ -67,17 +67,14 @@ def threshold(tests: int, chance: float = 1e-6) -> float:
 
 
 def farthest(difference: np.ndarray, error: np.ndarray) -> float:
-    """Return the largest difference in units of its standard error, or 0 if all differences are 0."""
+    """Return the largest |difference| / error, or 0 if all differences are 0."""
     off = np.abs(difference)
     with np.errstate(divide="ignore", invalid="ignore"):
         return float(np.where(off > 1e-12 * np.abs(off).max(), off / error, 0.0).max()) if off.any() else 0.0
 
 
 def draws_needed(difference: np.ndarray, variance: np.ndarray, tests: int) -> float:
-    """Return how many draws are needed to tell two means apart.  If the means are equal, the result is infinite.
-
-    With these draws the means differ by about twice the threshold.  `variance` is the variance of one gradient.
-    """
+    """Return how many draws are needed to tell two means apart.  If the means are equal, the result is infinite."""
     with np.errstate(divide="ignore", invalid="ignore"):
         needed = np.where(difference != 0, variance / difference**2, np.inf).min()
     return round_up((2 * threshold(tests)) ** 2 * needed)

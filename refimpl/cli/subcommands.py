@@ -63,7 +63,7 @@ class Parser(argparse.ArgumentParser):
         return super().format_help() + example + ("\n" + self.late() if self.late else "")
 
     def described(self) -> list[tuple[str, str]]:
-        """Return each option with its arguments, together with its help, as --help prints them."""
+        """Return two texts for each option, as --help prints them: the option with its arguments, and its help."""
         made = self._get_formatter()
         lines = []
         for action in self._actions:

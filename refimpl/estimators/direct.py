@@ -20,8 +20,8 @@ def estimate(theta: np.ndarray, objective: Objective, rng: np.random.Generator, 
     """Return the estimate of Theorem 1, from f at z* and at all z that differ from z* in one variable (slides 18, 30).
 
     For one variable, f is computed at every value, and z*(eps) is the arg max of the theorem.  For several variables,
-    the formula below approximates this arg max.  Each term of its sum is f at a vector that equals z* except in one
-    coordinate, z_i.
+    the formula below approximates this arg max.  In this formula, term i of the sum is f at z* with z_i in place of
+    z*_i.
 
         z*(eps) = argmax of  eps sum_i f(z*_1 ... z_i ... z*_n) + h(z) + gamma
     """
@@ -38,7 +38,7 @@ def two_sided_estimate(theta: np.ndarray, objective: Objective, rng: np.random.G
                        family: Family | None = None) -> Estimate:
     """Return the two-sided estimate (grad h(z*(eps)) - grad h(z*(-eps))) / (2 eps).
 
-    Its bias is O(eps^2) for n = 1.  The estimate needs no more decoder evaluations than `estimate`.
+    Its bias is O(eps^2) for n = 1.  This function needs as many decoder evaluations as the function `estimate`.
     """
     family, eps = family or Independent(*theta.shape[1:]), temperature("eps", eps)
     noisy = family.perturb(theta, rng)

@@ -32,10 +32,10 @@ class Bounds(NamedTuple):
 def bounds(logits: np.ndarray, images, encode: Callable[[np.ndarray], np.ndarray] | None = None) -> Bounds:
     """Return the exact ELBO, log-likelihood and gap, averaged over images.
 
-    logits   the decoder's output for every joint value, of shape (K, pixels), in the order of joint.values
+    logits   an array of shape (K, pixels): the decoder's output for every joint value, in the order of joint.values
     images   a data.Part
-    encode   a function that maps images x to h, the scores of a factorised q, of shape (B, n, k).  It must be
-             None if q has no closed form.  Then elbo and gap are NaN
+    encode   a function that maps images x to an array of shape (B, n, k): the scores h of a factorised q.  `encode`
+             must be None if q has no closed form; then elbo and gap are NaN
 
     Raises arguments.NotFinite if a score is not finite.
     """

@@ -83,7 +83,7 @@ class MixtureVAE:
 
     gaussian  d, the number of dimensions of g
     hidden    the widths of the hidden layers of the decoder
-    trunk     the widths of the two layers of the encoder that both posteriors share
+    trunk     the widths of the first two layers of the encoder; both posteriors use these layers
     head      the width of the hidden layer between the trunk and h
     classes   k, the number of values of each discrete variable
     dtype     float32 for training, float64 for checks

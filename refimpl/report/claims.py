@@ -209,7 +209,7 @@ CLAIMS = (
 def find(claim: Claim, store: Store) -> Finding | None:
     """Return what the measurements show about a claim, or None if measurements are missing.
 
-    If several comparisons are reported for the claim, `epochs` is the largest of their numbers of epochs.  Raises
+    If the result shows several comparisons, `epochs` is the number of epochs of the longest runs among them.  Raises
     InputError if the measurements contradict the verdict on the claim.
     """
     every = [finding for look in claim.looks if (finding := look(store))]

@@ -61,8 +61,8 @@ def switched(store: Store) -> str:
     return (table(head, lines) + f"\n\nEach percentage is the share of {FACES:,} faces for which the "
             "judge finds that the attribute of the switched variable changed and no other attribute did. The judge is "
             f"right about all three attributes in {judge:.2%} of the test images. A pixel is wrong if it differs "
-            "from the true face. The numbers of wrong pixels, out of 784, are averages over the three attributes. All "
-            "values are medians over the seeds (the lowest and highest are in brackets). "
+            "from the same pixel of the true face. The numbers of wrong pixels, out of 784, are averages over the "
+            "three attributes. All values are medians over the seeds (the lowest and highest are in brackets). "
             + commits_line(store.select(SWITCH)))
 
 

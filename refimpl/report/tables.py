@@ -29,12 +29,12 @@ def bounds(store: Store, experiment: str, dataset: str, labels: Sequence[str], p
            rename: Callable[[str], str] = str, stuck: bool = False) -> str:
     """Make the table of an experiment's bounds on one data set, with the best run first.
 
-    The table shows bounds at the epochs that lengths() returns, and at the last epoch of the longest run.  It shows log
-    p(x) and the gap at the last epoch of lengths().  If a bound gets worse during training, another column shows the
-    bounds at the best validation epoch.
+    The table shows bounds at the epochs that lengths() returns, and at the last epoch of the longest run.  log p(x) and
+    the gap are shown only at the last epoch that lengths() returns.  If a bound gets worse during training, another
+    column shows the bounds at the best validation epoch.
 
     paper   the paper's values, by label
-    rename  a function that returns the name of a label in the table
+    rename  a function that maps a label to the name that the table shows for this label
     stuck   whether some seeds may be on a plateau.  If so, the table shows medians and ranges instead of means
     """
     groups = {label: group for label in labels if (group := store.select(experiment, dataset, label))}

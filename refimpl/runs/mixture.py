@@ -225,7 +225,7 @@ class MixtureRun(Run):
                                      beta)
 
     def measure(self, dataset: data.Dataset, epoch: int, last: bool) -> Row:
-        """Return the metrics after an epoch, except seconds and evaluations.
+        """Return all metrics after an epoch, except `seconds` and `evaluations`, which the loop adds.
 
         The bound is in nats per image.  All values of c are enumerated, and one g is sampled per image.
         """

@@ -1,8 +1,8 @@
 """Define the random generators of a run and of its measurements, and their seeds.
 
 There is a separate generator for each purpose, so draws for one purpose do not change the draws for another.  The runs
-in tutorials/rows used these generators, with one exception.  In older runs with labelled images of C classes (10 for
-MNIST), the noise of the bound in epoch C was drawn with the seed of labelled_images().
+in tutorials/rows used these generators, except for one measurement in each older run with labelled images.  If such a
+run has C classes (10 for MNIST), the bound after epoch C was measured with the seed of labelled_images().
 
 samples() begins with the same numbers as training().  At step 0, measuring() also begins with these numbers.
 """

@@ -90,7 +90,7 @@ class VAESettings(RunSettings):
 
     @property
     def exact_parts(self) -> tuple[str, ...]:
-        """Return the names of the parts of the data set whose bounds are computed by enumeration.
+        """Return the names of those parts of the data set for which the bounds are computed by enumeration.
 
         With one variable or up to 1,024 joint values, all three parts are returned.  With up to 65,536 joint values,
         only the test part is returned.  Otherwise the result is empty.  The settings must be resolved.
@@ -167,7 +167,7 @@ class VAERun(Run):
         return (*super().may_be_missing, *several)
 
     def measure(self, dataset: data.Dataset, epoch: int, last: bool) -> Row:
-        """Return the metrics after an epoch, except seconds and evaluations.
+        """Return all metrics after an epoch, except `seconds` and `evaluations`, which the loop adds.
 
         Bounds are computed by enumeration, or are NaN.  If `exact_parts` contains all three parts of the data set,
         their bounds are computed in each epoch.  If it contains only the test part, the bounds of this part are

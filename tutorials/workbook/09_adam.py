@@ -17,5 +17,5 @@ import numpy as np
 
 def adam(weights: list[np.ndarray], grads: list[np.ndarray], M: list[np.ndarray], V: list[np.ndarray], t: int,
          rate: float) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
-    """Take step number t, and return three lists: the new weights, the new M and the new V."""
+    """Take step t of Adam, and return three lists: the new weights, the new M and the new V."""
     ...

@@ -42,7 +42,7 @@ class Scores:
         self.theta = self._head.y.reshape(B, N, N)
 
     def backward(self, dtheta: np.ndarray, weight: float = 1.0) -> None:
-        """Add `weight` times the gradients of a loss to parameters.grads, for dtheta = d loss / d theta."""
+        """Add `weight` times the gradient of a loss to parameters.grads.  `dtheta` is d loss / d theta."""
         B, N, _ = self.theta.shape
         back = self._head.backward(dtheta.reshape(B * N, N).astype(self.theta.dtype, copy=False))
         back.accumulate(weight)

@@ -2,8 +2,8 @@
 
 The mean of n draws of a statistic is approximately normal only if n is large enough.  The necessary n can be
 computed, because the law of every statistic here is known.  Let s^2 be the variance of one draw, and m4 its fourth
-central moment.  The mean is then about as close to normal as the frequency of a rare event with the expected count
-n s^4 / m4.  There are three cases:
+central moment.  Compare the mean with the frequency of a rare event that is expected to occur n s^4 / m4 times: the
+distributions of the two are about equally close to normal.  There are three cases:
 
     n s^4 / m4 is at least 25           the mean must be within five standard errors of the exact value
     all draws are very probably equal   every draw must be equal to the likeliest value
@@ -108,8 +108,9 @@ def of_values(probability: np.ndarray, values: np.ndarray) -> Law:
 def allowed(values: int, errors: float = STANDARD_ERRORS) -> float:
     """Return the limit, in standard errors, for the largest deviation of several sampled values.
 
-    `values` is the number of sampled values.  If they all deviate only by chance, the probability that a deviation is
-    above the limit is at most the probability that a single deviation is above `errors`: 6e-7 for five standard errors.
+    `values` is the number of sampled values.  Let p be the probability that one given value deviates by chance by
+    more than `errors`: 6e-7 for five standard errors.  If all values deviate only by chance, the probability that at
+    least one deviation is above the limit is at most p.
     """
     return float(-ndtri(ndtr(-errors) / values))
 
@@ -133,8 +134,8 @@ def identity(text: str, one: np.ndarray, other: np.ndarray, tolerance: float = R
 def estimated(text: str, truth: np.ndarray, sampled: Sampled, law: Law) -> Claim:
     """Return the claim that a sampled quantity has the exact value `truth`.
 
-    The claim shows the entry with the largest deviation in standard errors.  If an entry has fewer than EVENTS expected
-    events, it is tested only if all its draws are very probably equal.
+    The claim shows the entry that deviates by the largest number of standard errors.  If n s^4 / m4 is below EVENTS for
+    an entry (see the top of this module), this entry is tested only if all its draws are very probably equal.
     """
     truth, mean, n = np.ravel(truth), np.ravel(sampled.mean), sampled.n
     events = n / law.kurtosis

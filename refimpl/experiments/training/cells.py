@@ -44,7 +44,7 @@ class Cell:
 
 
 def epochs_done(cell: Cell, out: Path) -> int:
-    """Return the number of epochs for which the run has been trained, or 0 if `out` does not contain it.
+    """Return the number of epochs for which the run has been trained, or 0 if `out` does not contain the run.
 
     Raises InputError if the run's folder holds another run.  Two labels may have the same folder name, because some
     characters of a label are removed.
@@ -142,7 +142,7 @@ def at_epoch(rows: list[Row], epoch: int, name: str) -> float:
 
 
 def groups(runs: dict[Cell, list[Row]], epoch: int, name: str) -> dict[tuple[str, str], list[Cell]]:
-    """Group the runs by data set and label.  Runs without a value in the column at this epoch are left out."""
+    """Group the runs by data set and label.  A run that has no value of the metric `name` at this epoch is left out."""
     found: dict[tuple[str, str], list[Cell]] = {}
     for cell, rows in runs.items():
         if not math.isnan(at_epoch(rows, epoch, name)):
@@ -166,7 +166,7 @@ def mean_and_half(runs: dict[Cell, list[Row]], group: Sequence[Cell], epoch: int
 
 
 def write_results(runs: dict[Cell, list[Row]], out: Path, name: str) -> list[Record]:
-    """Write the last metrics of all runs into NAME.csv, and the record of each run into the folder rows."""
+    """Write the last metrics of all runs into NAME.csv.  Write the record of each run into the folder `rows`."""
     measured = [key for key in MEASURED if any(key in rows[-1] for rows in runs.values())]
     lines = [["dataset", "label", "seed", "epochs", *measured]]
     for cell, rows in runs.items():

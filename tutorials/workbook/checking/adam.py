@@ -23,7 +23,7 @@ CASES = [_case([(1, 2)], 41, 1, False), _case([(1, 2)], 44, 2, True), _case([(2,
 
 def adam(weights, grads, M, V, t, rate, kept=(0.9, 0.999), beta=(0.9, 0.999), new=(0.1, 0.001), square=np.square,
          first=True, second=True, root=np.sqrt, tiny="outside", sign=-1.0, shift=0, keep=("weights", "M", "V")):
-    """Take step number t.  The keywords after `rate` serve to make common mistakes (slips)."""
+    """Take step t of Adam.  The keywords after `rate` serve to make common mistakes (slips)."""
     old = {"weights": weights, "M": M, "V": V}
     t = t + shift
     M = [kept[0] * m + new[0] * g for m, g in zip(M, grads)]

@@ -17,7 +17,7 @@ import numpy as np
 
 def adam(weights: list[np.ndarray], grads: list[np.ndarray], M: list[np.ndarray], V: list[np.ndarray], t: int,
          rate: float) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
-    """Take step number t, and return three lists: the new weights, the new M and the new V."""
+    """Take step t of Adam, and return three lists: the new weights, the new M and the new V."""
     M = [0.9 * m + 0.1 * g for m, g in zip(M, grads)]
     V = [0.999 * v + 0.001 * g * g for v, g in zip(V, grads)]
     weights = [w - rate * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8) for w, m, v in zip(weights, M, V)]
