@@ -472,8 +472,8 @@ plt.show()
 #
 # - The sign is wrong. Vlastelica et al. and McAllester et al. use a loss, which is to be lowered. Here $f$ is a score,
 #   which is to be raised.
-# - The two arg maxes have different noise. `direct` needs the same noise for both. With fresh noise for the second one
-#   the mean stays as it is and the variance becomes far larger (chapter 2).
+# - The two arg maxes have different noise. `direct` needs the same noise for both. If the second arg max
+#   has fresh noise, the mean stays the same, but the variance becomes far larger (chapter 2).
 # - The scale of $\epsilon f$ does not fit $h$ and the noise. If $\epsilon$ is too small, the two arg maxes agree in
 #   nearly all draws, most gradients are zero, and the variance grows like $1/\epsilon$. To notice this, count how often
 #   the two arg maxes agree. If $\epsilon$ is too large and $f$ is a distance to $y$, then $z(\epsilon) = y$ in nearly

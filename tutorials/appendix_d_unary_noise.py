@@ -71,7 +71,7 @@ def estimate(z_eps, eps):
 #    If it is $-1$, then $z'' = 2 z - z'$. But where $z$ and $z'$ differ, $2 z - z'$ is 2 or $-1$, so it is not a 0/1
 #    vector. So $z''$ ties with $z$ and $z'$ only on a part of the wall that has measure 0.
 # 4. *The density along a wall is continuous in the scores.* Move the scores a little. At almost every point of the
-#    wall $z$ and $z'$ still beat the same vectors as before, and $\rho_i$ changes only a little. The integrand is
+#    wall, $z$ and $z'$ still beat the same vectors as before, and $\rho_i$ changes only a little. The integrand is
 #    always at most $\sup \rho_i$. So $\rho_{zz'}$ is continuous in all scores (dominated convergence).
 # 5. *The rest is as in chapter 2.* Raising the score of $z'$ by $\delta$ moves the share $\delta \rho_{zz'}$ of the
 #    draws from $z$ to $z'$, to first order. Raising the score of $z$ by $\delta$ moves the same share from $z'$ to

@@ -247,8 +247,8 @@ def raise_it(problem: InputError) -> None:
 def read_all(folder: Path, refused: Callable[[InputError], None] = raise_it) -> list[Record]:
     """Return all records in this folder and its subfolders, sorted by path.
 
-    If a file is damaged or has the wrong name, refused(problem) is called, and the other files are still read.  The
-    default of `refused` raises the problem.
+    If a file is damaged or has the wrong name, refused(problem) is called, and the other files are still read.  By
+    default, `refused` raises this InputError.
     """
     return _each(sorted(Path(folder).rglob("*.csv")), refused, Path(folder))
 

@@ -34,7 +34,7 @@ class Spread:
         return cells.interval(self.values)[1]
 
     def text(self, digits: int = 2, unit: str = "", sign: str = "") -> str:
-        """Return the mean and half the width of its 95 % interval as text, such as "1.50 ± 0.20".
+        """Return the mean ± one half of the width of its 95 % interval as text, such as "1.50 ± 0.20".
 
         A single value has no interval.  If `sign` is "+", a positive mean has a plus sign.
         """

@@ -151,7 +151,7 @@ def groups(runs: dict[Cell, list[Row]], epoch: int, name: str) -> dict[tuple[str
 
 
 def interval(values: Sequence[float]) -> tuple[float, float]:
-    """Return the mean and half the width of its 95 % confidence interval.  The width is NaN for a single value."""
+    """Return the mean, and one half of the width of its 95 % interval.  A single value has the half-width NaN."""
     values = np.asarray([value for value in values if not math.isnan(value)])
     if len(values) < 2:
         return (float(values.mean()) if len(values) else math.nan), math.nan
