@@ -133,15 +133,15 @@ print(f"problem with five values: the bias is longer than the gradient for eps f
 #
 # $$\text{Var}\, g_i = \frac{q_\epsilon(i) + q(i) - 2 P_{ii}}{\epsilon^2} - (E g_i)^2$$
 #
-# The alarm clocks of chapter 3 give $P_{ii}$. The times $X_z$ are independent exponential variables of rates $r_z =
-# e^{h_z}$, and the first clock to ring is $z^{\star}$. When $\epsilon f$ is added to the scores, the time $X_z$ becomes
-# $e^{-\epsilon f_z} X_z$, so each clock runs faster or slower by a factor of its own. The first clock to ring in this
-# second race is $z(\epsilon)$. The clock $i$ wins both races if two conditions hold for every other $j$: $X_j > X_i$
-# and $e^{-\epsilon f_j} X_j > e^{-\epsilon f_i} X_i$. The two conditions together are $X_j > X_i \max(1, e^{\epsilon
-# (f_j - f_i)})$. Given $X_i = t$, these events are independent for different $j$. For clock $j$ the event has the
-# probability $e^{-r_j t \max(1, e^{\epsilon (f_j - f_i)})}$. Multiply these probabilities, and integrate over $t$ with
-# the density $r_i e^{-r_i t}$ of $X_i$. (The exponent $-r_i t$ of this density becomes the term $j = i$ of the sum
-# below. In this term the maximum is 1.)
+# The alarm clocks of chapter 3 give $P_{ii}$. The times $X_z$ are independent exponential variables of rates
+# $r_z = e^{h_z}$, and the first clock to ring is $z^{\star}$. When $\epsilon f$ is added to the scores, the time $X_z$
+# becomes $e^{-\epsilon f_z} X_z$, so each clock runs faster or slower by a factor of its own. The first clock to ring
+# in this second race is $z(\epsilon)$. The clock $i$ wins both races if two conditions hold for every other $j$:
+# $X_j > X_i$ and $e^{-\epsilon f_j} X_j > e^{-\epsilon f_i} X_i$. Together they are
+# $X_j > X_i \max(1, e^{\epsilon (f_j - f_i)})$. Given $X_i = t$, these events are independent for different $j$. For
+# clock $j$ the event has the probability $e^{-r_j t \max(1, e^{\epsilon (f_j - f_i)})}$. Multiply these probabilities,
+# and integrate over $t$ with the density $r_i e^{-r_i t}$ of $X_i$. (The exponent $-r_i t$ of this density becomes the
+# term $j = i$ of the sum below. In this term the maximum is 1.)
 #
 # $$P_{ii} = \int_0^\infty r_i\, e^{-t \sum_j r_j \max(1, e^{\epsilon (f_j - f_i)})}\, dt = \frac{r_i}{\sum_j r_j \max(1, e^{\epsilon (f_j - f_i)})}$$
 #
