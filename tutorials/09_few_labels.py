@@ -36,8 +36,8 @@ def softmax(h):
 #
 # An image is described by a class $z$ and a style $\zeta$, which is a Gaussian vector. The encoder gives the scores $h$
 # of the classes, and a mean and a standard deviation for each entry of $\zeta$. The score $f(x, z, \zeta)$ of the
-# decoder is $\log p(x \mid z, \zeta)$. Under $q$, class and style are independent. So the bound on $\log p(x)$ is the
-# mean of $f$ minus two KL terms:
+# decoder is the log probability of $x$, given $z$ and $\zeta$. Under $q$, class and style are independent. So the bound
+# on $\log p(x)$ is the mean of $f$ minus two KL terms:
 #
 # $$\text{ELBO} = E_{\zeta} \left[ \sum_z q(z) f(x, z, \zeta) \right] - \text{KL}(q(z) \| \text{uniform}) - \text{KL}(q(\zeta) \| \text{normal})$$
 #
