@@ -10,7 +10,7 @@ of these three events.  A rate is a probability divided by eps.  All four quanti
 computed in logs, so they keep their digits however small eps or q(z) is.  The joint law follows from them, and so do
 the variance and the covariance of one sampled gradient.
 
-The arguments have the same shapes as in direct.py.  Only Clocks requires arguments that have already been checked.
+The arguments have the same shapes as in direct.py.  The functions check their arguments, but the class Clocks does not.
 """
 from __future__ import annotations
 

@@ -8,7 +8,7 @@
 4. The decoder learns from z*.  Each backward pass differentiates the lines of its forward pass in reverse order.
 5. After each epoch the bound on -log p(x) is computed exactly, as a sum over all ten values of z.
 
-Comments give shapes and equations.  Numbers refer to the paper's supplement, and letters refer to this list:
+Comments give array shapes and labels from this list.  Labels (1) and (5) are also used in the paper's supplement:
 
     (a)  h = relu(x W1 + b1) W2 + b2                                    encoder
     (b)  a = relu(z V1 + c1) V2 + c2                                    decoder, z as a one-hot vector
@@ -80,7 +80,7 @@ def gradients(weights: list[np.ndarray], x: np.ndarray, noise: np.ndarray, eps: 
 
 
 def adam(weights: list, grads: list, M: list, V: list, t: int) -> tuple[list, list, list]:
-    """Take step t = 1, 2, ... of Adam.  M and V are sums of gradients and of their squares, in which old terms decay.
+    """Take step t = 1, 2, ... of Adam.  M sums the gradients, and V sums their squares.  In both sums, old terms decay.
 
     Adam divides m = M (1 - 0.9) / (1 - 0.9^t) by d = sqrt(V) / root + 1e-8.  The code multiplies m and d by root."""
     root = ((1 - 0.999**t) / (1 - 0.999)) ** 0.5                                            # ()             (f)

@@ -394,8 +394,8 @@ assert np.isclose(danskin.G(h, f, eps), G(h, eps)) and (gumbel.argmax(h, noise) 
 #
 # - In float32, $-\log(-\log U)$ is infinite where $U$ is 0 or 1. A generator with 24 bits returns 0 once in about 17
 #   million draws ($2^{24}$), and never returns 1. An arg max still works with an infinite value. But if $\gamma$ itself
-#   is used (in a mean maximum, or in the Gumbel-softmax of chapter 6), a single such draw ruins a run. Instead, draw an
-#   exponential variable $X$ of rate 1 in float64, and take $\gamma = -\log X - c$.
+#   is used (in the mean maximum $G$, or in the Gumbel-softmax of chapter 6), a single such draw ruins a run. Instead,
+#   draw an exponential variable $X$ of rate 1 in float64, and take $\gamma = -\log X - c$.
 # - The noise must be added to the *scores*, not to the probabilities.
 # - Each value needs its own random number. If the same number is added to all values, no arg max changes.
 # - If the noise is rounded coarsely, ties occur, and then the lowest index wins too often.

@@ -2,8 +2,8 @@
 # # 8. Structured encoders
 #
 # **You will** give scores to pairs of variables of $z$, find the arg max by a minimum cut and by an integer program,
-# and differentiate through it. **You will learn** why any solver can be used (direct optimisation needs only an arg max
-# of the encoder), what the second arg max requires of $f$, and when pair scores help. **You need** chapters
+# and differentiate through the arg max. **You will learn** why any solver can be used (direct optimisation needs only
+# an arg max of the encoder), what the second arg max requires of $f$, and when pair scores help. **You need** chapters
 # [2](02_theorem_1.ipynb) and [7](07_many_variables.ipynb). The chapter runs in about five seconds. Three trained runs
 # are loaded; `python -m refimpl make tutorial-runs --write structured-none structured-non-negative structured-any-sign`
 # makes them again in about a minute and a half. The symbols are listed at the end.
@@ -264,12 +264,12 @@ for eps in (0.1, 0.02):
 # itself can still be computed exactly, by enumeration over $z$. So we report $\log p(x)$.
 
 # %% [markdown]
-# If $f$ itself is a sum of unary and pair scores, neither arg max has to be approximated. (But the estimate still has
-# the bias of a finite $\epsilon$, here 0.5.) The scores of $\epsilon f$ are added to those of $h$. If no pair score is
-# negative, both arg maxes are minimum cuts. The next example has twenty variables, that is, a million vectors. We take
-# a hundred draws in each step and use the package's solver, which finds many cuts at once. Starting at $u = 0$ and
-# $w_{ij} = 0$, we follow the gradient of $E f$ upwards. A pair score that would fall below 0 is set to 0. (Such an
-# ascent can end in a local maximum.)
+# If $f$ itself is a sum of unary and pair scores, neither arg max has to be approximated. (But the estimate still has a
+# bias, because $\epsilon$ is finite: here $\epsilon = 0.5$.) The scores of $\epsilon f$ are added to those of $h$. If
+# no pair score is negative, both arg maxes are minimum cuts. The next example has twenty variables, that is, a million
+# vectors. We take a hundred draws in each step and use the package's solver, which finds many cuts at once. Starting at
+# $u = 0$ and $w_{ij} = 0$, we follow the gradient of $E f$ upwards. A pair score that would fall below 0 is set to 0.
+# (Such an ascent can end in a local maximum.)
 
 # %%
 from refimpl.latent.solvers import REGISTRY

@@ -1,4 +1,4 @@
-"""Read Omniglot from its original zip files, or from the file chardata.mat of the IWAE code, in the user's folder."""
+"""Read Omniglot from the user's folder.  The folder holds the original zip files, or chardata.mat of the IWAE code."""
 from __future__ import annotations
 
 import io

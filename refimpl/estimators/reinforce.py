@@ -1,7 +1,7 @@
 """REINFORCE (Williams 1992), the score-function estimator, returns (f(b) - baseline) grad_h log q(b).
 
-Here b is a one-hot sample of q, p = softmax(h), and grad_h log q(b) = b - p.  Since E[b - p] = 0, the estimate is
-unbiased for every baseline that does not depend on b.
+Here b is a one-hot sample of q, whose probabilities are p = softmax(h).  So grad_h log q(b) = b - p.  The mean of
+b - p is 0, so the estimate is unbiased for every baseline that does not depend on b.
 """
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
     python -m refimpl measure structured-timing
 
-Joint Gumbel-softmax takes time and memory proportional to 2^n, whereas a minimum cut takes polynomial time.  Every
-measured time is the median of several steps on MNIST after a warm-up.  A step that takes a few seconds is timed once.
+Joint Gumbel-softmax takes time and memory proportional to 2^n, whereas a minimum cut takes polynomial time.  Each
+time is the median of up to eleven steps on MNIST after a warm-up.  If a step takes a few seconds, one step is timed.
 """
 from __future__ import annotations
 

@@ -71,9 +71,9 @@ def run(k: int = 6, seed: int = 0, samples: int = 200_000, out: Path | str | Non
         started: Callable[[np.ndarray, np.ndarray], None] = lambda h, f: None) -> list[Claim]:
     """Check all claims for h and f, or for random scores of k values if h and f are not given.
 
-    The function calls started(h, f) when all arguments have been checked, and report(claim) after each claim.  If `out`
-    is given, it writes theorem1.png and component.png into this folder.  Raises InputError if a number is out of range,
-    or if h and f are not allowed.
+    The function calls started(h, f) when all arguments have been checked, and report(claim) after each claim.  If a
+    folder `out` is given, the function writes theorem1.png and component.png into this folder.  Raises InputError if a
+    number is out of range, or if h and f are not allowed.
     """
     options.check("verify", k=k, eps=eps, seed=seed, samples=samples)
     h, f = scores(k, seed, h, f)

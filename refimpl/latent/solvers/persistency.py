@@ -4,8 +4,8 @@ The method is exact for pair scores of any sign, and fast if |u| is large.
 
 Given the variables that are already fixed, setting z_i to 1 adds at least low_i and at most high_i to the score:
 
-    low_i  = u_i + sum over j fixed at 1 of w_ij + sum over free j of min(w_ij, 0)
-    high_i = u_i + sum over j fixed at 1 of w_ij + sum over free j of max(w_ij, 0)
+    low_i  = u_i + (sum of w_ij over all j fixed at 1) + (sum of min(w_ij, 0) over all free j)
+    high_i = u_i + (sum of w_ij over all j fixed at 1) + (sum of max(w_ij, 0) over all free j)
 
 If low_i > 0, z_i is 1 in every maximiser.  If high_i < 0, z_i is 0 in every maximiser.  When a variable is fixed, the
 range from low_i to high_i may become narrower for each free i.  So this step is repeated until nothing more is fixed.
