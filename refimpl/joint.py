@@ -136,5 +136,5 @@ def gradient(h: np.ndarray, f: np.ndarray) -> np.ndarray:
 
 
 def _joined(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Return the joint law of two independent variables from the laws of both."""
+    """Return the joint law of two independent variables with the laws `one` and `other`."""
     return (one[..., :, None] * other[..., None, :]).reshape(one.shape[:-1] + (one.shape[-1] * other.shape[-1],))

@@ -235,8 +235,8 @@ print("winners from left to right:", ", ".join(order))
 # top. So the slope is 1 to the right and 0 to the left, as in the right panel of the last figure. If the noise has a
 # density, the probability that there is a kink at a given $\epsilon$ and $h$ is zero.
 #
-# The next cell checks both derivatives for 1,000 draws. It compares difference quotients of the maximum with the
-# winners.
+# The next cell checks both derivatives for 1,000 draws. It compares each derivative with a difference quotient of the
+# maximum.
 
 # %%
 def maximum(scores, eps, gamma):

@@ -21,8 +21,9 @@ rng = np.random.default_rng(0)
 # ## A decoder
 #
 # The decoder of a discrete auto-encoder turns one of $k$ values into an image. In this chapter there is no encoder: $z$
-# is the label of the digit. Then the best possible decoder is known. For each digit and each pixel, it predicts how
-# often the pixel is on in the images of this digit. *No network can do better*, and a good network must come close.
+# is the label of the digit. Then the best possible decoder is known. For each digit, this decoder predicts the mean
+# image of the digit. The value at a pixel is the share of the digit's images in which this pixel is on. *No network can
+# do better*, and a good network must come close.
 
 # %%
 dataset = data.load("mnist", limit=10_000)
@@ -158,9 +159,9 @@ for _ in range(3):
 # magnitude of the relative error means anything.
 #
 # How small a mistake can the check detect? The next cell inserts smaller and smaller mistakes, and prints the median
-# relative error over twenty directions. A mistake is detected if this number is clearly larger than the number for a
-# correct gradient, which is in the last row. The cell compares three checks: in float64 with the step of $10^{-6}$ used
-# above, in float32 with the same step, and in float32 with a step of $10^{-3}$.
+# relative error over twenty directions. The last row is for a correct gradient. A mistake is detected if its number is
+# clearly larger than the number in the last row. The cell compares three checks: in float64 with the step of $10^{-6}$
+# used above, in float32 with the same step, and in float32 with a step of $10^{-3}$.
 
 # %%
 def planted_errors(dtype, step, sizes, directions=20):
@@ -192,10 +193,10 @@ assert min(doubled[0]) <= 1e-6 and min(doubled[2]) <= 0.01 and not [size for siz
 
 # %% [markdown]
 # **What to see.** In float64 the check detects a mistake of one millionth in one of the four arrays. In float32 the
-# result depends on the step. The loss is several hundred nats. With a step of $10^{-6}$ the rounding error of such a
-# number is larger than the change of the loss, so the check does not even detect a mistake of 10 %. With a step of
-# $10^{-3}$ the check detects a mistake of one percent. A larger step is not a general solution, because it crosses more
-# kinks of the ReLU. So check in float64 and train in float32.
+# result depends on the step. The loss is several hundred nats. With a step of $10^{-6}$, the rounding error of the loss
+# is larger than the change of the loss, so the check does not even detect a mistake of 10 %. With a step of $10^{-3}$,
+# the check detects a mistake of one percent. A larger step is not a general solution, because it crosses more kinks of
+# the ReLU. So check in float64 and train in float32.
 #
 # ## Adam
 #
@@ -408,8 +409,8 @@ print("the layers and the Adam of the package give the same results as ours")
 #   gradient are zero there. Use random weights.
 # - $\log(1 + e^a)$ is coded exactly as it is written. Then it overflows at $a = 89$ in float32.
 # - The gradient of a weight stays zero, so Adam's running means for this weight become smaller and smaller. In the end
-#   the means are *denormal* numbers, with which a processor computes many times more slowly. `refimpl/nn/adam.py` sets
-#   such numbers to 0.
+#   the means are *denormal* numbers. A processor is many times slower with denormal numbers than with other numbers. So
+#   `refimpl/nn/adam.py` sets very small means to 0, before they become denormal.
 #
 # ## Now write it yourself
 #

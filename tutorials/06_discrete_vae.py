@@ -415,9 +415,9 @@ later_rows.show_plateau(five)
 #
 # ## What the published comparison compared
 #
-# On slide 23 ($k = 10$) enumeration and Gumbel-softmax start on a plateau, and `direct` does not. In the end
-# enumeration and `direct` are equally good. On slide 24 ($k = 50$) `direct` is ahead of both. But three things were not
-# the same for all methods.
+# On slide 23 ($k = 10$), enumeration and Gumbel-softmax start on a plateau, and `direct` does not. In the end,
+# enumeration and `direct` are equally good. On slide 24 ($k = 50$), `direct` is ahead of both. But three things were
+# not the same for all methods.
 #
 # **The objective.** The authors' code trains `direct` *without the KL gradient*, and the other two methods with it.
 # Does this explain their result? The next cell shows MNIST with their settings and ours. (Their Gumbel-softmax is the

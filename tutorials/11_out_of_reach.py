@@ -353,7 +353,8 @@ for dataset in ("mnist", "fashion-mnist"):
 # tile. The gradient of `direct` is 0 in every draw in which adding $\epsilon c_{ij}$ does not change the matching.
 # (With a very large $\epsilon$ `direct` would have the gradient of Fenchel-Young, divided by $\epsilon$.) With ten
 # draws per step, `direct` on average solves as many pictures as Fenchel-Young. This was tried only on MNIST at
-# $3 \times 3$, and the ranges of the seeds overlap ([the runs](jigsaw.md#is-it-the-noise-of-the-gradient-or-its-mean)).
+# $3 \times 3$, and the ranges over the seeds overlap ([the
+# runs](jigsaw.md#is-it-the-noise-of-the-gradient-or-its-mean)).
 #
 # *With sixteen tiles `direct` is better than the other methods that know only* $f$. `direct` is ahead of
 # Gumbel-Sinkhorn, and far ahead of REINFORCE, which uses no slope of $f$. At $2 \times 2$ the sum has only 24 terms,

@@ -1,4 +1,4 @@
-"""Compare the user's gradients, draw by draw, with known estimators, and find those that explain all draws.
+"""Compare the user's gradients, draw by draw, with known estimators, and find the estimators that explain all draws.
 
 An estimator explains a draw if it returns the same gradient for the same noise.  At a near-tie the two gradients may
 differ, because rounding can change the arg max there.
@@ -39,10 +39,7 @@ class Match:
 
 
 def _gap(draws: Draws, slip: Slip, rows: np.ndarray, plus: np.ndarray, minus: np.ndarray) -> np.ndarray:
-    """Return one gap for each draw: how far two scores are below the largest ones, divided by the size of the scores.
-
-    The two scores are those at `plus`, where the gradient is positive, and at `minus`, where it is negative.
-    """
+    """Return one relative gap for each draw: 0 if the arg maxes are at `plus` and `minus`, and small near a tie."""
     problem = draws.problem
     step = max(abs(score.f) for score in (slip.plus, slip.minus) if score is not None)
     largest = np.abs(problem.h).max(axis=-1).sum() + step * np.abs(problem.f).max() + np.zeros(len(rows))
@@ -110,7 +107,7 @@ def expected_near_ties(problem: Problem, slip: Slip, precision: str, noise: np.n
 
 
 def usual(problem: Problem, match: Match, level: str, allowed: list[str], noise: np.ndarray, draws: int) -> str | None:
-    """Return the finest precision at which rounding explains how many draws differ from the slip.
+    """Return the finest precision whose rounding explains the number of draws that differ from the slip.
 
     Only `level` and coarser precisions are tried.  If none of them explains this number, return None.
     """

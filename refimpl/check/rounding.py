@@ -35,7 +35,7 @@ def to(precision: str, values: np.ndarray) -> np.ndarray:
 
 
 def roundoff(precision: str, eps: float) -> float:
-    """Return the relative rounding error of one operation with eps.
+    """Return the relative rounding error of a number of the size of eps.
 
     In float16 this error grows for small eps, because float16 numbers below 6e-5 have few digits.
     """
@@ -53,8 +53,8 @@ def level(share: float, allowed: list[str], eps: float) -> str | None:
 def of_value(found: float, wanted: float, allowed: list[str], eps: float) -> str | None:
     """Return the finest allowed precision in which `found` equals `wanted` up to rounding, or None.
 
-    In half precision, `found` or its reciprocal must also have few digits.  If both have many digits, a wrong factor
-    explains the difference between `found` and `wanted` better than rounding to half precision does.
+    In half precision, `found` or 1 / `found` must also have few digits.  Otherwise a wrong factor explains the
+    difference better than rounding does.
     """
     off = abs(found / wanted - 1)
     for each in allowed:
@@ -64,6 +64,6 @@ def of_value(found: float, wanted: float, allowed: list[str], eps: float) -> str
 
 
 def few_digits(value: float, precision: str) -> bool:
-    """Return whether `value` or its reciprocal hardly changes if it is rounded to `precision`."""
+    """Return whether rounding to `precision` hardly changes `value` or 1 / `value`."""
     tries = np.array([value, 1 / value, 0.5 / value])
     return bool((np.abs(to(precision, tries) - tries) <= 2e-7 * np.abs(tries)).any()) or abs(value) > 65504

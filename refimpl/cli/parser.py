@@ -1,6 +1,6 @@
 """Define every command and its options, grouped by purpose.
 
-The options of runs and of experiments come from their declarations (see cli/options.py).
+The options of runs and of experiments are declared in other files (see cli/options.py).
 """
 from __future__ import annotations
 

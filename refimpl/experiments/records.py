@@ -142,7 +142,7 @@ def parsed(content: str) -> Record:
 
 
 def _upgraded(settings: dict[str, object]) -> dict[str, object]:
-    """Convert the settings of a run from the first version of the format to the current version."""
+    """Convert settings in the first version of the file format to the current version."""
     if "estimator" not in settings:                 # the record is a table of measurements
         return settings
     moved = {"hyperparameters": ("eps", "tau", "batch_mean"),
@@ -214,7 +214,7 @@ def _require_same(path: Path, before: Record, record: Record) -> None:
 
 def write_measurements(out: Path, experiment: str, label: str, settings: dict[str, object],
                        rows: Sequence[tuple]) -> None:
-    """Write a table of measurements into rows/ in the folder `out`.  The rows are named tuples."""
+    """Write a table of measurements into the folder out/rows.  Each row is a namedtuple."""
     made = [{name: value if isinstance(value, str) else float(value) for name, value in row._asdict().items()}
             for row in rows]
     write(out / "rows", Record(experiment, label, settings, (commit(),), made, (threads(),)))
@@ -247,16 +247,16 @@ def raise_it(problem: InputError) -> None:
 def read_all(folder: Path, refused: Callable[[InputError], None] = raise_it) -> list[Record]:
     """Return all records in this folder and its subfolders, sorted by path.
 
-    If a file is damaged or has the wrong name, refused(problem) is called, and the other files are still read.  By
-    default, `refused` raises this InputError.
+    If a file is damaged or has the wrong name, an InputError is raised.  If `refused` is given, it is called with the
+    InputError instead, and the other files are still read.
     """
     return _each(sorted(Path(folder).rglob("*.csv")), refused, Path(folder))
 
 
 def read_source(source: Path, refused: Callable[[InputError], None] = raise_it) -> list[Record]:
-    """Return the record in the file `source`, or all records in rows/ in the folder `source`.
+    """Return the record in the file `source`.  If `source` is a folder, return all records in its folders rows/.
 
-    If a file is damaged, refused(problem) is called.  Raises InputError if there are no files.
+    `refused` is used as in read_all().  Raises InputError if there are no files.
     """
     source = Path(source)
     paths = sorted(path for path in source.rglob("*.csv") if "rows" in Path(os.path.abspath(path)).parts) \

@@ -6,7 +6,7 @@ Three walls separate the regions of the three values, and on each wall two value
 centre at (h_0 - h_1, h_0 - h_2).  Adding eps f to the scores moves the Y.  The draws between the old and the new Y
 change their winner, and have the weight 1/eps in the direct gradient (equation 1).  All other draws have the weight 0.
 
-The module also defines the example of the chapters: the scores H and F, and NAMES and COLOURS of the three values.
+The module also defines the three values of the chapters' example: their scores H and F, their NAMES and their COLOURS.
 """
 from __future__ import annotations
 

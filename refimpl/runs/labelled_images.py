@@ -8,11 +8,11 @@ from refimpl import data
 
 
 def draw(part: data.Part, labels: int, classes: int, rng: np.random.Generator) -> np.ndarray:
-    """Choose the images of `part` whose labels are used, and return their indices.
+    """Choose images of `part`, to be used with their labels, and return an array of shape (labels,): their indices.
 
-    `labels` is the number of images, and the result has shape (labels,).  The images are drawn without repetition.
-    All classes have equally many images.  But if `labels` is not divisible by `classes`, randomly chosen classes have
-    one image more than the other classes.
+    `labels` is the number of images to choose.  The images are drawn without repetition.  All classes have equally many
+    images.  But if `labels` is not divisible by `classes`, randomly chosen classes have one image more than the other
+    classes.
     """
     counts, more = np.full(classes, labels // classes), labels % classes
     if more:
@@ -24,8 +24,8 @@ def draw(part: data.Part, labels: int, classes: int, rng: np.random.Generator) -
 def shift(x: np.ndarray, most: int, rng: np.random.Generator, shape: tuple[int, int] = data.SHAPE) -> np.ndarray:
     """Return the images `x` after shifting each image at random.
 
-    `x` has shape (B, height x width), and `shape` is (height, width).  An image is shifted vertically
-    and horizontally by `most` pixels or less.  Pixels that come in from outside are 0.
+    `x` has shape (B, height x width), and `shape` is (height, width).  An image is shifted vertically and
+    horizontally.  `most` is the largest shift, in pixels.  Pixels that come in from outside are 0.
     """
     if most == 0:
         return x

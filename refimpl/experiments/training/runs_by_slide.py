@@ -6,8 +6,8 @@
     latent_sizes  supplement, figure 1: k = 20, 30, 40, 50
     convergence   slides 23 and 24: the bound against epochs and against wall-clock time, k = 10 and 50
     plateau       why `direct` leaves the plateau: four encoder gradients, and two ways in which the decoder learns
-    plateau_exits which part of the bias makes training leave the plateau, with and without the KL gradient
-    plateau_tests the runs of plateau_exits with another learning rate, optimiser, k, decoder or weight of the KL term
+    plateau_exits which part of the bias is enough to leave the plateau, with and without the KL gradient
+    plateau_tests the runs of plateau_exits with other settings, for example another learning rate
     tuning        `direct`, `exact` and Gumbel-softmax, each with several settings, from which the best can be chosen
 
 The runs of slide 33 are in semi_supervised.py, and those of the faces in experiments/faces/experiment.py.
