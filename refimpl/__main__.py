@@ -10,7 +10,7 @@ UNTIL_STDIN_CLOSES = "REFIMPL_UNTIL_STDIN_CLOSES"       # set for the processes 
 
 
 def refuse(message):
-    """Print the message to standard error and exit with status 2."""
+    """Print the message to sys.stderr and exit with status 2."""
     if sys.stderr is not None:
         sys.stderr.write(PROGRAM + ": error: " + message + "\n")
     sys.exit(2)

@@ -41,7 +41,7 @@ M = len(noise)
 # As in chapter 1, there are two arg maxes: $z^{\star}$ is the arg max of $h + \gamma$, and $z(\epsilon)$ is the arg max
 # of $\epsilon f + h + \gamma$, with the *same* $\gamma$.
 #
-# **Guess first.** With $\epsilon = 0.2$ the wall moves from $\Delta_1 = 0.7$ to $1.3$. In how many of 100 draws does
+# **Guess first.** With $\epsilon = 0.2$, the wall moves from $\Delta_1 = 0.7$ to $1.3$. In how many of 100 draws does
 # the winner change?
 
 # %%
@@ -56,16 +56,16 @@ plt.show()
 print(f"the winner changes in {100 * changed:.1f} of 100 draws")
 
 # %% [markdown]
-# **What to see.** The two positions of the wall enclose a strip. For the draws in the strip the winner changes from
-# *coat* to *shirt*. For all other draws it stays the same. The share of the draws in the strip is the width of the
-# strip times the density in it. In a narrow strip, the density is nearly the same everywhere: it is the density at the
-# wall, which we call $\rho$.
+# **What to see.** The two positions of the wall enclose a strip. For each draw in the strip, the winner changes from
+# *coat* to *shirt*. For all other draws, the winner stays the same. The share of the draws in the strip is the width of
+# the strip times the density in it. In a narrow strip, the density is nearly the same everywhere: it is the density at
+# the wall, which we call $\rho$.
 #
 # - **Raise** $h_1$ by a small amount $\delta$. The wall moves to the left by $\delta$. In a share $\delta \rho$ of the
-#   draws the winner changes to the coat, and in each of them $f$ changes by $f_1 - f_0$. So
+#   draws, the winner changes to the coat. In each of these draws, $f$ changes by $f_1 - f_0$. So
 #   $\partial E f(z^{\star}) / \partial h_1 = (f_1 - f_0)\, \rho$.
 # - **Add** $\epsilon f$ to the scores. The wall moves to the left by $\epsilon (f_1 - f_0)$. In a share
-#   $\epsilon (f_1 - f_0)\, \rho$ of the draws the winner changes to the coat. Divided by $\epsilon$, this share is
+#   $\epsilon (f_1 - f_0)\, \rho$ of the draws, the winner changes to the coat. Divided by $\epsilon$, this share is
 #   $(f_1 - f_0)\, \rho$.
 #
 # The two results are the same. (Here $f_1 - f_0$ is negative. So when $\epsilon f$ is added, the wall moves to the
@@ -73,9 +73,9 @@ print(f"the winner changes in {100 * changed:.1f} of 100 draws")
 # be estimated by counting: a program adds a small multiple of $f$ to the scores, computes a second arg max, and counts
 # how often the second arg max differs from the first. The rest of this chapter does the same for many values.
 #
-# For Gumbel noise the coat wins with probability $\sigma(h_1 - h_0)$, where $\sigma$ is the sigmoid function. Then
-# $\rho = q_0 q_1$, the product of the two probabilities. (Chapter 3 proves both statements.) The next cell compares
-# the slope with $(f_1 - f_0)\, \rho$ and with the share divided by $\epsilon$:
+# For Gumbel noise, the coat wins with probability $\sigma(h_1 - h_0)$, where $\sigma$ is the sigmoid function. Then
+# $\rho = q_0 q_1$, the product of the two probabilities. (Chapter 3 proves both statements.) The next cell compares the
+# slope with $(f_1 - f_0)\, \rho$ and with the share divided by $\epsilon$:
 
 # %%
 sigmoid = lambda score: 1 / (1 + np.exp(-score))
@@ -90,13 +90,13 @@ for eps in (0.1, 0.01, 0.001):
 # %% [markdown]
 # ## Three values: a Y in the plane
 #
-# With three names the arg max depends on two differences, $\Delta_1$ and $\Delta_2 = \gamma_2 - \gamma_0$. So each draw
-# of the noise is a dot in a plane. The shirt wins where $\Delta_1 < h_0 - h_1$ and $\Delta_2 < h_0 - h_2$. The borders
-# between the regions of the three names form a Y, whose centre is the point $(h_0 - h_1,\; h_0 - h_2)$. The three arms
-# of the Y are the walls. On the arm between the names $i$ and $j$, these two names tie at the top. When the scores
-# change, the Y moves, but the dots stay where they are. All dots together are the *cloud*.
+# With three names, the arg max depends on two differences, $\Delta_1$ and $\Delta_2 = \gamma_2 - \gamma_0$. So each
+# draw of the noise is a dot in a plane. The shirt wins where $\Delta_1 < h_0 - h_1$ and $\Delta_2 < h_0 - h_2$. The
+# borders between the regions of the three names form a Y, whose centre is the point $(h_0 - h_1,\; h_0 - h_2)$. The
+# three arms of the Y are the walls. On the arm between the names $i$ and $j$, these two names tie at the top. When the
+# scores change, the Y moves, but the dots stay where they are. All dots together are the *cloud*.
 #
-# **Guess first.** In the next figure $\epsilon$ is ten times smaller in the right panel than in the left one. So the
+# **Guess first.** In the next figure, $\epsilon$ is ten times smaller in the right panel than in the left one. So the
 # winner changes in fewer draws there. By what factor is the number of these draws smaller?
 
 # %%
@@ -111,11 +111,11 @@ print(f"the winner changes in {share[1.0]:.1%} of all draws at eps = 1, in {shar
 # **What to see.** Each dot is a draw, and its colour is the winner. The solid Y belongs to the scores $h$, and the
 # dashed Y to the scores $h + \epsilon f$. A large dot is a draw whose winner changes: its left half has the colour of
 # the old winner, and its right half the colour of the new one. As $\epsilon$ falls, the strips between the two Ys
-# become narrower, and the winner changes in fewer draws. Over all 100,000 draws the number of changes falls by a factor
-# of about six. (Among the 150 draws shown, it falls from 38 to 5.) The factor is not ten, because at $\epsilon = 1$ the
-# wide strips reach into regions where there are few dots. As $\epsilon$ tends to 0 the number becomes proportional to
-# $\epsilon$. In the estimate, each draw whose winner changes has the weight $1/\epsilon$. So the mean of the estimate
-# over all noise tends to a limit.
+# become narrower, and the winner changes in fewer draws. Over all 100,000 draws, the number of changes falls by a
+# factor of about six. (Among the 150 draws shown, it falls from 38 to 5.) The factor is not ten, because the wide
+# strips at $\epsilon = 1$ reach into regions where there are few dots. As $\epsilon$ tends to 0, the number of changes
+# becomes proportional to $\epsilon$. In the estimate, each draw whose winner changes has the weight $1/\epsilon$. So
+# the mean of the estimate over all noise tends to a limit.
 #
 # ![As epsilon falls, the walls move less: the winner changes in fewer draws, and each counts more](figures/walls.gif)
 #
@@ -133,7 +133,7 @@ print(f"the winner changes in {share[1.0]:.1%} of all draws at eps = 1, in {shar
 #
 # Here $\rho_{ij}$ is the density of the noise along the wall between $i$ and $j$: the share of the draws that the wall
 # sweeps over, per unit of increase in $h_j$. This density stays the same when $i$ and $j$ are exchanged. The next cell
-# computes the integral numerically, by *quadrature* (`tutorials/quadrature.py`). For Gumbel noise the result is
+# computes the integral numerically, by *quadrature* (`tutorials/quadrature.py`). For Gumbel noise, the result is
 # $q_i q_j$, as chapter 3 proves.
 
 # %%
@@ -154,7 +154,7 @@ for i, j in ((0, 1), (0, 2), (1, 2)):
 # $i$ when $h_j$ rises, and $i$ gains it from $j$ when $h_i$ rises. So
 # $\partial q_i / \partial h_j = \partial q_j / \partial h_i$. By Danskin's theorem (chapter 1),
 # $q = \partial G / \partial h$. So these two derivatives of $q$ are second derivatives of $G$ with respect to $h_i$ and
-# $h_j$, taken in different orders. By Schwarz's theorem the two are equal, and the wall explains why.
+# $h_j$, taken in different orders. By Schwarz's theorem, the two derivatives are equal, and the wall explains why.
 
 # %%
 J = jacobian(gumbel_law, h)                                     # by difference quotients of the probabilities
@@ -184,17 +184,17 @@ assert np.allclose(J, np.diag(rho.sum(axis=1)) - rho, rtol=0, atol=1e-8)
 #
 # The theorem is also a recipe. Draw the noise once. Find the winner. Find the winner again, with a small multiple of
 # the decoder's scores added. Push the score of the second winner up and the score of the first winner down. (In an
-# auto-encoder the decoder's weights are trained with the ordinary gradient of $f$ at $z^{\star}$.)
+# auto-encoder, the decoder's weights are trained with the ordinary gradient of $f$ at $z^{\star}$.)
 #
 # *Proof.* Let $J$ be the table of all $\partial q_i / \partial h_j$.
 #
-# *Left side.* $E f(z^{\star}) = \sum_i q_i f_i$. By the chain rule its derivative with respect to $h_j$ is
+# *Left side.* $E f(z^{\star}) = \sum_i q_i f_i$. By the chain rule, its derivative with respect to $h_j$ is
 # $\sum_i f_i\, \partial q_i / \partial h_j$. In terms of walls: each neighbour $i$ loses $\rho_{ij}$ to $j$, and every
 # draw whose winner changes from $i$ to $j$ changes $f$ by $f_j - f_i$:
 #
 # $$\frac{\partial}{\partial h_j} E f(z^{\star}) = \sum_{i \ne j} \rho_{ij} (f_j - f_i)$$
 #
-# *Right side.* The distribution $q_\epsilon$ of $z(\epsilon)$ is $q$ at the scores $h + \epsilon f$. By the chain rule
+# *Right side.* The distribution $q_\epsilon$ of $z(\epsilon)$ is $q$ at the scores $h + \epsilon f$. By the chain rule,
 # the derivative of $q_\epsilon(j)$ with respect to $\epsilon$ at 0 is $\sum_i f_i\, \partial q_j / \partial h_i$. (The
 # left side contains $\partial q_i / \partial h_j$ instead.) In terms of walls: the wall between $i$ and $j$ moves by
 # $\epsilon (f_j - f_i)$, and, to first order, $j$ gains $\epsilon \rho_{ij} (f_j - f_i)$ from $i$:
@@ -213,18 +213,17 @@ assert np.allclose(J, np.diag(rho.sum(axis=1)) - rho, rtol=0, atol=1e-8)
 # appendix also contains the paper's own proof.)
 #
 # The proof is not restricted to Gumbel noise. It also holds if the second arg max uses *fresh* noise, because the mean
-# of a difference does not depend on whether its two terms use the same draws. (But the variance of the difference
-# depends on it.) With Gumbel noise $\rho_{ij} = q_i q_j$, and the sum in the proof becomes
-# $q_j (f_j - \sum_i q_i f_i)$. We write $E_q f$ for $\sum_i q_i f_i$. So **with Gumbel noise the gradient with respect
+# of a difference does not depend on whether its two terms use the same draws. (But fresh noise changes the variance of
+# the difference.) With Gumbel noise, $\rho_{ij}$ is $q_i q_j$, and the sum in the proof becomes
+# $q_j (f_j - \sum_i q_i f_i)$. We write $E_q f$ for $\sum_i q_i f_i$. So **with Gumbel noise, the gradient with respect
 # to the scores is $q (f - E_q f)$**: the score of a name is pushed up if its $f$ is above the average, in proportion to
-# how often the name wins. With other noise only the values of $\rho_{ij}$ are different.
+# how often the name wins. With other noise, only the values of $\rho_{ij}$ are different.
 #
-# **Where $h$ has a kink.** Take two values of $z$, with $h_w = (0, |w|)$ and $f = (0, 1)$. With Gumbel noise
-# $E f(z^{\star}) = \sigma(|w|)$. At $w = 0$ its slope is $\rho = 1/4$ to the right and $-1/4$ to the left, so the
+# **Where $h$ has a kink.** Take two values of $z$, with $h_w = (0, |w|)$ and $f = (0, 1)$. With Gumbel noise,
+# $E f(z^{\star})$ is $\sigma(|w|)$. At $w = 0$, its slope is $\rho = 1/4$ to the right and $-1/4$ to the left, so the
 # gradient does not exist there. The recipe still returns a number: $1/4$ times the slope that the program uses for
-# $|w|$ at 0. Most libraries use 0 as this slope. At every other $w$ the theorem holds. For a network with ReLUs the
-# theorem holds at almost all weights, because the weights at which such a network has a kink form a set of measure
-# zero.
+# $|w|$ at 0. Most libraries use 0 as this slope. At every other $w$, the theorem holds. For a network with ReLUs, the
+# theorem holds at almost all weights, because the kinks occur on a set of weights of measure zero.
 
 # %%
 truth = np.array([(chances(gumbel_law, h + 1e-4 * unit) - chances(gumbel_law, h - 1e-4 * unit)) @ f / 2e-4
@@ -266,7 +265,7 @@ assert (direct_gradient_loop(h, f, 0.2, noise[:500]) == direct_gradient(h, f, 0.
 # $\text{onehot}(z)$. The result depends linearly on the starting vector. So a single pass is enough for both terms, if
 # it starts from $g$, the *difference* of the two one-hot vectors divided by $\epsilon$.
 #
-# **Guess first.** In the next figure each point is the mean of 4,000 estimates, with fresh draws at each $\epsilon$.
+# **Guess first.** In the next figure, each point is the mean of 4,000 estimates, with fresh draws at each $\epsilon$.
 # The black line is the true gradient. At which $\epsilon$ are the error bars longest? At which $\epsilon$ are the
 # points far from the black line?
 
@@ -281,13 +280,13 @@ print(f"at eps = 0.02 {np.mean(several[0] == 0):.1%} of the shirt's components a
       "(f of the shirt is the highest, so the winner never changes from the shirt to another name)")
 
 # %% [markdown]
-# **What to see.** At small $\epsilon$ the mean is close to the gradient, but the error bars are long. At large
-# $\epsilon$ the error bars are short, but the mean is wrong. Chapter 4 explains how to choose $\epsilon$.
+# **What to see.** At small $\epsilon$, the mean is close to the gradient, but the error bars are long. At large
+# $\epsilon$, the error bars are short, but the mean is wrong. Chapter 4 explains how to choose $\epsilon$.
 #
 # ## What sharing the noise saves
 #
 # The variance also follows from the walls. Suppose that both arg maxes use the same noise. Then the winner can change
-# from $i$ to $j$ only if $f_j > f_i$. For small $\epsilon$ and Gumbel noise this happens in a share
+# from $i$ to $j$ only if $f_j > f_i$. For small $\epsilon$ and Gumbel noise, this change happens in a share
 # $\epsilon\, q_i q_j (f_j - f_i)$ of the draws. The component $g_i$ of the estimate is $\pm 1/\epsilon$ if the winner
 # changes to $i$ or from $i$, and 0 otherwise. So $E g_i^2$ is $C_i / \epsilon$ to first order, while $(E g_i)^2$ stays
 # bounded. Hence
@@ -297,7 +296,8 @@ print(f"at eps = 0.02 {np.mean(several[0] == 0):.1%} of the shirt's components a
 # With *fresh* noise for the second arg max, the two winners are independent, and the probability that they differ does
 # not tend to 0 with $\epsilon$. Then
 # $\text{Var}\, g_i = (q_i (1 - q_i) + q_\epsilon(i) (1 - q_\epsilon(i))) / \epsilon^2$, which is about
-# $2 q_i (1 - q_i) / \epsilon^2$. So sharing the noise reduces the variance by a factor proportional to $\epsilon$.
+# $2 q_i (1 - q_i) / \epsilon^2$. So if a small $\epsilon$ becomes ten times smaller, the variance becomes about ten
+# times larger with shared noise, and about a hundred times larger with fresh noise.
 
 # %%
 C = q * (np.abs(f[None, :] - f[:, None]) @ q)
@@ -315,9 +315,9 @@ for eps in (0.1, 0.01):
 #
 # Why must the noise have a density? An *atom* is a single number that the noise takes with positive probability. Let
 # two values have equal scores $h = (0, 0)$. The noise of each value is $+1$ or $-1$, decided by a fair coin. Let
-# $f = (0, 2)$. With probability 1/2 the two coins agree, and the values tie exactly. So **half of the draws lie exactly
-# on the wall**. In these draws value 0 wins, because its index is lower. Any $\epsilon > 0$, however small, makes
-# value 1 win instead.
+# $f = (0, 2)$. With probability 1/2, the two coins agree, and the values tie exactly. So **half of the draws lie
+# exactly on the wall**. In these draws, value 0 wins, because its index is lower. Any $\epsilon > 0$, however small,
+# makes value 1 win instead.
 #
 # **Guess first.** Take the probability that value 1 wins at $\epsilon$, subtract the probability that it wins at
 # $\epsilon = 0$, and divide by $\epsilon$. What happens to this quotient as $\epsilon$ falls?
@@ -335,16 +335,16 @@ plt.show()
 # **What to see.** Left: as a function of the score of value 1, $E f$ is a staircase with jumps at 0 and at $\pm 2$.
 # Elsewhere its slope is 0. Right: the quotient at $h = (0, 0)$ is $1/(2\epsilon)$, which does not converge. A moving
 # wall meets no draw for a while, and then meets a quarter or a half of all draws at once. The density is needed only
-# near a wall. For example, with the same coins and $h = (0, 1)$ no draw lies near the wall, and both sides of the
+# near a wall. For example, take the same coins and $h = (0, 1)$. Then no draw lies near the wall, and both sides of the
 # theorem are 0.
 #
 # ## Train with the estimator: a first attempt that fails
 #
 # Now train the single weight of chapter 1, with one draw per step. The start, $w = 0$, lies near the bottom of the
-# valley in the first figure of chapter 1. To the right the curve rises towards $f = 1$ (the shirt), and to the left
-# towards $f = 0.5$ (the dress). At the start the gradient points to the right. How many of a thousand runs end on the
-# wrong side of the valley? (The six-line training loop is in `tutorials/race.py`. Each step adds 0.01 times the
-# estimate to $w$.)
+# valley in the first figure of chapter 1. To the right of the start, the curve rises towards $f = 1$ (the shirt). To
+# the left, it rises towards $f = 0.5$ (the dress). At the start, the gradient points to the right. How many of a
+# thousand runs end on the wrong side of the valley? (The six-line training loop is in `tutorials/race.py`. Each step
+# adds 0.01 times the estimate to $w$.)
 #
 # First write the estimate in the most obvious way: each arg max draws its own noise.
 
@@ -390,8 +390,8 @@ for name, (_, w) in runs.items():
           f"runs on the wrong side {wrong_way[name]:.1%}")
 
 # %% [markdown]
-# **What to see.** Each panel shows ten runs. With fresh noise the curves jump up and down, and many runs end on the
-# wrong side. With shared noise most runs climb towards $f = 1$, but a few unlucky steps still move some runs to the
+# **What to see.** Each panel shows ten runs. With fresh noise, the curves jump up and down, and many runs end on the
+# wrong side. With shared noise, most runs climb towards $f = 1$, but a few unlucky steps still move some runs to the
 # other side. Chapter 4 chooses $\epsilon$ better and repeats the experiment.
 #
 # The estimator of this chapter is called the *direct* gradient. Here it needs $f$ of all values. The exact gradient
@@ -414,7 +414,7 @@ assert np.allclose(danskin.d2G_dh_deps(h, f, 0), danskin.d2G_deps_dh(h, f, 0), r
 #
 # <details><summary>Solution</summary>
 #
-# In each draw $1/\epsilon$ is added to the entry of $z(\epsilon)$ and subtracted from the entry of $z^{\star}$. So the
+# In each draw, $1/\epsilon$ is added to the entry of $z(\epsilon)$ and subtracted from the entry of $z^{\star}$. So the
 # entries of the estimate add up to 0. The entries of the exact gradient also add up to 0. Their sum is the derivative
 # of $E f(z^{\star})$ when all scores rise by the same number, and in that case no wall moves.
 #

@@ -124,10 +124,10 @@ assert np.allclose([with_over_without(crossing[i])[i] for i in range(3)], 1)    
 # %% [markdown]
 # **What to see.** Left: the control variate helps where a line is above 1/2. Right: the curves show the variance of
 # $g_i$ divided by the variance without the control variate. The control variate helps where this quotient is below 1.
-# At small $\epsilon$ the two winners nearly always agree, and the control variate reduces the variance by more than a
-# factor of ten. At large $\epsilon$ the control variate increases the variance. As $\epsilon$ grows, this happens for
+# At small $\epsilon$, the two winners nearly always agree, and the control variate reduces the variance by more than a
+# factor of ten. At large $\epsilon$, the control variate increases the variance. As $\epsilon$ grows, this happens for
 # the coat first. Because $f$ of the coat is the lowest, the coat wins the second race only if it has won the first one.
-# So for the coat $P_{ii} = q_\epsilon(i)$, and this probability soon becomes small. Thus the second term is a useful
+# So $P_{ii} = q_\epsilon(i)$ for the coat, and this probability soon becomes small. Thus the second term is a useful
 # control variate only for small $\epsilon$. (If you multiply the second term by Cov / Var before you subtract it, the
 # variance never increases.)
 #

@@ -43,8 +43,8 @@ def estimate(z_eps, eps):
 # %% [markdown]
 # ## The proof
 #
-# In chapter 2 every value had noise of its own. Here $2^n$ vectors share $n$ numbers $\gamma_i$, and the pair scores
-# have no noise. Nevertheless Theorem 1 holds for the derivatives with respect to the $u_i$ and to the $w_{ij}$. As in
+# In chapter 2, every value had noise of its own. Here $2^n$ vectors share $n$ numbers $\gamma_i$, and the pair scores
+# have no noise. Nevertheless, Theorem 1 holds for the derivatives with respect to the $u_i$ and to the $w_{ij}$. As in
 # chapter 2, the proof uses the walls. Let the $\gamma_i$ be independent, each with a density $\rho_i$ that is bounded
 # and continuous. (The logistic density is continuous and at most $\frac14$.) The walls are now surfaces in the space of
 # the $n$ noises.
@@ -144,15 +144,15 @@ assert np.linalg.norm(of_gains - g.mean(axis=0)) < 0.5 * np.linalg.norm(of_gains
 #
 # - *Noise in every tie.* If $u_1$ had no noise, there would be no noise in the difference between the scores of two
 #   vectors that differ in $z_1$ only.
-# - *A continuous density.* In chapter 2 it was enough that the density is bounded: at each wall two noises were
-#   involved, and the density of their difference is continuous. Here there can be walls with only one noise. With one
-#   variable and uniform noise, the probability of $z_1 = 1$ has kinks.
+# - *A continuous density.* In chapter 2, it was enough that the density is bounded: two noises were involved at each
+#   wall, and the density of their difference is continuous. Here, some walls involve only one noise. With one variable
+#   and uniform noise, the probability of $z_1 = 1$ has kinks.
 # - *Step 3.* This step is true for 0/1 vectors, but not for every set of values. Let $v_1 = u_1 + \gamma_1$, and let
-#   $z$ be 0, 1 or 2, with the scores 0, $v_1 + \delta$ and $2 v_1$. The difference of any two of these scores
-#   contains noise. But at $\delta = 0$ all three values tie at $v_1 = 0$. So along the whole wall between the values
-#   0 and 2, the value 1 ties with both of them. The value 1 is the winner for $-\delta < v_1 < \delta$. So with
-#   $u_1 = 0$ the probability of the value 1 is $\max(0, P(\gamma_1 < \delta) - P(\gamma_1 < -\delta))$. As a function
-#   of $\delta$ this probability has a kink at 0, and the theorem fails there:
+#   $z$ be 0, 1 or 2, with the scores 0, $v_1 + \delta$ and $2 v_1$. The difference of any two of these scores contains
+#   noise. But at $\delta = 0$, all three values tie at $v_1 = 0$. So along the whole wall between the values 0 and 2,
+#   the value 1 ties with both of them. The value 1 is the winner for $-\delta < v_1 < \delta$. So with $u_1 = 0$, the
+#   probability of the value 1 is $\max(0, P(\gamma_1 < \delta) - P(\gamma_1 < -\delta))$. As a function of $\delta$,
+#   this probability has a kink at 0, and the theorem fails there:
 
 # %%
 v = noise.ravel()                                           # u_1 = 0

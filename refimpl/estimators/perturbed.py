@@ -6,10 +6,10 @@ is 1 - X, where X = exp(-(gamma + c)) is a standard exponential variable (gumbel
 
     grad = (f(z*) - baseline) (1 - X),    E grad = grad_h E f(z*)
 
-Let b = onehot(z*).  For independent variables E[1 - X given b] = b - q, so the mean of this estimator given b is
-REINFORCE.  Both estimators have the same mean and need equally many evaluations, but REINFORCE has less variance (Rao
-and Blackwell).  The advantage of `perturbed` is that the law of z* need not be known.  But every score must have its
-own noise, so `perturbed` cannot be used for families with pair scores.
+Let b = onehot(z*).  For independent variables, E[1 - X given b] = b - q.  So the conditional mean of this estimator
+given b is the REINFORCE estimate.  Both estimators have the same mean and need equally many evaluations, but REINFORCE
+has less variance than `perturbed` (Rao and Blackwell).  The advantage of `perturbed` is that the law of z* need not be
+known.  But every score must have its own noise, so `perturbed` cannot be used for families with pair scores.
 
 The baseline is the same moving average as in REINFORCE.  The paper uses no baseline.
 """

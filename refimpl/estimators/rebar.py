@@ -8,8 +8,8 @@ variate is computed by reparameterisation and added back.  With p = softmax(h) a
     grad_{log p} = [f(b) - c(z~)] b + grad c(z) - grad c(z~)
 
 The estimate is unbiased for every eta.  It has the form a - eta d with E d = 0, so its variance is smallest for eta =
-E[a . d] / E[d . d].  Both means are estimated from past batches only, because the current batch would make the estimate
-biased.
+E<a, d> / E<d, d>, where <a, d> is the inner product.  Both means are estimated from past batches only, because the
+current batch would make the estimate biased.
 """
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def relaxed_score(z: np.ndarray, objective: Objective, tau: float) -> tuple[np.n
 
 
 def memory(n: int, k: int) -> Memory:
-    """Return the initial memory: two moving averages, that of a . d and that of d . d.  Both are 0 at the start."""
+    """Return the initial memory: the moving averages of the inner products <a, d> and <d, d>.  Both start at 0."""
     return {"a_dot_d": np.zeros(1), "d_dot_d": np.zeros(1)}
 
 

@@ -109,7 +109,7 @@ def _slide_33(which: int, unit: str = "") -> str:
 CLAIMS = (
     Claim("Enumeration stays on a plateau at first, and `direct` does not", "slide 23", "the-plateau", CONFIRMED,
           "With Adam, `direct`'s bias is enough to leave the plateau: `tilted` has only this bias, and leaves it too. "
-          "With momentum and a learning rate of 0.1 there is no plateau.",
+          "With momentum and a learning rate of 0.1, there is no plateau.",
           f"MNIST: a plateau at {paper.PLATEAU['mnist']:g}",
           (_ends("mnist", 10, lambda runs: runs.apart("direct", "enumeration") is True, epoch=3),
            compared("plateau", "mnist", {"tilted, decoder q": "tilted", "exact, decoder q": "exact"},
@@ -118,14 +118,14 @@ CLAIMS = (
                     lambda runs: max(runs.of("exact").values) < 170 and len(runs.of("exact").values) >= FEWEST, epoch=1,
                     shown=False))),
     Claim("With k = 10, `direct` and enumeration end at the same bound", "slide 23", "convergence", CONFIRMED,
-          "After the paper's 300 epochs the medians differ by less than half a nat, and neither is ahead with every "
+          "After the paper's 300 epochs, the medians differ by less than half a nat, and neither is ahead with every "
           "seed.", "MNIST: " + _shown(paper.CONVERGENCE["mnist"][10], ENDS),
           (_ends("mnist", 10, lambda runs: abs(runs.of("direct").median - runs.of("enumeration").median) < 0.5
                  and min(map(len, runs.groups.values())) >= FEWEST
                  and len({a < b for a, b in zip(runs.of("direct").values, runs.of("enumeration").values)}) == 2,
                  epoch=300, words="MNIST: "),)),
     Claim("With k = 50, `direct` ends below enumeration", "slide 24", "convergence", PARTLY,
-          "On Omniglot it does, after ten epochs. On MNIST two of the three seeds of enumeration end far above "
+          "On Omniglot it does, after ten epochs. On MNIST, two of the three seeds of enumeration end far above "
           "`direct`, and the third ends where `direct` does.",
           "; ".join(f"{words}: " + _shown(paper.CONVERGENCE[dataset][50], ENDS)
                     for words, dataset in (("MNIST", "mnist"), ("Omniglot", "omniglot"))),
@@ -150,13 +150,13 @@ CLAIMS = (
           f"{paper.NOISE['gumbel-softmax'][0] / paper.NOISE['direct'][0]:.0f} times less at ε = τ = 0.1", (_noise,)),
     Claim("`direct` is best at k = 20, 30, 40 and 50", "supplement, figure 1",
           "sizes-of-a-single-latent-variable", OTHER,
-          "At k = 20, 30 and 40 no method was run with the released settings.", "curves only",
+          "At k = 20, 30 and 40, no method was run with the released settings.", "curves only",
           (compared("latent-sizes", "mnist", {"direct, k = 20": "direct", "exact, k = 20": "enumeration",
                                               "gumbel-softmax, k = 20": "Gumbel-softmax"},
                     median=True, words="k = 20: "), lambda store: Finding(
                         not any("as released" in record.label for record in store.select("latent-sizes"))))),
     Claim("The coordinate-wise arg max is good enough", "slide 30", "what-the-coordinate-wise-arg-max-loses", OPEN,
-          "At ε = 0.1 the biases of the coordinate-wise and the joint arg max differ by less than their sampling "
+          "At ε = 0.1, the biases of the coordinate-wise and the joint arg max differ by less than their sampling "
           "error.", "no number", (_coordinates,)),
     Claim("With 15 binary variables, `direct` ends lowest", "slide 31", "fifteen-binary-variables", OPEN,
           "It does, ahead of REBAR, RELAX and ARM, in this order. But RELAX has two seeds and the others have one, so "
@@ -202,7 +202,7 @@ CLAIMS = (
           "`direct`'s bound is better with both numbers of labels that were run, after five epochs instead of 400.",
           _slide_33(1), (_labels(50, True), _labels(100, True))),
     Claim("Each binary variable switches one attribute of a face", "slides 2, 25", "faces", PARTLY,
-          "With 50 labels every variable does, on drawn faces. Without labels, no run finds all three attributes.",
+          "With 50 labels, every variable does, on drawn faces. Without labels, no run finds all three attributes.",
           "pictures only", (faces.look,)))
 
 

@@ -1,4 +1,4 @@
-"""Show how much of a long task is done and how much time is left, if standard error is a terminal."""
+"""Show how much of a long task is done and how much time is left, if sys.stderr is a terminal."""
 from __future__ import annotations
 
 import sys
@@ -6,7 +6,7 @@ import time
 
 
 class Progress:
-    """Counts up to `total`, and shows the progress on standard error at most ten times per second."""
+    """Counts up to `total`, and writes the progress to sys.stderr at most ten times per second."""
 
     def __init__(self, label: str, total: int) -> None:
         self.label, self.total, self.done = label, max(total, 1), 0
