@@ -131,9 +131,9 @@ for eps in (1.0, 0.3, 0.1, 0.03):
           f"{np.linalg.norm(error):14.3f}")
 
 # %% [markdown]
-# At small $\epsilon$ the joint arg max and the arg maxes of the single variables agree in nearly all variables. At
-# $\epsilon = 1$ the biases of the two estimates are about equally large. At 0.3 the bias of the joint estimate is
-# larger. At smaller $\epsilon$, 40,000 draws are too few to compare the biases.
+# At small $\epsilon$, the joint arg max and the arg maxes of the single variables agree in nearly all variables. At
+# $\epsilon = 1$, the biases of the two estimates are about equally large. At $\epsilon = 0.3$, the joint estimate has
+# the larger bias. At smaller $\epsilon$, 40,000 draws are too few to compare the biases.
 #
 # Does Theorem 1 hold for the joint estimate? The proof of chapter 2 does not show this, because assumption (d) of the
 # theorem is not met. There is one logistic number for each variable, and not one Gumbel number for each vector, so
@@ -142,8 +142,8 @@ for eps in (1.0, 0.3, 0.1, 0.03):
 #
 # $$G(l, \epsilon) = \int \max_z \Big\{ \epsilon f(z) + \sum_i s_i z_i \Big\} \prod_i \rho(s_i - l_i)\, ds$$
 #
-# In this integral the logits occur only in the smooth density, and $\epsilon$ occurs only in the maximum. So in
-# $\partial G / \partial l_i$ only $\rho$ is differentiated. If the result is then differentiated with respect to
+# In this integral, the logits occur only in the smooth density, and $\epsilon$ occurs only in the maximum. So in
+# $\partial G / \partial l_i$, only $\rho$ is differentiated. If the result is then differentiated with respect to
 # $\epsilon$, the maximum becomes $f(z(\epsilon))$, by Danskin's theorem. The mixed derivative exists and is continuous,
 # so it is the same in both orders. The first derivatives are $\partial G / \partial l_i = E z_i(\epsilon)$ and
 # $\partial G / \partial \epsilon = E f(z(\epsilon))$, and Theorem 1 follows as in chapter 2.
@@ -156,10 +156,10 @@ for eps in (1.0, 0.3, 0.1, 0.03):
 # ## Local expectation
 #
 # Does the estimate for $l_i$ need a sample of the noise of variable $i$? No: we can average the estimate over this
-# noise alone, and let $\epsilon \to 0$. By Theorem 1 for one variable the result is the exact gradient with respect to
+# noise, and let $\epsilon \to 0$. By Theorem 1 for one variable, the result is the exact gradient with respect to
 # $l_i$, given the other variables: $\sigma(l_i) (1 - \sigma(l_i))\, \text{gain}_i$. This estimator is called *local
-# expectation*. It needs the same $n + 1$ evaluations and has no bias. If $\epsilon$ is so small that the bias of
-# `direct` is small, the variance of local expectation is far lower than that of `direct`. The slides do not mention
+# expectation*. Like `direct`, it needs $n + 1$ evaluations, but it has no bias. If $\epsilon$ is so small that the bias
+# of `direct` is small, the variance of local expectation is far lower than that of `direct`. The slides do not mention
 # this estimator.
 
 # %%
@@ -196,10 +196,10 @@ for logit in (1.0, -0.4):                                                   # ch
         assert np.isclose(middle - 0.5, 0.5 * (-1) ** second * (first != second) * sigmoid(abs(logit)))
 
 # %% [markdown]
-# In the left and the right part of the interval the two samples differ. The samples tell us only in which part $U$
+# In the left and the right part of the interval, the two samples differ. The samples tell us only in which part $U$
 # lies. The mean of $U$ in this part is the midpoint of the part. The distance of this midpoint from $\frac12$ is
 # $\sigma(|l|)/2$. The midpoint lies to the left of $\frac12$ if $b_2 = 1$, and to the right if $b_2 = 0$. In the
-# central part the samples agree, and the mean of $U - \frac12$ is zero. So replace $U - \frac12$ by its mean. This
+# central part, the samples agree, and the mean of $U - \frac12$ is zero. So replace $U - \frac12$ by its mean. This
 # gives DisARM: $\frac12 (f(b_1) - f(b_2)) (-1)^{b_2} [b_1 \ne b_2]\, \sigma(|l|)$. Replacing a random factor by such a
 # conditional mean never increases the variance (Rao and Blackwell).
 
@@ -234,7 +234,7 @@ def disarm():
 #
 # The idea of REBAR is a control variate: subtract something that is correlated with the estimate, and add its mean
 # back. REBAR uses the relaxed score $f_\tau(s) = f(\sigma(s / \tau))$ of the perturbed logit $s = l + \gamma$. This
-# requires that $f$ is defined between 0 and 1 too, as it is here. At small $\tau$ the relaxed score is close to
+# requires that $f$ is also defined between 0 and 1, as it is here. At small $\tau$, the relaxed score is close to
 # $f(z)$, since $z = [s > 0]$.
 #
 # Consider a single variable, $n = 1$. The mean $E f_\tau(s)$ depends on $l$. This mean can be differentiated with
@@ -244,17 +244,17 @@ def disarm():
 # - *Through* $z$ *first*. Draw $z$, which is 1 with probability $\sigma(l)$. Then draw a new perturbed logit, given
 #   this $z$, and call it $\tilde s$. Since $z$ is random too, $\tilde s$ has the same law as $s$. So
 #   $E f_\tau(s) = q(1)\, E[f_\tau(\tilde s) \mid z = 1] + q(0)\, E[f_\tau(\tilde s) \mid z = 0]$. The product rule
-#   gives two terms. In the first one $q$ is differentiated:
-#   $\sum_z q'(z) E[f_\tau(\tilde s) \mid z] = E[f_\tau(\tilde s) \frac{d}{dl} \log q(z)]$. In the second one $\tilde s$
-#   is differentiated. This term is $E \frac{d}{dl} f_\tau(\tilde s)$.
+#   gives two terms. In the first term, $q$ is differentiated:
+#   $\sum_z q'(z) E[f_\tau(\tilde s) \mid z] = E[f_\tau(\tilde s) \frac{d}{dl} \log q(z)]$. In the second term,
+#   $\tilde s$ is differentiated. This term is $E \frac{d}{dl} f_\tau(\tilde s)$.
 #
 # Both ways give the same derivative, so the first result minus the second one is zero:
 #
 # $$E\left[-f_\tau(\tilde s) \frac{d}{dl} \log q(z) + \frac{d}{dl} f_\tau(s) - \frac{d}{dl} f_\tau(\tilde s)\right] = 0$$
 #
 # REBAR subtracts $f_\tau(\tilde s) \frac{d}{dl} \log q(z)$ from REINFORCE. The other two terms add the mean of this
-# product back. For $n$ variables the same holds for each variable. So $\eta$ times the bracket can be added to
-# REINFORCE. The sum has the correct mean for every $\eta$ and $\tau$:
+# product back. The same holds for each of $n$ variables. So $\eta$ times the bracket can be added to REINFORCE. The sum
+# has the correct mean for every $\eta$ and $\tau$:
 #
 # $$\left[f(z) - \eta f_\tau(\tilde s)\right] \nabla \log q(z) + \eta \nabla f_\tau(s) - \eta \nabla f_\tau(\tilde s)$$
 #
@@ -398,15 +398,15 @@ assert (np.abs(unshared.mean(axis=0) - exact_mean(0.1)) < 4 * error).all()
 # %% [markdown]
 # On the left, the dot of each estimator shows the distance of its mean from the exact gradient, and the mark shows the
 # standard error of this mean. An estimator whose dot is near its mark, or to the left of it, is unbiased as far as
-# these draws can tell. (For `direct` at $\epsilon = 0.1$ the distance is twice the standard error. We know from
+# these draws can tell. (For `direct` at $\epsilon = 0.1$, the distance is twice the standard error. We know from
 # `exact_mean` that this estimator is biased, but these draws hardly show it.) On the right, the dots show the variance
 # at equal cost, so a dot further to the left is better.
 #
-# Which estimator is best at equal cost? On this problem it is REINFORCE with its constant baseline: it has no bias, and
-# its variance at equal cost is the lowest. DisARM and local expectation come next and differ by 2 % (the exact values
-# of the product are 4.95 and 5.06). RELAX, with fitted weights and a fitted $\eta$, has a quarter less variance than
-# REBAR at $\eta = 1$. `direct` at $\epsilon = 0.1$ is last by far. At $\epsilon = 1$ its variance is low, but it has a
-# bias that no number of draws removes.
+# Which estimator is best at equal cost? On this problem, it is REINFORCE with its constant baseline: it has no bias,
+# and its variance at equal cost is the lowest. DisARM and local expectation come next and differ by 2 % (the exact
+# values of the product are 4.95 and 5.06). RELAX, with fitted weights and a fitted $\eta$, has a quarter less variance
+# than REBAR at $\eta = 1$. `direct` at $\epsilon = 0.1$ is last by far. At $\epsilon = 1$, its variance is low, but it
+# has a bias that no number of draws removes.
 #
 # The last two printed lines show two mistakes. If the dependence of $\tilde s$ on $l$ is forgotten, the mean of REBAR
 # is wrong. The variance does not reveal this: it is even a little smaller than that of the correct REBAR. So always
@@ -415,11 +415,11 @@ assert (np.abs(unshared.mean(axis=0) - exact_mean(0.1)) < 4 * error).all()
 #
 # ## In training
 #
-# Is the order of the estimators the same when a model is trained? We train models with eight binary variables and 100
+# Do the estimators have the same order in training as in the table? We train models with eight binary variables and 100
 # hidden units on MNIST, for eight epochs and with one seed. The runs differ in the gradient estimator. There is one
-# other difference: with enumeration (`exact`) the decoder learns from all vectors, weighted by $q$, and with the
-# other estimators it learns from a sample. The bound is exact: it is a sum over all 256 vectors. (In these runs REBAR
-# and RELAX learn their weights from earlier batches.)
+# other difference: with enumeration (`exact`), the decoder learns from all vectors, weighted by $q$, and with the other
+# estimators, it learns from a sample. The bound is exact: it is a sum over all 256 vectors. (In these runs, REBAR and
+# RELAX learn their weights from earlier batches.)
 
 # %%
 names = ("exact", "direct", "local-expectation", "rebar", "relax", "arm", "disarm", "reinforce-loo")
@@ -444,18 +444,18 @@ assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-
 # %% [markdown]
 # At the same number of epochs (left), most runs lie close together, and ARM is behind. At the same number of
 # evaluations (right), the estimators that need two or three scores are far ahead of those that need all neighbours. In
-# the table DisARM and local expectation are nearly equal. In training, at equal evaluations (second printed line),
+# the table, DisARM and local expectation are nearly equal. In training, at equal evaluations (second printed line),
 # DisARM is first, local expectation is sixth, and `direct` is last. Local expectation is far behind DisARM partly
-# because it makes fewer steps: it has not finished two epochs when DisARM has finished eight. At equal epochs local
+# because it makes fewer steps: it has not finished two epochs when DisARM has finished eight. At equal epochs, local
 # expectation is ahead of DisARM. These runs have only one seed and eight epochs.
 #
 # ## When to choose which estimator
 #
-# [results.md](results.md#fifteen-binary-variables) has longer runs, with fifteen variables on Fashion-MNIST, a
-# hundred epochs and one to three seeds for each estimator. In these runs, with our settings (fixed $\epsilon$, with
-# the gradient of the KL term), `direct` ends at 150.8 nats, DisARM at 155.0, RELAX at 155.5, REBAR at 157.1, local
+# [results.md](results.md#fifteen-binary-variables) has longer runs, with fifteen variables on Fashion-MNIST, a hundred
+# epochs and one to three seeds for each estimator. In these runs, with our settings (fixed $\epsilon$, with the
+# gradient of the KL term), `direct` ends at 150.8 nats, DisARM at 155.0, RELAX at 155.5, REBAR at 157.1, local
 # expectation at 157.3 and ARM at 161.8. The 95 % intervals of REBAR and DisARM (two seeds each) overlap with the
-# interval of `direct`. With the settings of the released code the comparison is still open.
+# interval of `direct`. With the settings of the released code, the comparison is still open.
 # [results.md](results.md#fifteen-binary-variables) also shows that it is the *bias* of `direct` that helps, and that
 # this bias helps the decoder.
 #
@@ -469,7 +469,7 @@ assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-
 # | `direct` | $f$ at $z^{\star}$ and its $n$ neighbours | order $\epsilon$ | the arg max comes from a solver and $q$ has no formula (chapter 8), or training is long and may profit from the bias |
 #
 # REINFORCE needs $f$ only at the sample. The baseline is the mean score of samples from earlier steps, or of other
-# samples from the same step. With few evaluations REINFORCE is hard to beat, as the printed table shows.
+# samples from the same step. With few evaluations, REINFORCE is hard to beat, as the printed table shows.
 #
 # ## Exercises
 #
@@ -493,8 +493,8 @@ assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-
 #
 # </details>
 #
-# **2 (medium).** Check by sampling that DisARM is the mean of ARM given $b_1$ and $b_2$, for one variable: average
-# ARM within the groups of draws that have the same $b_1$ and $b_2$.
+# **2 (medium).** For one variable, check by sampling that DisARM is the mean of ARM given $b_1$ and $b_2$. To do this,
+# average ARM within the groups of draws that have the same $b_1$ and $b_2$.
 #
 # <details><summary>Solution</summary>
 #
@@ -541,7 +541,8 @@ assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-
 #   $\text{gain}_i$ does not depend on $\gamma_i$. But then the two arg maxes often differ by chance alone, and the
 #   variance grows like $1/\epsilon^2$ instead of $1/\epsilon$. The last line below the table shows this variance.
 # - Only the variance is measured. An estimator with a large bias can have a very low variance.
-# - Two methods are compared at the same number of epochs although one needs 16 evaluations per step and the other 2.
+# - Two methods are compared at the same number of epochs, although one method needs 16 evaluations per step and the
+#   other method needs only two.
 #
 # ## Now write it yourself
 #

@@ -1,10 +1,10 @@
 # %% [markdown]
 # # 10. One identity, many papers
 #
-# **You will** put six published methods into one table of bias, variance and cost, computed without sampling.
-# **You will learn** which part of one identity each method replaces, and which target the bias of each method is
-# measured against. You will also learn how REINFORCE follows from one of the methods, and when to use which method.
-# **You need** chapters [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb) and [4](04_finite_epsilon.ipynb);
+# **You will** put six published methods into one table of bias, variance and cost, computed without sampling. **You
+# will learn** which part of one identity each method replaces, and against which target its bias is measured. You will
+# also learn how REINFORCE follows from one of the methods, and when to use which method. **You need** chapters
+# [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb) and [4](04_finite_epsilon.ipynb);
 # [8](08_structured_encoders.ipynb) helps. The chapter runs in about three seconds. [Appendix
 # E](appendix_e_landscape.ipynb) applies two of the methods to paths: there the costs of a landscape are learnt from
 # paths that were walked in this landscape. The symbols are listed at the end.
@@ -28,8 +28,8 @@ truth = q * (f - q @ f)                                             # grad E f(z
 # %% [markdown]
 # ## One identity, six methods
 #
-# The mean maximum $G$ has two derivatives. By Danskin's theorem (chapter 1) both are means of what the winner
-# contributes: $\partial G / \partial \epsilon = E f(z(\epsilon))$, and
+# The mean maximum $G$ has two derivatives. By Danskin's theorem (chapter 1), both derivatives are means of what the
+# winner contributes: $\partial G / \partial \epsilon = E f(z(\epsilon))$, and
 # $\partial G / \partial h = E\, \text{onehot}(z(\epsilon))$. Differentiate each of them with respect to the other
 # variable. The order of the two derivatives does not matter (chapter 2), so at $\epsilon = 0$
 #
@@ -54,8 +54,8 @@ truth = q * (f - q @ f)                                             # grad E f(z
 # chapter 9 follows the slide and uses the name *direct loss minimisation* for the direct gradient with noise, where $f$
 # is minus a loss. The method of McAllester et al. has no noise.
 #
-# To compare the methods without sampling we need the laws of both arg maxes under any noise, not only Gumbel noise.
-# Value $i$ is the winner if for every other value $j$ the noise of $j$ is less than the noise of $i$ plus the margin
+# To compare the methods without sampling, we need the laws of both arg maxes under any noise, not only Gumbel noise.
+# Value $i$ is the winner if the noise of every other value $j$ is less than the noise of $i$ plus the margin
 # $h_i - h_j$. The probability of this is an integral over one number, the noise of $i$:
 
 # %%
@@ -105,14 +105,14 @@ assert np.allclose(left, right, atol=1e-9) and np.allclose(mixed, truth, atol=1e
 #
 # $$\text{ramp}(h) = \frac{1}{\epsilon} \left( \max_z (\epsilon f + h) - \max_z h \right)$$
 #
-# By Danskin's theorem the gradient of the ramp is exactly
+# By Danskin's theorem, the gradient of the ramp is exactly
 # $(\text{onehot}(z(h + \epsilon f)) - \text{onehot}(z(h))) / \epsilon$. Where the two arg maxes agree, the ramp equals
 # $f(z(h))$. Where they differ, straight slopes replace the jumps of the staircase. (These statements hold if $f$ is
 # linear in the one-hot vector. Any table of values gives such an $f$. A decoder can also be evaluated between the
-# values, and it need not be linear there. For such a decoder, blackbox differentiation uses the slope of $f$ at
-# $z(h)$. Implicit MLE is the same method with noise: it uses the slope of $f$ at $z^{\star}$.)
+# values, and it need not be linear there. For such a decoder, blackbox differentiation uses the slope of $f$ at $z(h)$.
+# Implicit MLE is the same method with noise: it uses the slope of $f$ at $z^{\star}$.)
 #
-# In the next picture the scores are $h_w = h + w\,(1, 0, -1)$, and $w$ varies. The left panel shows the staircase and
+# In the next picture, the scores are $h_w = h + w\,(1, 0, -1)$, and $w$ varies. The left panel shows the staircase and
 # its ramps, and the right panel shows $E f$ and its tilted objectives $T$.
 
 # %%
@@ -137,10 +137,10 @@ later_figures.ramps(w, (f[line.argmax(axis=1)], softmax(line, axis=1) @ f), (ram
 plt.show()
 
 # %% [markdown]
-# **What to see.** Left: where the winner changes from *dress* to *shirt*, $f$ jumps by half a nat. Each ramp also rises
-# by half a nat, with the slope $2/\epsilon$. The larger $\epsilon$ is, the earlier the ramp begins. Outside the ramp
-# the gradient is 0, and nothing is learnt. Right: the noise rounds all corners. With noise the curve has a slope even
-# without $\epsilon$. So we can let $\epsilon$ go to 0, and the limit is Theorem 1.
+# **What to see.** On the left, $f$ jumps by half a nat where the winner changes from *dress* to *shirt*. Each ramp also
+# rises by half a nat, with the slope $2/\epsilon$. The larger $\epsilon$ is, the further to the left the ramp begins.
+# Outside a ramp, the gradient is 0, and nothing is learnt. On the right, the noise rounds all corners. With noise,
+# the curve has a slope even without $\epsilon$. So we can let $\epsilon$ go to 0, and the limit is Theorem 1.
 #
 # ## Perturbed optimisers, and where REINFORCE comes from
 #
@@ -161,10 +161,11 @@ plt.show()
 #    $r_i X_i = r_i X_j + V_i$, where $V_i$ is exponential with the mean 1, and $r_i X_i$ has the mean $q_i + 1$.
 # 3. Hence $E[1 - r_i X_i \mid z^{\star} = j] = [i = j] - q_i$, which is $\partial \log q(j) / \partial h_i$.
 #
-# Here $[i = j]$ is 1 if $i = j$, and 0 otherwise. The result is REINFORCE: it is the mean of the estimate of Berthet
-# et al., given the winner. Such a conditional mean never has a higher variance than the estimate itself (Rao and
+# Here $[i = j]$ is 1 if $i = j$, and 0 otherwise. The result is REINFORCE. Given the winner, REINFORCE is the mean of
+# the estimate of Berthet et al. Such a conditional mean never has a higher variance than the estimate itself (Rao and
 # Blackwell). The difference of the two variances follows from the same three steps. Given $z^{\star} = j$,
-# $r_i X_i = q_i R + [i \ne j] V_i$, where $R$ and $V_i$ are independent standard exponentials, of variance 1. So
+# $r_i X_i = q_i R + [i \ne j] V_i$, where $R$ and $V_i$ are independent standard exponential variables, whose variance
+# is 1. So
 #
 # $$\text{Var}_{\text{noise}} = \text{Var}_{\text{REINFORCE}} + E\left[ f(z^{\star})^2 \left( q_i^2 + [i \ne z^{\star}] \right) \right]$$
 
@@ -198,8 +199,8 @@ assert (np.abs(square_error.mean(axis=0) - noise_variance) < 4 * square_error.st
 # ## Fenchel-Young: the derivative of a maximum, minus what was observed
 #
 # Suppose that a value $y$ was observed, and that there is no $f$. The *perturbed Fenchel-Young loss* is
-# $E \max_z (h + \gamma) - h_y$. On average, $y$ is behind the winner by this amount. By Danskin's theorem the gradient
-# of the loss is the mean of the winner minus the observed value, both as one-hot vectors: $q - \text{onehot}(y)$. With
+# $E \max_z (h + \gamma) - h_y$. On average, $y$ is behind the winner by this amount. By Danskin's theorem, the gradient
+# of the loss is $q - \text{onehot}(y)$: the mean one-hot vector of the winner, minus the one-hot vector of $y$. With
 # Gumbel noise, $E \max (h + \gamma)$ is $\log \sum e^h$, and the loss is $-\log q(y)$, the cross-entropy. (Here $q$ is
 # known, so there is no reason to sample. If a solver finds the winner and $q$ has no formula, a draw of $z^{\star}$
 # replaces $q$.)
@@ -224,7 +225,7 @@ assert (direct.gradient(h, hot[y], 100.0, noise[:20_000]) * 100.0 == hot[y] - ho
 # *Bias* is measured against a different target for each method:
 #
 # - (a) `direct`, implicit MLE, REINFORCE and the score function of the noise: the target is the gradient of
-#   $E f(z^{\star})$ under Gumbel noise. In the code it is called `truth`.
+#   $E f(z^{\star})$ under Gumbel noise. In the code, this gradient is called `truth`.
 # - (b) Direct loss minimisation: the target is the gradient of the mean of $f$ over the data.
 # - (c) Blackbox differentiation: the target is the slope of $f(z(h))$, which is 0.
 # - (d) Fenchel-Young: the target is the gradient of $\log q(y)$. It is the mean of the estimate, so the bias is 0.
@@ -232,9 +233,9 @@ assert (direct.gradient(h, hot[y], 100.0, noise[:20_000]) * 100.0 == hot[y] - ho
 # So compare only rows with the same letter. The *variance* is printed twice, for $f$ and for $f + 10$. Adding a
 # constant to $f$ changes no gradient and no arg max. Adding 10 is a useful test, because our $f$ happens to have a mean
 # near 0, while the score of an image is more like $-170$ (chapter 6). A *baseline* is a constant that is subtracted
-# from $f$. Here the baseline is $E f$. In practice it is a running mean.
+# from $f$. Here the baseline is $E f$. In practice, the baseline is a running mean.
 #
-# The *cost* has three columns. They show how many values of $f$, gradients of $f$, and arg maxes one estimate needs.
+# The three columns of the *cost* count what one estimate needs: values of $f$, gradients of $f$, and arg maxes.
 #
 # We have to choose two things. First, direct loss minimisation needs data. We let the scores of each image $x$ be our
 # $h$ plus a Gaussian deviation with the variance of Gumbel noise. With the same $f$ for all images, direct loss
@@ -307,11 +308,11 @@ assert table["REINFORCE", 0][2] > 50 > 10 > table["direct", 0.3][2] > table["REI
 
 # %% [markdown]
 # One pair of rows looks wrong: the baseline $E f$ *raises* the variance of REINFORCE, from 0.77 to 0.81. A baseline
-# lowers the variance if the mean of $f$ is far from 0, as in the last column. Here this mean is near 0, and $E f$ is
-# not the best constant. Let $\text{far} = |\text{onehot}(z^{\star}) - q|^2$. The variance is
+# lowers the variance if the mean of $f$ is far from 0, as in the last column. Here the mean of $f$ is near 0, and $E f$
+# is not the best constant. Let $\text{far} = |\text{onehot}(z^{\star}) - q|^2$. The variance is
 # $E[(f - \text{baseline})^2\, \text{far}]$ minus a constant, so the best baseline is
-# $E[f\, \text{far}] / E[\text{far}]$. This is a mean of $f$ in which unlikely values count more, because their one-hot
-# vectors are further from $q$.
+# $E[f\, \text{far}] / E[\text{far}]$. In this mean of $f$, unlikely values of $z$ count more than in $E f$. The reason
+# is that their one-hot vectors are far from $q$.
 
 # %%
 far = ((hot - q) ** 2).sum(axis=1)                                  # for each value
@@ -323,8 +324,8 @@ by_grid = [score_function(f, 0, b)[1].sum() for b in np.linspace(-2, 1, 3_001)]
 assert abs(np.linspace(-2, 1, 3_001)[np.argmin(by_grid)] - best_baseline) < 1e-3
 
 # %% [markdown]
-# Implicit MLE has a bias from the finite difference and another one from the slope. The next cell computes both,
-# along the gradient and across it. Then it draws the bias and the noise of the methods with target (a) or (b).
+# Implicit MLE has a bias from the finite difference and another bias from the slope. The next cell computes both
+# biases, along the gradient and across it. Then it plots the bias and the noise of the methods with target (a) or (b).
 
 # %%
 assert np.linalg.norm(implicit_mle(0.01)[0] - truth) > 0.5 * np.linalg.norm(implicit_mle(0.3)[0] - truth)   # stays
@@ -352,14 +353,14 @@ plt.show()
 # %% [markdown]
 # **What to see.** Each line is a method, and its dots are at $\epsilon$ = 0.03, 0.1, 0.3, 1 and 3. These numbers are
 # written beside two of the lines. Further up on a line, $\epsilon$ is smaller, so there is less bias and more noise. As
-# $\epsilon \to 0$ the bias of `direct` and of direct loss minimisation goes to 0, and their noise grows without limit.
-# In this example these two methods differ only in the law of the noise, and below $\epsilon = 0.3$ their lines nearly
+# $\epsilon \to 0$, the bias of `direct` and of direct loss minimisation goes to 0, and their noise grows without limit.
+# In this example, these two methods differ only in the law of the noise, and below $\epsilon = 0.3$, their lines nearly
 # coincide. The line of implicit MLE turns back, because this method has two biases. The first bias comes from the
 # finite $\epsilon$. This bias makes the mean too short, and goes away as $\epsilon$ falls. The second bias arises
 # because the method uses the slope of $f$ instead of the values of $f$. This bias makes the mean too long, and does not
 # go away: where $f$ is curved, the slope at one corner overestimates how much $f$ changes on the way to the next
-# corner. Along the gradient the two biases cancel at $\epsilon = 0.3$. Across the gradient they add up, and the sum is
-# the bias in the table. The diamonds are methods without bias and without an $\epsilon$.
+# corner. Along the gradient, the two biases cancel at $\epsilon = 0.3$. Across the gradient, they add up, and the sum
+# is the bias in the table. The diamonds are methods without bias and without an $\epsilon$.
 #
 # The table shows something that the picture does not. If 10 is added to $f$ and there is no baseline, REINFORCE and the
 # score function of the noise have a very large variance. The variance of `direct` does not change, because `direct`
@@ -367,13 +368,13 @@ plt.show()
 # is one line of code. REINFORCE with a baseline has no bias, and its variance is a third of the variance that `direct`
 # has at $\epsilon = 0.3$.
 #
-# Blackbox differentiation and Fenchel-Young are in the table, but not in the picture. At $\epsilon = 0.3$ our $h$ does
-# not lie on a ramp, so the gradient of blackbox differentiation is 0. This gradient equals target (c), so the bias is
-# 0. The variance is also 0. But a gradient of 0 is useless. So the row with the smallest numbers can belong to the
-# worst method. At $\epsilon = 1$ our $h$ is on the ramp and the gradient is not 0. Target (c) is still 0,
-# so the whole gradient is bias.
+# Blackbox differentiation and Fenchel-Young are in the table, but not in the picture. At $\epsilon = 0.3$, our $h$
+# does not lie on a ramp, so the gradient of blackbox differentiation is 0. This gradient equals target (c), so the
+# bias is 0. The variance is also 0. But a gradient of 0 is useless. So the row with the smallest numbers can belong
+# to the worst method. At $\epsilon = 1$, our $h$ is on the ramp, and the gradient is not 0. Target (c) is still 0, so
+# the whole gradient is bias.
 #
-# With three values there is no reason to use two arg maxes: REINFORCE with a baseline needs one value of $f$. If all
+# With three values, there is no reason to use two arg maxes: REINFORCE with a baseline needs one value of $f$. If all
 # values of $f$ are in a table, the exact gradient can be computed from the table.
 #
 # ## When to use which method
@@ -396,10 +397,10 @@ plt.show()
 # - **Decisions that must be made without noise.** Use blackbox differentiation, with an $\epsilon$ so large that the
 #   ramps reach $h$.
 #
-# In which problems is the arg max cheap and the *sum* $\sum_z e^{h(z)}$ expensive? For the paths of appendix E the sum
+# In which problems is the arg max cheap and the *sum* $\sum_z e^{h(z)}$ expensive? For the paths of appendix E, the sum
 # is as cheap as the maximum: use Bellman's recursion with logsumexp instead of max. This sum is useful if every path
-# has a noise of its own. For chains and trees, too, the sum is as cheap as the maximum. For the cuts of chapter 8 and
-# for matchings no such recursion is known. The best matching of $n$ pairs is found in about $n^3$ steps, but counting
+# has a noise of its own. For chains and trees, the sum is also as cheap as the maximum. For the cuts of chapter 8 and
+# for matchings, no such recursion is known. The best matching of $n$ pairs is found in about $n^3$ steps, but counting
 # the perfect matchings of a bipartite graph is #P-complete (Valiant 1979). For cuts and matchings, use a method that
 # needs only arg maxes.
 #
@@ -429,8 +430,8 @@ plt.show()
 #
 # <details><summary>Solution</summary>
 #
-# For the first inequality let $z = z(h)$. The first maximum of the ramp is at least $\epsilon f(z) + h(z)$, and the
-# second maximum is $h(z)$. For the second inequality let $z$ be the winner of the first maximum. This maximum is
+# For the first inequality, let $z = z(h)$. The first maximum of the ramp is at least $\epsilon f(z) + h(z)$, and the
+# second maximum is $h(z)$. For the second inequality, let $z$ be the winner of the first maximum. This maximum is
 # $\epsilon f(z) + h(z)$, and the second maximum is at least $h(z)$.
 #
 # ```python
@@ -481,9 +482,9 @@ plt.show()
 #
 # ## Now write it yourself
 #
-# The right side of the identity is the subject of workbook files 2 (the arg max and its law), 3 (Danskin's
-# derivative), 4 (the difference of two arg maxes) and 5 (its exact mean, bias and variance). With file 5 you can
-# compute the rows of `direct` in the table yourself: `python tutorials/workbook/check.py 5`.
+# The right side of the identity is the subject of workbook files 2 (the arg max and its law), 3 (Danskin's derivative),
+# 4 (the difference of two arg maxes) and 5 (its exact mean, bias and variance). With file 5, you can compute the rows
+# of `direct` in the table yourself: `python tutorials/workbook/check.py 5`.
 #
 # ## What to read next
 #

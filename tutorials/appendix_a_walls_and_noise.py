@@ -40,14 +40,14 @@ def left_side(law, scores, d=1e-4):
 #
 # The proof of Theorem 1 uses the chain rule twice. The chain rule requires that $q$ is continuously differentiable with
 # respect to $h$. Consider $q_i = \int F'(t - h_i) \prod_{z \ne i} F(t - h_z)\, dt$ with a bounded $F'$. The bound
-# limits how fast each $F$ can change. So for $j \ne i$ we can differentiate under the integral, and the result is
-# $-\rho_{ij}$. The density $\rho_{ij}$ is finite, because the integral of $F'$ is 1 and the other factors are bounded.
-# This density is continuous in $h$, because $\int |F'(t + \delta) - F'(t)|\, dt \to 0$ as $\delta \to 0$. The diagonal
-# entries then follow from $\sum_i q_i = 1$.
+# limits how fast each $F$ can change. So for $j \ne i$, we can differentiate with respect to $h_j$ under the integral,
+# and the result is $-\rho_{ij}$. The density $\rho_{ij}$ is finite, because the integral of $F'$ is 1 and the other
+# factors are bounded. This density is continuous in $h$, because $\int |F'(t + \delta) - F'(t)|\, dt \to 0$ as
+# $\delta \to 0$. The derivatives $\partial q_i / \partial h_i$ then follow from $\sum_i q_i = 1$.
 #
 # ## The density along the arms of the Y
 #
-# Chapter 2 computes $\rho_{ij}$ as an integral over heights $t$. In the plane of $(\Delta_1, \Delta_2)$ it is an
+# Chapter 2 computes $\rho_{ij}$ as an integral over heights $t$. In the plane of $(\Delta_1, \Delta_2)$, it is an
 # integral along one arm of the Y. The integrand is the density of the cloud,
 # $2 e^{-\Delta_1-\Delta_2} / (1 + e^{-\Delta_1} + e^{-\Delta_2})^3$ (chapter 3). How must the length of the arm be
 # measured? The area of a strip is its length times its width, and the width is given: when $h_i - h_j$ changes by
@@ -79,11 +79,12 @@ for i, j in ((0, 1), (0, 2), (1, 2)):
 # %% [markdown]
 # ## Gaussian noise
 #
-# The proof of Theorem 1 also holds for Gaussian noise, for which $\rho$ has different values. At a finite $\epsilon$
-# the mean of the estimate is $(q_\epsilon - q)/\epsilon$, where $q$ and $q_\epsilon$ are the laws of the arg max *with
-# this noise*, at $h$ and at $h + \epsilon f$. As before, $f$ never falls from $z^{\star}$ to $z(\epsilon)$ (chapter 1).
-# The variance again grows like $1/\epsilon$, but in its formula $\rho_{ij}$ replaces $q_i q_j$. The formula
-# $q (f - E_q f)$ for the gradient does not hold, because $\rho_{ij}$ is no longer $q_i q_j$.
+# The proof of Theorem 1 also holds for Gaussian noise, but the values of $\rho$ differ from those for Gumbel noise. At
+# a finite $\epsilon$, the mean of the estimate is $(q_\epsilon - q)/\epsilon$, where $q$ and $q_\epsilon$ are the laws
+# of the arg max *with this noise*, at $h$ and at $h + \epsilon f$. As before, $f$ never falls from $z^{\star}$ to
+# $z(\epsilon)$ (chapter 1). The variance again grows like $1/\epsilon$, but $\rho_{ij}$ replaces $q_i q_j$ in the
+# formula of the variance. The formula $q (f - E_q f)$ for the gradient does not hold, because $\rho_{ij}$ is no longer
+# $q_i q_j$.
 
 # %%
 gaussian = stats.norm(scale=np.pi / np.sqrt(6))                     # with the variance of a Gumbel variable
@@ -133,12 +134,12 @@ assert np.isclose(slope, left_side(gumbel_law, W @ x)[1] * x[2], rtol=0, atol=1e
 #    mean. If the scores are only once differentiable, take $h$ itself as the parameter $w$, and use the chain rule at
 #    the end.)
 # 2. Differentiate $G$ with respect to $\epsilon$. By Danskin's theorem, used inside the mean,
-#    $\partial_\epsilon G = E f(z(\epsilon))$. At $\epsilon = 0$ this derivative is $E f(z^{\star})$, whose gradient we
+#    $\partial_\epsilon G = E f(z(\epsilon))$. At $\epsilon = 0$, this derivative is $E f(z^{\star})$, whose gradient we
 #    want. Taking this gradient gives equation 3: $\partial_w \partial_\epsilon G(w, 0) = \nabla_w E f(z^{\star})$.
 # 3. Differentiate $G$ with respect to $w$. The maximum depends on $w$ through the scores. Danskin's theorem, used
 #    inside the mean, gives the derivative with respect to the scores. By the chain rule,
 #    $\partial_w G = E \nabla_w h_w(z(\epsilon))$. Now take the derivative of $\partial_w G$ with respect to $\epsilon$
-#    at 0. By definition this mixed derivative is
+#    at 0. By definition, this mixed derivative is
 #    $\lim_{\epsilon \to 0} \frac{1}{\epsilon} E[\nabla_w h_w(z(\epsilon)) - \nabla_w h_w(z^{\star})]$ (equation 4).
 #    **This is where the factor $1/\epsilon$ comes from.**
 # 4. $G$ is smooth, so the order of the two derivatives does not matter (Schwarz's theorem). Hence the results of steps
@@ -173,12 +174,12 @@ assert np.isclose(in_eps_then_w, in_w_then_eps, rtol=0, atol=1e-7)              
 # %% [markdown]
 # ## Logistic regression by counting winners
 #
-# This section belongs to [chapter 3](03_gumbel_noise.ipynb). In chapter 1 we fitted scores to observed choices by
+# This section belongs to [chapter 3](03_gumbel_noise.ipynb). In chapter 1, we fitted scores to observed choices by
 # counting how often each name wins. For a single observed name $y$, the loss is $G(h_w, 0) - h_w(y)$. With the closed
-# form of $G$ this loss can be computed without any draw: it is $-\log q(y)$, the *cross-entropy*, with which most
-# neural classifiers are trained. With $h = W x$ this is logistic regression. The gradient of the loss with respect to
+# form of $G$, this loss can be computed without any draw: it is $-\log q(y)$, the *cross-entropy*, with which most
+# neural classifiers are trained. With $h = W x$, this is logistic regression. The gradient of the loss with respect to
 # the scores is $q - \text{onehot}(y)$. The next cell fits $W$ to thirty garments, each of which has two measurements.
-# It fits $W$ once with the exact $q$, and once for each of ten seeds with sampled winners in place of $q$.
+# One fit uses the exact $q$. Ten more fits, each with its own seed, use sampled winners in place of $q$.
 #
 # **Guess first.** At the end of training, by how many nats does the loss of a sampled run differ from the loss of the
 # run with the exact $q$: 0.5, 0.05 or 0.005?

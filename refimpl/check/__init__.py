@@ -47,11 +47,11 @@ def gradient(function: Callable, h: np.ndarray, f: np.ndarray | Callable, eps: f
     function   your estimator.  It is given h, f, eps and zero-mean Gumbel noise, where h, f and the noise have shape
                (draws, k).  It returns an array of shape (draws, k), or a tensor of any framework.  Half precision
                is allowed.  Each row is an estimate of the gradient of E f with respect to h.  If your function draws
-               its own noise, leave out the fourth parameter, or give it the name of a random generator: rng,
-               generator, random_state, seed, key, ...
+               its own noise, leave out the fourth parameter.  If it needs a random generator for this, name the
+               fourth parameter rng, generator, random_state, seed, key, ...
     h          the scores, of shape (k,) with k >= 2, or of shape (n, k) for n variables.  With n variables, `function`
                is given h and noise of shape (draws, n, k), and returns gradients of this shape.  All k^n joint values
-               are enumerated, and there may be at most 4,096
+               are enumerated, so k^n must be at most 4,096
     f          an array of shape (k,), or (k, ..., k) for n variables, whose entries are not all equal.  f can also be a
                function.  Then f is passed on to `function`.  f takes z, of shape (draws, k) or (draws, n, k), and
                returns f(z), of shape (draws,).  z may lie between the one-hot vectors
@@ -63,8 +63,8 @@ def gradient(function: Callable, h: np.ndarray, f: np.ndarray | Callable, eps: f
                None, the check finds the precision
     loss       True if the function returns the gradient of the loss -f
     convert    a function, such as torch.from_numpy, that converts every array passed to `function` or to a callable f
-    differentiate  a function that computes the gradients if `function` returns an objective or a loss instead.  It is
-               called as differentiate(objective, h), where objective(h) calls `function`
+    differentiate  a function that computes the gradients.  It is needed if `function` returns an objective or a loss.
+               The check calls differentiate(objective, h), where objective(h) calls `function`
     generator  a function that makes the fourth argument of `function` from a seed, an int
 
     Raises TypeError or ValueError if an argument is out of range, if the function cannot be called, or if the array

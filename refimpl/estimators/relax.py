@@ -96,7 +96,7 @@ def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, t
 
 
 class Gradients(NamedTuple):
-    """Holds grad_h, the samples from which grad_h is computed, the Pass of b, and the gradient that trains r."""
+    """Holds the samples, the Pass of b, and two gradients computed from them: grad_h, and grads_r, which trains r."""
 
     grad_h: np.ndarray
     samples: Coupled

@@ -37,8 +37,8 @@ def count(rows: int, columns: int) -> int:
 def all_paths(rows: int, columns: int) -> np.ndarray:
     """Return all paths as 0s and 1s, of shape (paths, rows * columns).
 
-    The paths are in lexicographic order of their moves, where right comes before down.  Raises ValueError if there are
-    more than 100,000 paths (LISTED).
+    The paths are in the lexicographic order of their moves.  In this order, a move to the right comes before a move
+    down.  Raises ValueError if there are more than 100,000 paths (LISTED).
     """
     if count(rows, columns) > LISTED:
         raise ValueError(f"rows must be so few that there are at most {LISTED:,} paths, got {rows} x {columns} cells "

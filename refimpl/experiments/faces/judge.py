@@ -3,7 +3,7 @@
 The judge is a network that learns the attributes of all training images.  In a picture that a model makes, every pixel
 is first set to its likelier colour, black or white.  Then the judge classifies the picture.  The judge cannot tell
 whether a picture still shows the same face.  But the nuisances of each test image are known (data/faces.py), so the
-true picture with the attribute switched can be drawn, and the wrong pixels can be counted.
+true picture with the other value of the attribute is known, and the wrong pixels can be counted.
 """
 from __future__ import annotations
 

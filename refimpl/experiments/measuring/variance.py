@@ -80,7 +80,7 @@ def exact_deviation(model: VAE, x: np.ndarray, eps: float) -> float:
 def sampled_deviation(model: VAE, x: np.ndarray, name: str, temperature: float, samples: int,
                       rng: np.random.Generator, after_sample: Callable[[], None] = lambda: None
                       ) -> tuple[float, float, float]:
-    """Return three values for a Row, estimated from samples: the standard deviation, its _error and its _mean."""
+    """Sample the gradient, and return three fields of a Row, such as direct, direct_error and direct_mean."""
     estimator = estimators.get(name)
     gradients = np.empty((samples, model.encoder.n_parameters), model.dtype)
     for sample in range(samples):
