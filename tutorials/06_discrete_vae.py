@@ -130,7 +130,7 @@ assert (gumbel_noise(5, np.random.default_rng(0)) == gumbel.sample(5, np.random.
 # - Enumeration must give the gradient of the ELBO.
 # - The mean of the direct gradient, $(q_\epsilon - q)/\epsilon$, must give the gradient of $T - \text{KL}$ with respect
 #   to the encoder's weights. Here $T = \frac{1}{\epsilon} \log E_q e^{\epsilon f}$ is the tilted objective of
-#   chapter 4. In the decoder's loss each value must have the weight $q_\epsilon$.
+#   chapter 4. In the decoder's loss, each value must have the weight $q_\epsilon$.
 # - The average of 100 direct gradients, each with its own backward pass, must agree with the exact mean up to noise. At
 #   $\epsilon = 1$ the bias is large: the average must *not* be the gradient of the ELBO.
 
@@ -257,11 +257,10 @@ plt.show()
 #
 # ## What the gap reveals about the methods
 #
-# With ten values nothing has to be estimated: $p(x) = \frac{1}{k} \sum_z p(x \mid z)$ is a single sum. The gap between
+# With ten values, nothing has to be estimated: $p(x) = \frac{1}{k} \sum_z p(x \mid z)$ is a single sum. The gap between
 # $\log p(x)$ and the ELBO is $\text{KL}(q \| p(z \mid x))$. This divergence measures how far the encoder is from the
 # posterior of its own decoder. So $\log p(x)$ and the gap tell us about the two networks separately. A method with a
-# good $\log p(x)$ and a large gap has trained a good decoder and a poor encoder. Now compare the lines printed above,
-# one for each run:
+# good $\log p(x)$ and a large gap has trained a good decoder and a poor encoder. Now compare the lines printed above:
 #
 # - *Direct and Gumbel-softmax* differ by 2.4 nats of ELBO, but by only 0.4 nats of $\log p(x)$. So their decoders are
 #   nearly equally good. The rest of the difference comes from the encoder, which Gumbel-softmax trained for relaxed
@@ -291,11 +290,11 @@ for name, words in (("eps-0.1-kl", "KL on, eps = 0.1"), ("eps-1-no-kl", "KL off,
 # both models $q$ is more spread out than the posterior. The best $q$ for $E f - \text{KL}$ is the posterior itself. But
 # `direct` maximises $T - \text{KL}$. A low $f$ is punished less in $T$ than in $E f$, so the best $q$ for `direct` is
 # more spread out than the posterior. For example, a value whose $f$ is 10 nats below the best $f$ has probability
-# 0.0018 at $\epsilon = 0.1$ instead of 0.00005. Without the KL term nothing spreads $q$ out. But the spreading explains
-# little of the difference between the two gaps. Of the 0.33 nats between them, 0.29 come from the images for which $q$
-# and the posterior disagree about the most likely value. We did not test why there are fewer such images without the KL
-# term. In a model whose posterior is spread over many values, leaving the KL term out would cost something. (The two
-# runs differ in the KL gradient and in $\epsilon$. Both use one seed.)
+# 0.00005 in the posterior. At $\epsilon = 0.1$, the best $q$ for `direct` gives this value probability 0.0018. Without
+# the KL term, nothing spreads $q$ out. But the spreading explains little of the difference between the two gaps. Of the
+# 0.33 nats between them, 0.29 come from the images for which $q$ and the posterior disagree about the most likely
+# value. We did not test why there are fewer such images without the KL term. In a model whose posterior is spread over
+# many values, leaving the KL term out would cost something. (Both runs use one seed.)
 #
 # ## Why does q concentrate on one value?
 #
@@ -341,8 +340,8 @@ assert q[:, leader].mean() > 0.99 and ahead.mean() > 20
 # $$\frac{q_\epsilon(i) - q_i}{\epsilon} = q_i (\text{push}_i - E_q\, \text{push}), \qquad \text{push}_i = \frac{e^{\epsilon\, \text{lead}_i} - 1}{\epsilon\, E_q e^{\epsilon\, \text{lead}}}$$
 #
 # The expectation in the denominator is near 1 if two conditions hold: nearly all of $q$ is on the leader, and
-# $q_i e^{\epsilon\, \text{lead}_i} \ll 1$ for every losing value. For the figure we set this expectation to 1. In the
-# runs it keeps $q_i\, \text{push}_i$ below $1/\epsilon$. The bias has two parts, each with its own method:
+# $q_i e^{\epsilon\, \text{lead}_i} \ll 1$ for every losing value. For the figure, we set this expectation to 1. In the
+# runs, the expectation keeps $q_i\, \text{push}_i$ below $1/\epsilon$. The bias has two parts. Each has its own method:
 #
 # - **The cap.** If the losing value explains the image *worse* than the leader, as it does for nearly all images, the
 #   push is at least $-1/\epsilon$, however negative the lead is. The method `capped` uses the push in these cases, and
@@ -357,10 +356,10 @@ plt.show()
 
 # %% [markdown]
 # The effect of the cap depends on the KL term, which pulls a losing value up. This pull is $q_i$ times the *lag* in $h$
-# (the distance to the leader). The pull balances the exact gradient only when the lags in $h$ and $f$ are equal. For
-# the capped gradient, a lag of $1/\epsilon$ nats in $h$ is enough. Take an image for which all nine losing values are
-# 30 nats behind in $f$. For three objectives, the next cell computes how much probability the best $q$ leaves to each
-# losing value.
+# (the distance to the leader). The pull balances the exact gradient only when the lags in $h$ and $f$ are equal. To
+# balance the capped gradient, a lag of $1/\epsilon$ nats in $h$ is enough. Take an image for which all nine losing
+# values are 30 nats behind in $f$. For three objectives, the next cell computes how much probability the best $q$
+# leaves to each losing value.
 
 # %%
 share = np.linspace(-31, np.log(0.1), 200_000)                              # log q of each losing value; all are equal
@@ -373,8 +372,8 @@ for words, reward in found.items():
     print(f"{words:20s} q of a losing value {q_loser[reward.argmax()]:.1e}")
 
 # %% [markdown]
-# With $\epsilon = 0.1$ a losing value has enough probability for the decoder to go on learning from it. With
-# $\epsilon = 1$ the cap is so low that the losing values together keep half of all samples (appendix C), so the bound
+# With $\epsilon = 0.1$, a losing value has enough probability for the decoder to go on learning from it. With
+# $\epsilon = 1$, the cap is so low that the losing values together keep half of all samples (appendix C), so the bound
 # itself becomes poor. The following runs test this theory on MNIST, at full size, with a decoder that learns from $q$.
 # The first table is about the two parts of the bias, for one seed. The second table has five seeds. It also treats the
 # other differences between `direct` and enumeration: the noise, and a decoder that learns from $z^{\star}$. (`tilted`
@@ -391,14 +390,14 @@ later_rows.show_plateau(five)
 # The first table shows *one run* of each method; [plateau.md](plateau.md#which-part-of-the-bias) shows five runs.
 # *Close to the best* means below 175 nats.
 #
-# - *With the KL gradient and* $\epsilon = 0.1$, the cap helps. `capped` and `tilted` leave the plateau, and
-#   `amplified` ends where enumeration ends. Without the KL gradient, at this $\epsilon$, `tilted`, `capped` and
-#   `amplified` are still at 208 nats after three epochs. This agrees with the theory: to pull the losing values up so
-#   soon, the cap needs the KL term.
+# - *With the KL gradient and* $\epsilon = 0.1$, the cap helps. `capped` and `tilted` leave the plateau, and `amplified`
+#   ends where enumeration ends. Without the KL gradient, at this $\epsilon$, `tilted`, `capped` and `amplified` are
+#   still at 208 nats after three epochs. This agrees with the theory: to pull the losing values up within three epochs,
+#   the cap needs the KL term.
 # - *Without the KL gradient, at* $\epsilon = 1$ (the start of the authors' recipe), the amplification helps.
 #   `amplified` is close to the best after three epochs, but `capped` needs more epochs. With the KL gradient,
 #   `amplified` is also close to the best, but every method that has the cap ends between 198 and 206 nats.
-# - *Noise without bias* (`noisy-exact`) helps at $\epsilon = 0.1$ with the KL gradient: in the second table all five
+# - *Noise without bias* (`noisy-exact`) helps at $\epsilon = 0.1$ with the KL gradient: in the second table, all five
 #   runs are below 208 nats after the third epoch, but all end above the median of `direct`. With the other settings, no
 #   run of `noisy-exact` is close to the best after three epochs.
 #
@@ -421,8 +420,8 @@ later_rows.show_plateau(five)
 #
 # **The objective.** The authors' code trains `direct` *without the KL gradient*, and the other two methods with it.
 # Does this explain their result? The next cell shows MNIST with their settings and ours. (Their Gumbel-softmax is the
-# straight-through version with a falling temperature. Ours is not, so the rows of Gumbel-softmax show no number from
-# the paper.)
+# straight-through version, with a falling temperature. Ours uses relaxed samples and a constant temperature, so the
+# rows of Gumbel-softmax show no number from the paper.)
 
 # %%
 bounds = later_rows.published()
@@ -441,16 +440,16 @@ later_rows.show_yardsticks(yardsticks)
 # - The objective does not explain *the final bound at* $k = 10$: for `direct` this bound is nearly the same with both
 #   recipes.
 # - The objective does not explain *the final bounds at* $k = 50$: if the KL gradient is left out and $\epsilon$ stays
-#   constant, `direct` becomes much worse. The best run of enumeration is better than every run of `direct` with the KL
-#   gradient, and the worst run of enumeration is far worse.
+#   constant, `direct` becomes much worse. With the KL gradient and a constant $\epsilon$, every run of `direct` lies
+#   between the best and the worst run of enumeration.
 #
-# **The way of measuring.** On the slides `direct` is measured with one sample per image, Gumbel-softmax with a hundred,
-# and enumeration exactly. The last lines above show three trained models, each measured in all three ways. (The
-# measurements use the first 2,000 test images, which are easier than the rest. The number after ± is the standard
-# deviation of one such measurement.) With one-hot samples the results agree with the exact bound to about 0.1 nats, for
-# one sample and for a hundred. So the way of measuring does not explain the differences. Relaxed samples would explain
-# some of the differences, because Gumbel-softmax looks 5 nats better with them. But nobody uses a model with relaxed
-# samples. (The authors' code does not evaluate in this way.)
+# **The way of measuring.** On the slides, `direct` is measured with one sample per image, Gumbel-softmax with a
+# hundred, and enumeration exactly. The last lines above show three trained models, each measured in all three ways.
+# (The measurements use the first 2,000 test images, which are easier than the rest. The number after ± is the standard
+# deviation of one such measurement.) With one-hot samples, the results agree with the exact bound to about 0.1 nats,
+# for one sample and for a hundred. So the way of measuring does not explain the differences. Relaxed samples would
+# explain some of the differences, because Gumbel-softmax looks 5 nats better with them. But nobody uses a model with
+# relaxed samples. (The authors' code does not evaluate in this way.)
 #
 # **The learning signal.** With many binary variables, REBAR and RELAX in the authors' code learn from the mean score of
 # the whole batch instead of the score of each image. Exercise 3 of [chapter 7](07_many_variables.ipynb) shows the
@@ -461,9 +460,9 @@ later_rows.show_yardsticks(yardsticks)
 #
 # The mean $E\,\text{onehot}(z^{\star}) = q$ is known. So we could drop the second arg max, $z^{\star}$, and use the
 # estimate $(\text{onehot}(z(\epsilon)) - q)/\epsilon$, which has the same mean. The slides call the $z^{\star}$ term a
-# *built-in control variate*. When does it reduce the variance? Both variances are known exactly: without the second arg
-# max the variance is $q_\epsilon (1-q_\epsilon)/\epsilon^2$, and with it the variance is given by the formula of
-# chapter 4. The next cell compares them on 200 test images, for the model before and after training.
+# *built-in control variate*. When does it reduce the variance? Both variances are known exactly. Without the second arg
+# max, the variance is $q_\epsilon (1-q_\epsilon)/\epsilon^2$. With the second arg max, the variance is given in
+# chapter 4. The next cell compares the two variances on 200 test images, for the model before and after training.
 
 # %%
 panels, eps_line = {}, np.geomspace(0.01, 1, 25)
@@ -478,14 +477,14 @@ later_figures.second_arg_max(eps_line, {words: [line[:-1] for line in lines] for
 plt.show()
 
 # %% [markdown]
-# Before training, the second arg max removes seven eighths of the variance at $\epsilon = 0.1$. After training the
+# Before training, the second arg max removes seven eighths of the variance at $\epsilon = 0.1$. After training, the
 # scores of the values differ by dozens of nats, and most images have a clear winner. Then the second arg max removes
-# only a fifth of the variance at $\epsilon = 0.1$. At $\epsilon = 0.2$ it already adds variance. For small $\epsilon$
+# only a fifth of the variance at $\epsilon = 0.1$. At $\epsilon = 0.2$, it already adds variance. For small $\epsilon$,
 # the two winners are nearly always the same, so the variance grows like $1/\epsilon$ instead of $1/\epsilon^2$. For
-# large $\epsilon$ the two winners are nearly independent, and the second winner adds its own noise.
+# large $\epsilon$, the two winners are nearly independent, and the second winner adds its own noise.
 #
-# Finally, here are the ten pictures that the small model produces. It was trained without labels. Most pictures look
-# like a digit, and the others like a mixture of digits.
+# Finally, here are the ten pictures of the small model. It was trained without labels. Most pictures look like a digit,
+# and the others like a mixture of digits.
 
 # %%
 loaded = tutorial_runs.load("eps-0.1-kl").run                           # the small model of appendix C

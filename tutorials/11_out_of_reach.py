@@ -3,8 +3,8 @@
 #
 # **You will** put the pieces of a picture into their places with a linear scorer. The scorer learns through a solver,
 # without a sum over all arrangements. **You will learn** why the best of $n!$ matchings is cheap to find, but the sum
-# over them is not; that Theorem 1 holds for every arg max of a linear score; in which of our runs direct optimisation
-# was better; and when to use which method. **You need** chapters [2](02_theorem_1.ipynb) and
+# over them is not; that Theorem 1 holds for every arg max of a linear score; when direct optimisation was better than
+# other methods in our runs; and when to use which method. **You need** chapters [2](02_theorem_1.ipynb) and
 # [8](08_structured_encoders.ipynb); [10](10_one_identity.ipynb) helps. The chapter runs in about five seconds. The
 # table of symbols is at the end.
 
@@ -132,7 +132,7 @@ plt.show()
 # 1. The wall of $z \ne z'$ is a hyperplane. Its normal is $z - z'$, with the entries 0, 1 and $-1$.
 # 2. The part of the wall on which $z$ and $z'$ beat all other arrays has a finite density of noise $\rho_{zz'}$. To see
 #    this, take an entry in which $z$ and $z'$ differ, and hold the noises of all other entries fixed. Then $z$ and $z'$
-#    tie for a single value of this entry's noise.
+#    tie at only one value of this entry's noise.
 # 3. No third array $z''$ ties with $z$ and $z'$ along the whole wall. Otherwise $z - z''$ would be $z - z'$ or its
 #    negative. Then $z''$ would be $z'$, or it would be $2 z - z'$, which has entries 2 or $-1$ where $z$ and $z'$
 #    differ.
@@ -146,7 +146,7 @@ plt.show()
 #
 # Let $f$ be linear too: $f(z) = \sum_i c_i z_i$. Then the second arg max is *a problem of the same kind* with the
 # scores $\theta_i + \gamma_i + \epsilon c_i$. The same solver finds it, and nothing is approximated except the limit.
-# One such $f$ is the number of right tiles. Let $\mu = E z^{\star}$ and $\mu_\epsilon = E z(\epsilon)$ be the mean
+# One such $f$ is the number of correct tiles. Let $\mu = E z^{\star}$ and $\mu_\epsilon = E z(\epsilon)$ be the mean
 # arrays, and let $\theta + \epsilon c_i$ mean that $\epsilon c_i$ is added to each $\theta_i$. Then
 #
 # $$E \frac{z(\epsilon) - z^{\star}}{\epsilon} = \frac{\mu_\epsilon - \mu}{\epsilon} = \frac{\partial}{\partial \theta} \frac{G(\theta + \epsilon c_i) - G(\theta)}{\epsilon}, \qquad G(\theta) = E \max_z \sum_i (\theta_i + \gamma_i) z_i$$
@@ -154,10 +154,10 @@ plt.show()
 # Here $G$ is the mean maximum, and $\partial G / \partial \theta = \mu$ by Danskin's theorem.
 #
 # **The law of $z^{\star}$ is not the Gibbs law.** The *Gibbs law* gives each $z$ a probability proportional to
-# $e^{h(z)}$. It is the softmax of the scores of all $z$. In chapter 3 there was Gumbel noise on every *value*, and
+# $e^{h(z)}$. It is the softmax of the scores of all $z$. In chapter 3, there was Gumbel noise on every *value*, and
 # $z^{\star}$ was a draw from this softmax. Here the noise is on the entries, and the noise of a matching is the sum of
 # $n$ of these noises. Sums of Gumbel variables are not Gumbel variables. Two matchings that both put tile $i$ at place
-# $j$ share the noise $\gamma_{ij}$, so their noises are not independent. For two tiles the law has a closed form. Let
+# $j$ share the noise $\gamma_{ij}$, so their noises are not independent. For two tiles, the law has a closed form. Let
 # the *lead* be the score of the identity (tile 1 at place 1, tile 2 at place 2) minus the score of the other matching.
 # The noises of the two matchings differ by the sum of two independent logistic variables. The identity is chosen if the
 # lead plus this sum is positive:
@@ -177,14 +177,14 @@ for lead in (0.5, 1.0, 2.0, 4.0):
     assert abs(sampled - exact) < 4.5 * np.sqrt(exact * (1 - exact) / 4_000) and expit(lead) - exact > 0.03
 
 # %% [markdown]
-# The law of $z^{\star}$ is flatter than the Gibbs law. It is not a bad approximation of the Gibbs law, but a different
+# The law of $z^{\star}$ is flatter than the Gibbs law. It is not an approximation of the Gibbs law, but a different
 # law. So formulas for a softmax must not be used here. For example, the derivative of the log probability is "$z$ minus
 # its mean" for the Gibbs law, but not for the law of $z^{\star}$. Also, the KL term has no closed form. Theorem 1 does
 # not need such formulas.
 #
-# **The bias** can be computed without sampling in two small cases. In the first case $z$ marks two of four places. The
+# **The bias** can be computed without sampling in two small cases. In the first case, $z$ marks two of four places. The
 # two highest perturbed scores are two draws without replacement. A subset can be drawn in two orders, so its
-# probability has two terms. In the second case there are two tiles: use the formula above. In both cases $\mu$ is
+# probability has two terms. In the second case, there are two tiles: use the formula above. In both cases, $\mu$ is
 # known, so both sides of the theorem are known:
 
 # %%
@@ -245,7 +245,7 @@ right.grid(False)
 plt.show()
 
 # %% [markdown]
-# In the left plot, start at a tile that moves. Its blue line leads to its new place. From this place the dashed line
+# In the left plot, start at a tile that moves. Its blue line leads to its new place. From this place, the dashed line
 # leads to the tile that $z^{\star}$ puts there. Go on in the same way: after three tiles you are back at the first one.
 # The matrix in the right plot is the estimate of the gradient, times $\epsilon$. Every row and every column sums to 0,
 # so the estimate never raises the scores of all tiles at one place. As in chapter 1, $f(z(\epsilon)) \ge f(z^{\star})$
@@ -308,7 +308,7 @@ plt.show()
 # ## The same in measured runs
 #
 # [A jigsaw that learns to solve itself](jigsaw.md) does the same with a network, for $2 \times 2$ to $4 \times 4$
-# tiles, on two data sets, with three seeds, and compares `direct` with other methods:
+# tiles, on two data sets, with three seeds. The linked page compares `direct` with other methods:
 #
 # - *cross-entropy* teaches the network to classify each tile by its place, without a matching;
 # - *Fenchel-Young* takes the correct matching minus $z^{\star}$ as its gradient (chapter 10);
@@ -316,11 +316,11 @@ plt.show()
 #   differentiates $f$ at this matrix;
 # - *REINFORCE* here subtracts a baseline from $f(z^{\star})$, and multiplies the difference by the derivative of the
 #   log density of the noise (chapter 10, "score function of the noise");
-# - *enumeration* computes the exact gradient of the mean of $f$ under the Gibbs law by a sum over all matchings.
+# - *enumeration* sums over all matchings to compute the exact gradient of the mean of $f$ under the Gibbs law.
 #
-# The settings of each method were chosen on validation images of MNIST, at $3 \times 3$. (For enumeration we used
+# The settings of each method were chosen on validation images of MNIST, at $3 \times 3$. (For enumeration, we used
 # $2 \times 2$ tiles.) The animation shows ten digits while a network learns. The results follow. A picture counts as
-# solved if all its tiles are right.
+# solved if all its tiles are correct.
 #
 # ![Ten digits whose tiles find their places while the network is trained](figures/puzzle.gif)
 
@@ -347,22 +347,22 @@ for dataset in ("mnist", "fashion-mnist"):
 # %% [markdown]
 # The numbers are means over three seeds. They show three things.
 #
-# *With labels `direct` is not the best method.* The right place of every tile is known, so it is enough to classify
+# *With labels, `direct` is not the best method.* The correct place of every tile is known, so it is enough to classify
 # each tile by its place. This training needs no noise and no matching. With nine or sixteen tiles, Fenchel-Young is
-# second. Its gradient, the correct matching minus $z^{\star}$, raises the score of the right place of every misplaced
+# second. Its gradient, the correct matching minus $z^{\star}$, raises the score of the correct place of every misplaced
 # tile. The gradient of `direct` is 0 in every draw in which adding $\epsilon c_{ij}$ does not change the matching.
-# (With a very large $\epsilon$ `direct` would have the gradient of Fenchel-Young, divided by $\epsilon$.) With ten
+# (With a very large $\epsilon$, `direct` would have the gradient of Fenchel-Young, divided by $\epsilon$.) With ten
 # draws per step, `direct` on average solves as many pictures as Fenchel-Young. This was tried only on MNIST at
 # $3 \times 3$, and the ranges over the seeds overlap ([the
 # runs](jigsaw.md#is-it-the-noise-of-the-gradient-or-its-mean)).
 #
-# *With sixteen tiles `direct` is better than the other methods that know only* $f$. `direct` is ahead of
-# Gumbel-Sinkhorn, and far ahead of REINFORCE, which uses no slope of $f$. At $2 \times 2$ the sum has only 24 terms,
+# *With sixteen tiles, `direct` is better than the other methods that know only* $f$. `direct` is ahead of
+# Gumbel-Sinkhorn, and far ahead of REINFORCE, which uses no slope of $f$. At $2 \times 2$, the sum has only 24 terms,
 # and enumeration can be used. But every run of enumeration is behind every run of `direct`.
 #
-# *Without labels `direct` is the best of the three methods that can be used.* Now the right place of a tile is not
-# known. $f(z)$ is the log-likelihood of the assembled picture under a mixture of ten mean pictures, which was learnt
-# from other images that were not cut. This $f$ is a logsumexp of linear functions, and $c_{ij}$ is its slope at
+# *Without labels, `direct` is the best of the three methods that can be used.* Now the correct place of a tile is
+# unknown. $f(z)$ is the log-likelihood of the assembled picture under a mixture of ten mean pictures. The mixture was
+# learnt from other images that were not cut. This $f$ is a logsumexp of linear functions, and $c_{ij}$ is its slope at
 # $z^{\star}$. Cross-entropy and Fenchel-Young need a correct matching, so they cannot be used.
 #
 # These runs have limits. The network is small, and never sees two neighbouring tiles. There are few epochs, and the
@@ -375,7 +375,7 @@ for dataset in ("mnist", "fashion-mnist"):
 # pixels, and $f(z)$ is the log probability that it gives to the label. This $f$ is not linear in $z$. So $f$ is
 # replaced by a linear function: $c_i$ is the slope of $f$ at $z^{\star}$. One backward pass computes all $c_i$.
 # `direct` with these $c_i$ is called implicit MLE (chapter 10; Niepert et al. 2021). There are more than $10^{22}$
-# subsets of ten pixels. For a linear score a recursion computes the *sum* over all these subsets. But this recursion
+# subsets of ten pixels. For a linear score, a recursion computes the *sum* over all these subsets. But this recursion
 # does not work with an $f$ that is a network.
 
 # %%
@@ -400,8 +400,8 @@ assert min(shares["direct"] + shares["two-sided"]) > max(shares["relaxed"] + sha
 # Straight-through did best at the lowest learning rate that was tried.)
 #
 # Does the subset *explain* the decision? Be careful. The chooser sees the whole image. So the chooser can recognise the
-# digit itself, and then choose pixels from which the reader can guess the digit. Even if ten pixels are enough for this
-# reader, they need not be what matters in the image.
+# digit itself, and then choose pixels from which the reader can guess the digit. Even if the ten pixels are enough for
+# this reader, perhaps other pixels matter more.
 #
 # ## When to use which method
 #
@@ -448,8 +448,8 @@ assert min(shares["direct"] + shares["two-sided"]) > max(shares["relaxed"] + sha
 #
 # </details>
 #
-# **2 (medium).** For subsets of fixed size the sum is cheap. Take the subsets that contain three of eight places. Write
-# the sum over these subsets as a recursion over the places, and check it against a list of the subsets.
+# **2 (medium).** For subsets of fixed size, the sum is cheap. Take the subsets that contain three of eight places.
+# Write the sum over these subsets as a recursion over the places, and check it against a list of the subsets.
 #
 # <details><summary>Solution</summary>
 #
@@ -495,17 +495,17 @@ assert min(shares["direct"] + shares["two-sided"]) > max(shares["relaxed"] + sha
 #   scores. Do the same for both matchings.
 # - The second matching has fresh noise. Then nearly every tile moves, and the variance becomes far larger (chapter
 #   2).
-# - The scale of $\epsilon c_{ij}$ does not fit that of $\theta_{ij} + \gamma_{ij}$. With a large $\epsilon$ the second
+# - The scale of $\epsilon c_{ij}$ does not fit that of $\theta_{ij} + \gamma_{ij}$. With a large $\epsilon$, the second
 #   matching is always the correct matching, and `direct` is Fenchel-Young divided by $\epsilon$.
-# - Some tiles are identical. If only one of two empty tiles counts as right at a place, a right picture can count as
-#   wrong.
+# - Some tiles are identical. If only one of two empty tiles counts as correct at a place, a correct picture can count
+#   as wrong.
 #
 # ## What to read next
 #
-# In the package, see `refimpl/latent/linear.py`, which takes any solver of yours as an argument, and
-# `refimpl/latent/sets.py`. The papers are Mena et al., *Learning latent permutations with Gumbel-Sinkhorn networks*
-# (ICLR 2018); Paulus et al., *Gradient estimation with stochastic softmax tricks* (NeurIPS 2020); and Valiant, *The
-# complexity of computing the permanent* (1979). Then read [the jigsaw](jigsaw.md).
+# In the package, see `refimpl/latent/sets.py` and `refimpl/latent/linear.py`. The class `Linear` takes your solver as
+# an argument. The papers are Mena et al., *Learning latent permutations with Gumbel-Sinkhorn networks* (ICLR 2018);
+# Paulus et al., *Gradient estimation with stochastic softmax tricks* (NeurIPS 2020); and Valiant, *The complexity of
+# computing the permanent* (1979). Then read [the jigsaw](jigsaw.md).
 #
 # ## Symbols
 #
@@ -515,7 +515,7 @@ assert min(shares["direct"] + shares["two-sided"]) > max(shares["relaxed"] + sha
 # | $n$ | `n` | | number of tiles, rows of a matching |
 # | $\theta$, $\theta_i$, $\theta_{ij}$ | `theta` | $\phi$ | the score of each entry of $z$ |
 # | $h(z)$ | | $\phi(x,z)$ | the score of the whole array, $\sum_i \theta_i z_i$ |
-# | $f$, $f(z)$ | `f` | $\theta(x,z)$ | the score whose mean is to be raised: the number of right tiles, or a log probability |
+# | $f$, $f(z)$ | `f` | $\theta(x,z)$ | the score whose mean is to be raised: the number of correct tiles, or a log probability |
 # | $c_i$, $c_{ij}$ | `worth` | | what each entry is worth for $f$: $f(z) = \sum_i c_i z_i$ |
 # | $\gamma_i$ | `noise` | $\gamma$ | Gumbel noise of mean zero, one number for each entry |
 # | $z^{\star}$, $z(\epsilon)$ | `z_star`, `z_eps` | | arg max of $\sum_i (\theta_i + \gamma_i) z_i$, and with $\epsilon f$ added |

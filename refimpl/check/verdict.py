@@ -22,7 +22,7 @@ IS = {"direct": "It is the direct gradient.", "two-sided": "It is the two-sided 
 
 
 class Decided(NamedTuple):
-    """Holds the verdict, and in `left` the explanations on which the verdict rests."""
+    """Holds the verdict.  The verdict rests on the explanations in `left`."""
 
     left: dict[Hypothesis, str]
     holds: bool | None
@@ -91,7 +91,7 @@ def _elsewhere(finding: Finding, explain: Callable[[Problem, int], Finding]) -> 
 
 
 def _clause(hypothesis: Hypothesis, words: str) -> str:
-    """Return a phrase for the report that names the estimator and any mistake in its factor."""
+    """Return a phrase that names the estimator and any mistake in its sign or factor."""
     factor = factors.words(hypothesis.factor, hypothesis.name.startswith(("two-sided", "unshared two")))
     smooth = hypothesis.name in ("reinforce", "exact", "mean", "mean of two", "gumbel-softmax", "straight",
                                  "straight-through") or hypothesis.name.startswith("times ")

@@ -53,7 +53,6 @@ def train_epoch(run: Run, part: data.Part, after_step: Callable[[], None] = lamb
 
 @contextlib.contextmanager
 def _may_diverge(run: Run) -> Iterator[None]:
-    """Raise InputError instead of NotFinite in the `with` block, and hide NumPy's warnings about overflow."""
     try:
         with np.errstate(over="ignore", invalid="ignore"):
             yield

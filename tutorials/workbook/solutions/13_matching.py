@@ -11,7 +11,7 @@ It does not need the sum over all matchings, for which no fast algorithm is know
 A matching is a matrix of 0 and 1 with a single 1 in each row and in each column: z_ij = 1 puts tile i at place j.
 Shapes: theta, c, gamma, z and g are (B, n, n), and eps > 0 is one number.  Units: f, c and g have the same unit, and
 eps has the inverse unit; theta and gamma are pure numbers.  g is a direction of ascent of E f.  To find a matching, use
-scipy's linear_sum_assignment.  It takes one matrix, returns the rows and the columns of the ones, and minimises the sum
+scipy's linear_sum_assignment.  It takes one matrix, returns the row and the column of every 1, and minimises the sum
 unless you tell it to maximise.
 """
 import numpy as np
