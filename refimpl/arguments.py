@@ -42,7 +42,7 @@ class Setting:
     default      the default value, or None if it is computed from other options
     help         a line of help, with the unit
     least, most  the smallest and the largest allowed number
-    within       a function within(name, value) of this file that raises ValueError if the value is out of range
+    within       a function of this file: within(name, value) raises ValueError if the value is out of range
     choices      a function that returns the allowed values of a str
     """
 

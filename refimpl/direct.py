@@ -7,7 +7,7 @@
 
 At finite eps, g is an unbiased estimate of the gradient of the tilted objective T.  As an estimate of the gradient of
 E_q f, g has the bias (eps/2) grad Var_q f + O(eps^2).  The joint law of z* and z*(eps) is known exactly (joint_law).
-The joint law gives the variance, the covariance, the mean squared error, and the best eps for a number of samples.
+The joint law gives the variance, the covariance and the mean squared error.  best_eps() minimises this error.
 
 The two-sided estimator (onehot(z*(eps)) - onehot(z*(-eps))) / (2 eps) has a bias of O(eps^2).  It equals the one-sided
 estimator for the scores h - eps f and the step 2 eps, and the code computes it in this way (_digits.as_one_sided).

@@ -121,9 +121,9 @@ print(f"problem with five values: the bias is longer than the gradient for eps f
 # %% [markdown]
 # **What to see.** Left: on these logarithmic axes the slopes at the left end are 1 and 2. So dividing $\epsilon$ by 10
 # divides the one-sided bias by 10 and the two-sided bias by 100. At the right end the estimates tend to 0, so both
-# biases become as long as the gradient. Right: the bias need not rise steadily with $\epsilon$. For some $\epsilon$ the
-# bias in this problem with five values is *longer* than the gradient. At these $\epsilon$ an estimate that is always 0
-# (*the estimate 0*) is closer to the true gradient than the mean of the direct estimate.
+# biases become as long as the gradient. Right: the bias need not rise steadily with $\epsilon$. In the problem on the
+# right, the bias is *longer* than the gradient for some $\epsilon$. At these $\epsilon$, an estimate that is always 0
+# (*the estimate 0*) is closer to the true gradient than the mean of the direct estimate is.
 #
 # ## Deriving the variance
 #
@@ -177,15 +177,15 @@ assert np.allclose(direct.variance(h, f, 0.5), variance(0.5))
 # ![One draw as three alarm clocks; in the second race another one overtakes](figures/clocks.gif)
 #
 # **What to see.** The animation shows one draw of the noise. In the first race the coat rings first. Then $\epsilon$
-# grows from 0. The open circles are the times of the first race. The full dots are the same times multiplied by
-# $e^{-\epsilon f_z}$. The stars mark the winners. At some $\epsilon$ the shirt overtakes the coat.
+# grows from 0. The open circles are the times of the first race. The full dots are the times of the second race. The
+# stars mark the winners. At some $\epsilon$ the shirt overtakes the coat.
 #
 # ## The best epsilon if the true gradient is known
 #
 # The mean squared error of the mean of $M$ estimates is $|\text{bias}|^2 + \text{variance}/M$. Both terms are known
 # exactly, so the best $\epsilon$ can be computed.
 #
-# **Guess first.** If there are 100 times as many draws, by what factor does the best $\epsilon$ fall?
+# **Guess first.** If $M$ is multiplied by 100, by what factor does the best $\epsilon$ fall?
 
 # %%
 eps = np.geomspace(0.01, 30, 150)
@@ -409,8 +409,8 @@ plt.show()
 #
 # **Where $q$ is concentrated**, the winner changes in few draws. For $\epsilon$ up to $1/\text{range}$ the share of
 # these draws is at most $1.72\, \epsilon\, |\text{gradient}|_1$. Suppose that the gradient is a thousandth of the range
-# of $f$. Then at most two draws in a thousand give a nonzero estimate. With REINFORCE the improbable values are drawn
-# rarely too. If you can, enumerate all values.
+# of $f$. Then at most two draws in a thousand give a nonzero estimate. REINFORCE does not help, because it seldom draws
+# the improbable values. If you can, enumerate all values.
 #
 # **The thousand training runs of chapter 2.** At $\epsilon = 0.1$, with one draw per step, 6.6 % of them ended on the
 # wrong side. The next cell repeats them with three other methods.

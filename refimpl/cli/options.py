@@ -130,7 +130,7 @@ def given(options: argparse.Namespace, settings: type[RunSettings], base: RunSet
           ) -> dict[str, object]:
     """Return what the user has set on the command line, as a dictionary from fields of the settings to values.
 
-    If the command continues a run, `base` holds the settings of this run.
+    If the command continues an earlier run, `base` holds the settings of the earlier run.
     """
     names = [each.name for each in fields(settings)]
     values = {name: getattr(options, name) for name in names if hasattr(options, name)}

@@ -23,7 +23,7 @@ NAMES = tuple(REGISTRY)
 
 
 def get(name: str) -> Entry:
-    """Return the entry of the data set `name`, which is one of NAMES or a file FILE.npz.
+    """Return the entry of a data set.  `name` is one of NAMES, or FILE.npz with your own images.
 
     Raises InputError if there is no such data set, or if the file cannot be used.
     """

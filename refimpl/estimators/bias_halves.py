@@ -7,9 +7,9 @@ ways:
     d < 0   the value explains the image worse than w: u is capped, since it never falls below -1 / (eps N)
     d > 0   the value explains the image better than w: u is amplified, since it grows exponentially in d
 
-Where d < 0, `capped` uses the tilted u, but with N = 1.  Where d > 0, `amplified` uses the tilted u, but with
-N = max(1, E_q exp(eps d)).  For all other d, each of them uses u = d.  Training with one of the two estimators shows
-the effect of one part of the bias.  As eps -> 0, both estimators tend to the exact gradient.
+If d < 0, `capped` uses the tilted u with N = 1; otherwise, `capped` uses u = d.  If d > 0, `amplified` uses the tilted
+u with N = max(1, E_q exp(eps d)); otherwise, `amplified` uses u = d.  Training with one of the two estimators shows the
+effect of one part of the bias.  As eps -> 0, both estimators tend to the exact gradient.
 """
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ class Family(ABC):
 
     @classmethod
     def create(cls, n: int, k: int, **options: Value) -> Family:
-        """Return a family of n variables of k values.  Pass the options from complete(), except those that are None."""
+        """Return a family of n variables of k values.  `options` holds the values from complete() that are not None."""
         return cls(n, k, **options)
 
     def label(self) -> str:
@@ -103,7 +103,7 @@ class Family(ABC):
         """Return theta plus Gumbel noise, which is drawn from `rng`.  Raise NotFinite if theta is not finite."""
 
     def noise(self, theta: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Return the noise that perturb() would add with the same state of `rng`, in the shape of theta.
+        """Return the noise that perturb(theta, rng) would add to theta.  The noise has the shape of theta.
 
         Do not use perturb(theta) - theta instead, because this difference loses digits if theta is large.  Raises
         NotFinite if theta is not finite, and TypeError if noise_on_every_score is False.

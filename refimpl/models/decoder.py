@@ -45,14 +45,14 @@ class DecoderPass:
 
 
 class DecoderObjective:
-    """Computes f(z) = log p(x given z) for a batch of images x, of shape (B, pixels).
+    """Computes f(z) = log p(x given z) for a batch of images x.  The array x has shape (B, pixels).
 
     `inputs` maps z to the input of the decoder.  If the decoder's output does not depend on the image, all K joint
     values are decoded once per batch, and one matrix product computes their scores for all images (SharedTable).  If
     the decoder's input contains a Gaussian for each image, each image needs K decoder outputs of its own (OwnTable).
 
-    The attribute `evaluations` is the number of values of f per image that the estimators have used.  Evaluations that
-    are needed only for the decoder to learn are not counted.  Raises ValueError if there is no image.
+    The attribute `evaluations` counts the values of f that the estimators have used for each image.  Values that serve
+    only to train the decoder are not counted.  Raises ValueError if there is no image.
     """
 
     def __init__(self, decoder: MLP, inputs: Inputs, x: np.ndarray) -> None:

@@ -32,7 +32,7 @@ class OneHots:
 
 
 class ClassRow:
-    """Computes the decoder's input from the class z and the Gaussian vector g of each image (slide 33).
+    """Computes the decoder's input for each image, from the class z and the Gaussian vector g (slide 33).
 
     z has shape (B, 1, k).  g and the attribute dg have shape (B, d).  dg accumulates the gradient with respect to g.
     The input is the k x d matrix z g^T.  If z is one-hot, the row of the chosen class is g, and all other rows are 0.
@@ -59,8 +59,8 @@ class ClassRow:
     def every(self, first: Linear) -> np.ndarray:
         """Return an array of shape (B k, H): the first layer's output for every pair of an image and a class.
 
-        Only one row of the k x d input matrix is not zero.  So g is multiplied only with the d rows of weights that
-        belong to the class.  The products for all k classes cost as much as one product with a full input.
+        For each class, only one row of the k x d input matrix is not zero.  So the product for one class needs only d
+        rows of weights.  The products for all k classes cost as much as one product with an input without zeros.
         """
         y = (self.g @ self._by_class(first.W)).reshape(-1, first.n_out)
         y += first.b
@@ -75,12 +75,12 @@ class ClassRow:
         self.dg += dy @ self._by_class(first.W).T
 
     def _by_class(self, W: np.ndarray) -> np.ndarray:
-        """Return an array of shape (d, k H): the first layer's weights of all classes side by side."""
+        """Return the weights W as an array of shape (d, k H), with one block of H columns for each class."""
         return W.reshape(self.k, -1, W.shape[1]).transpose(1, 0, 2).reshape(-1, self.k * W.shape[1])
 
 
 class BesideGaussian:
-    """Joins z and the Gaussian vector g of each image into one row of n k + d numbers.
+    """Makes one row of n k + d numbers for each image: z, followed by the Gaussian vector g.
 
     z has shape (B, n, k).  g and the attribute dg have shape (B, d).  dg accumulates the gradient with respect to g.
     """

@@ -1,9 +1,9 @@
-"""Measure how long a training step takes, compared with its matrix products alone.
+"""Compare the time of a training step with the time of the matrix products in this step.
 
     python -m refimpl measure benchmark
 
 After a warm-up, steps and products are timed in turn in several rounds, and the results are medians over the rounds.
-Times depend on the machine and on its load, so the ratio of two times is more informative than the seconds.
+Times depend on the machine and on its load, so the ratio of two times is more informative than the times themselves.
 """
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def cases(batch: int) -> list[RunSettings]:
 
 
 class Row(NamedTuple):
-    """Holds two times of a case, in seconds.  Each time is a median over the rounds."""
+    """Holds the seconds that a step takes and the seconds that its matrix products take, as medians over the rounds."""
 
     step_of: str
     step: float

@@ -2,9 +2,9 @@
 
     python -m refimpl measure codes DIR
 
-One z is drawn for each test image.  The results are the number of different z, and the share of the images in which
-each variable has each value.  A variable that never changes carries no information.  If all images have the same z
-at the start of training, training starts slowly.
+One z is drawn for each test image.  The first result is the number of different z.  The second result is a share for
+each value of each variable: the share of the images that have this value.  A variable that never changes carries no
+information.  If all images have the same z at the start of training, training starts slowly.
 """
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from refimpl.runs.vae import VAERun
 
 
 class Codes(NamedTuple):
-    """Holds the results for a number of test images."""
+    """Holds the results of count().  `images` is the number of test images."""
 
     images: int
     different: int
     """The number of different joint values z that occur."""
     shares: np.ndarray
-    """An array of shape (n, k): the share of the images in which each variable has each of its values."""
+    """An array of shape (n, k): for each value of each variable, the share of the images that have this value."""
     labels: list[tuple[int | None, float]] = []
     """For each value of the latent variable: the most frequent label of the images with this value, and the share of
     these images that have this label.  The list is empty if there are several latent variables.
@@ -36,7 +36,7 @@ class Codes(NamedTuple):
 
 
 def count(run: VAERun, images: data.Part, rng: np.random.Generator) -> Codes:
-    """Draw one z for each image.  Count the different z, and count how often each variable has each value."""
+    """Draw one z for each image.  Return the number of different z, the shares and the labels (see Codes)."""
     z = run.model.draw(images.images(dtype=run.model.dtype), rng)                       # (images, n, k), one-hot
     labels = _labels(z[:, 0], images.labels) if z.shape[1] == 1 else []
     return Codes(len(z), len(np.unique(z.argmax(axis=-1), axis=0)), z.mean(axis=0), labels)
@@ -52,7 +52,7 @@ def _labels(z: np.ndarray, labels: np.ndarray | None) -> list[tuple[int | None, 
 
 
 def run(folder: Path | str, images: int = 2_000, data_dir: str | None = None) -> tuple[Codes, Codes]:
-    """Return the results of `count` before and after the training of the run in `folder`.
+    """Return two results of count() for the run in `folder`: for the untrained model, and for the trained model.
 
     Raises InputError if there is no run in the folder.
     """

@@ -32,16 +32,16 @@ def _cell(label: str, dataset: str, seed: int, **settings) -> Cell:
 
 
 def by_labels(dataset: str, seed: int) -> list[Cell]:
-    """Return runs of both estimators with each number of labels, and a run of `direct` without labels."""
+    """Return one run for each estimator and each number of labels, and a run of `direct` without labels."""
     made = [_cell(f"{name}, {labels} labels", dataset, seed, estimator=name, labels=labels)
             for labels in LABELS for name in ESTIMATORS]
     return [*made, _cell("direct, 0 labels", dataset, seed, labels=0)]
 
 
 def by_steps(dataset: str, seed: int) -> list[Cell]:
-    """Return runs of both estimators with each number of labels.  Each pretraining has 1,200 steps.
+    """Return one run for each estimator and each number of labels.  Each pretraining has 1,200 steps.
 
-    The pretraining uses only labelled images.  An epoch on 1,200 of them has twelve steps, and an epoch on 50 has one.
+    The pretraining uses only labelled images.  An epoch on 1,200 images has twelve steps, and an epoch on 50 has one.
     """
     return [_cell(f"{name}, {labels} labels, 1,200 steps", dataset, seed, estimator=name, labels=labels,
                   pretrain=1200 * PRETRAIN_BATCH // max(labels, PRETRAIN_BATCH))
@@ -78,7 +78,7 @@ def weights_label(of_label: float, of_image: float) -> str:
 
 
 def lines(runs: dict[Cell, list[dict[str, float]]], epoch: int) -> list[str]:
-    """Return the table for slide 33 as lines: means over the seeds, half widths, and the paper's values."""
+    """Return the lines of the table for slide 33.  Each line has our means over the seeds, and the paper's values."""
     made = [f"Test accuracy and -ELBO, nats per image, after {epoch} epoch{'s' * (epoch != 1)} on all images",
             "(With 0 labels: accuracy of the clusters, assigned to classes as well as possible.  In brackets: the",
             "paper's values after 400 epochs with another recipe: labels only in the pretraining, and no shifts.)"]
