@@ -78,7 +78,7 @@ def weights_label(of_label: float, of_image: float) -> str:
 
 
 def lines(runs: dict[Cell, list[dict[str, float]]], epoch: int) -> list[str]:
-    """Return the lines of the table for slide 33.  Each line has our means over the seeds, and the paper's values."""
+    """Return the lines of the table for slide 33: our means over the seeds, and the paper's values if there are any."""
     made = [f"Test accuracy and -ELBO, nats per image, after {epoch} epoch{'s' * (epoch != 1)} on all images",
             "(With 0 labels: accuracy of the clusters, assigned to classes as well as possible.  In brackets: the",
             "paper's values after 400 epochs with another recipe: labels only in the pretraining, and no shifts.)"]
