@@ -46,10 +46,10 @@ def from_likeliest(h: np.ndarray, f: np.ndarray) -> np.ndarray:
 
 
 def tilted(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Compute h + eps f, and subtract its largest entry.
+    """Return two arrays: h + eps f minus the largest entry of h + eps f, and this largest entry.
 
-    Returns the result, of shape (..., k), and the largest entry, of shape (..., 1).  If two values of z have the same
-    f, the difference of their scores h is not lost, however large eps f is.
+    The first array has shape (..., k), and the second has shape (..., 1).  If two values of z have the same f, the
+    difference of their scores h is not lost, however large eps f is.
     """
     shape = np.broadcast_shapes(h.shape, f.shape, eps.shape)         # eps may have more batch axes
     h, f = np.broadcast_to(h, shape), np.broadcast_to(f, shape)
@@ -112,8 +112,8 @@ def even_and_odd(log_q: np.ndarray, c: np.ndarray, eps: np.ndarray, two_sided: b
         C = c (x / 2) (sinh(x / 2) / (x / 2))^2
         S = c x^2 (1/3! + x^2/5! + x^4/7! + ...)
 
-    For |x| > 1, they are computed from q e^x, because e^x may overflow where q is tiny.  A one-sided difference needs
-    only C + S, which does not contain e^-x.  So if `two_sided` is False, e^-x is left out of both C and S.
+    For |x| > 1, e^x may overflow although q e^x does not.  So q e^x is computed as e^(log q + x).  A one-sided
+    difference needs only C + S, which does not contain e^-x.  So if `two_sided` is False, C and S leave out e^-x.
     """
     q, x = np.exp(log_q), eps * c
     y = np.clip(x, -1, 1)

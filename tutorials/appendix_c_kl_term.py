@@ -71,10 +71,10 @@ for eps in (1.0, 0.5, 0.1):
 # of all samples have a *wrong* value. In each of these samples the reconstruction is many nats worse than with the best
 # value.
 #
-# Does this happen in training? The next cell loads three auto-encoders for MNIST with ten values of $z$, trained for
-# eight epochs by direct optimisation. They differ in $\epsilon$, and in whether the gradient of the KL term is used.
-# (To keep the files small, the networks have 40 hidden units. Each model was trained with a single seed. The bounds are
-# computed on all 10,000 test images, and $q(\hat z)$ on the first 2,000.)
+# Does this happen in training? The next cell loads three auto-encoders. Each has ten values of $z$, and was trained on
+# MNIST for eight epochs by direct optimisation. They differ in two things: $\epsilon$, and whether the gradient of the
+# KL term is used. (To keep the files small, the networks have 40 hidden units. Each model was trained with a single
+# seed. The bounds are computed on all 10,000 test images, and $q(\hat z)$ is computed on the first 2,000 of them.)
 #
 # **Guess first.** With $\epsilon = 1$ and the KL gradient, where does the histogram of $q(\hat z)$ peak?
 
@@ -103,10 +103,11 @@ print(f"eps = 1 with KL is {behind:.1f} nats worse than eps = 0.1 with KL: {by_g
 
 # %% [markdown]
 # **What to see.** Left: the curves show the bounds. Middle: the curves show the two sides of the equation above as
-# functions of $p$. The pull of $T$, $1/(\epsilon p)$, falls as $p$ rises, and the pull of the KL term,
-# $\log((k-1)p/(1-p))$, grows. The maximum is where the two sides are equal (dots). Right: the histograms show
-# $q(\hat z)$ in the two models that are trained with the KL term, for images on which $f$ of the best value is more
-# than 10 nats above $f$ of the second-best value. The dashed lines are the predictions.
+# functions of $p$. The pull of $T$ is $1/(\epsilon p)$, which falls as $p$ rises. The pull of the KL term is
+# $\log((k-1)p/(1-p))$, which grows as $p$ rises. The maximum is where the two sides are equal (dots). Right: each
+# histogram shows $q(\hat z)$ in one of the two models that are trained with the KL gradient. The histogram counts only
+# images on which $f$ of the best value is more than 10 nats above $f$ of the second-best value. The dashed lines are
+# the predictions.
 #
 # At $\epsilon = 1$ a lead of 10 nats is many times $1/\epsilon$, as the prediction requires. The histogram lies around
 # the prediction, 0.476. (Over all images the median is lower: if two values are about equally good, $q$ is shared
@@ -119,9 +120,9 @@ print(f"eps = 1 with KL is {behind:.1f} nats worse than eps = 0.1 with KL: {by_g
 # values that it receives are wrong.
 #
 # A smaller $\epsilon$ weakens the conflict between $T$ and the KL term, and training without the KL gradient removes
-# it. With this single seed the run without the KL gradient is the best of the three. The authors' code starts at
-# $\epsilon = 1$ *and* omits the KL gradient. [results.md](results.md) contains more and longer runs with and without
-# this gradient.
+# it. With this single seed, the run without the KL gradient has the best bound of the three runs. The authors' code
+# starts at $\epsilon = 1$ *and* omits the KL gradient. [results.md](results.md) contains further runs, which are
+# longer. Some of them use this gradient, and some do not.
 #
 # ## An example without a network
 #

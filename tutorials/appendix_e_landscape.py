@@ -2,10 +2,10 @@
 # # Appendix E. A landscape learnt from walks
 #
 # [Chapter 10](10_one_identity.ipynb) compares methods on three values. In this appendix the values are paths. On a
-# large grid there are far too many paths to list. Two of the methods, Fenchel-Young and `direct` with a Hamming loss,
-# learn the hidden costs of five kinds of ground from paths that were walked. You will also see how to recognise an
-# $\epsilon$ that is too small or too large. You need chapters [2](02_theorem_1.ipynb) to [4](04_finite_epsilon.ipynb)
-# and [10](10_one_identity.ipynb). The appendix runs in about ten seconds.
+# large grid there are far too many paths to list. There are five kinds of ground, and their costs are hidden. Two of
+# the methods learn these costs from paths that were walked: Fenchel-Young, and `direct` (here with a Hamming loss). You
+# will also see how to recognise an $\epsilon$ that is too small or too large. You need chapters [2](02_theorem_1.ipynb)
+# to [4](04_finite_epsilon.ipynb) and [10](10_one_identity.ipynb). The appendix runs in about ten seconds.
 
 # %%
 import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
@@ -74,7 +74,7 @@ print(f"paths on 4 x 4 cells: {len(every)}; on 16 x 16: {paths.count(16, 16):,};
 # standard error. There are three comparisons:
 #
 # - The mean of `direct` is the gradient of the tilted objective $T$ (chapter 4), so `direct` is compared with finite
-#   differences of $T$. In each draw `direct` and the finite difference hardly differ, so this test finds even an error
+#   differences of $T$. In each draw, `direct` and the finite difference hardly differ. So this test finds even an error
 #   of 5 %.
 # - The score function of the noise is compared with finite differences of $E f$.
 # - `direct` is compared with finite differences of $E f$. This comparison shows the bias of `direct`, but only if the
@@ -141,9 +141,10 @@ plt.show()
 # higher score of this cell raises $E f$. The first and the last cell are white, up to noise, because every path goes
 # through them. The last three pictures agree up to their noise and the bias of `direct`. The comparison of `direct`
 # with differences of $E f$ shows this bias at $\epsilon = 0.5$. At $\epsilon = 0.1$ the bias is too small for this
-# comparison. The first picture uses a different noise, which changes $q$ and therefore the gradient. The score function
-# of the noise needs one value of $f$ and one arg max. With a baseline its variance is less than twice the variance of
-# `direct` at $\epsilon = 0.1$. `direct`, however, needs the values of $f$ for all twenty paths.
+# comparison. The first picture uses a different noise, which changes $q$ and therefore the gradient. In each draw, the
+# score function of the noise needs one value of $f$ and one arg max. With a baseline, the variance of the score
+# function is less than twice the variance of `direct` at $\epsilon = 0.1$. `direct`, however, needs the values of $f$
+# for all twenty paths.
 #
 # For this $f$ the second arg max was found by comparing all paths in a list. On large grids such a list is impossible.
 # The situation is different if $f$ is *linear in* $z$: then $\epsilon f$ is added to the scores of the cells, and
@@ -179,11 +180,11 @@ assert seen[16, 0.01][0] > 0.6 and seen[16, 0.01][2] > 5 * seen[16, 0.1][2] and 
 # %% [markdown]
 # **What to see.** The term $\epsilon (2 y_i - 1)$ is added to the score of each *cell*, and a longer path has more
 # places at which it can leave $y$. So with the same $\epsilon$, the path $z(\epsilon)$ equals $y$ in fewer draws on a
-# large grid than on a small grid. Now compare the values of $\epsilon$ on one grid. At a small $\epsilon$ the two arg
-# maxes agree in most draws. So most gradients are zero, and the variance grows like $1/\epsilon$: the product of
-# variance and $\epsilon$ in the last column changes little. This is how you recognise an $\epsilon$ that is too small.
-# At a large $\epsilon$, $z(\epsilon)$ is $y$ in nearly all draws, and the gradient is $(y - z^{\star})/\epsilon$, which
-# is the gradient of Fenchel-Young divided by $\epsilon$.
+# large grid than on a small grid. Now compare the values of $\epsilon$ on one grid. At a small $\epsilon$, the two arg
+# maxes agree in most draws. So most gradients are zero, and the variance grows like $1/\epsilon$. The last column shows
+# this: the variance times $\epsilon$ changes little. This is how you recognise an $\epsilon$ that is too small. At a
+# large $\epsilon$, $z(\epsilon)$ is $y$ in nearly all draws, and the gradient is $(y - z^{\star})/\epsilon$, which is
+# the gradient of Fenchel-Young divided by $\epsilon$.
 #
 # So use two numbers to choose $\epsilon$: the share of draws in which $z(\epsilon)$ is $z^{\star}$, and the share of
 # draws in which $z(\epsilon)$ is $y$. Compute both shares again during training, because the scores change. If the two
@@ -332,13 +333,13 @@ for method, eps in (("direct, eps = 0.3", 0.3), ("direct, eps = 1", 1.0), ("dire
 
 # %% [markdown]
 # All runs start with random weights, and at the end the costs of their paths are close to the least possible cost. No
-# run was given a cost, and no run computed a sum over paths. No method is best. We compared the runs of `direct` with
-# those of Fenchel-Young seed by seed: each mean difference is smaller than twice its standard error. (Only one learning
-# rate was tried, so we do not know what another one would change.) At $\epsilon = 3$ the second arg max is $y$ in
-# nearly all draws. So `direct` is nearly *the same* as Fenchel-Young there: its gradient is the gradient of
-# Fenchel-Young divided by 3, and Adam ignores such a factor. At $\epsilon = 0.3$ the two arg maxes agree in most draws,
-# which shows that $\epsilon$ is too small. At this $\epsilon$ all three measures above are worst, on average over the
-# five seeds. So here there was no advantage in the second arg max, which doubles the work.
+# run was given a cost, and no run computed a sum over paths. No method is best. For each seed, we compared the runs of
+# `direct` with the run of Fenchel-Young. Each mean difference is smaller than twice its standard error. (Only one
+# learning rate was tried, so we do not know what another learning rate would change.) At $\epsilon = 3$, the second arg
+# max is $y$ in nearly all draws. So `direct` is nearly *the same* as Fenchel-Young there: its gradient is the gradient
+# of Fenchel-Young divided by 3, and Adam ignores such a factor. At $\epsilon = 0.3$, the two arg maxes agree in most
+# draws. This shows that $\epsilon$ is too small. In each of the three measures above, the mean over the five seeds is
+# worst with this $\epsilon$. So here the second arg max doubled the work and had no advantage.
 #
 # The Hamming loss looks large compared with the cost. The reason is that many paths cost nearly the same, or exactly
 # the same, and differ in many cells. The next pictures show the first of the held-out terrains.
@@ -367,9 +368,9 @@ for method, part in of.items():
 
 # %% [markdown]
 # **What to see.** Above: the black line is the path. Before training, the scores are those of a network with random
-# weights. (The picture shows seed 0, one of the two seeds that start with the lowest costs. With the other three seeds
-# the cost before training is more than 130 % above the least possible cost.) Below left: each line is one seed. The
-# lines of the two methods overlap, but one seed of `direct` ends lower than the others. Below right: the trained
+# weights. (The picture shows seed 0, one of the two seeds that start with the lowest costs. With the other three seeds,
+# the cost before training is more than 130 % above the least possible cost.) Below left: each line is one run. The
+# lines of the two methods overlap, but one run of `direct` ends lower than all other runs. Below right: the trained
 # networks are given the five colours without noise, and the scores are converted to costs. The walks do not determine
 # the costs completely. The cheapest path does not change if all costs are multiplied by the same positive number. It
 # does not change either if the same number is added to all costs, since all paths have 31 cells. So the colours of
@@ -377,10 +378,10 @@ for method, part in of.items():
 # true ones. On average over the seeds, the learnt costs of these three colours are too high. Why?
 #
 # Both methods assume that the walker makes mistakes, because in the model a walk is the best path for *noisy* scores.
-# Our walkers make no mistakes. This may be the reason why the learnt costs are too high. If it is, the learnt costs are
-# right for walkers who make exactly the mistakes that the model assumes. To test this we leave the network out and
-# learn one score for each kind of ground by Fenchel-Young, with three seeds for walkers without mistakes and three for
-# walkers with mistakes:
+# Our walkers make no mistakes. This may be the reason why the learnt costs are too high. If this is the reason, the
+# learnt costs are correct for walkers who make exactly the mistakes that the model assumes. To test this, we leave the
+# network out and learn one score for each kind of ground by Fenchel-Young. In three runs, the walkers make no mistakes.
+# In three other runs, the walkers make mistakes of the kind that the model assumes:
 
 # %%
 def five_scores(mistakes, steps=250, rate=0.3):
@@ -406,9 +407,9 @@ print(f"{'true':34s} sand, wood, rock: {COST[1:4]}")
 assert costs[:3, 2].mean() - 2.5 > 0.2 > 0.1 > abs(costs[3:, 2].mean() - 2.5)
 
 # %% [markdown]
-# If the walks contain mistakes of the kind that the model assumes, the learnt costs are right, up to noise. If the
-# walks contain no mistakes, the learnt costs are too high with all three seeds. So the gradient finds the true costs if
-# the model is true. We did not test whether more steps would correct the costs in the other case.
+# If the walks contain mistakes of the kind that the model assumes, the learnt costs are correct, up to noise. If the
+# walks contain no mistakes, the learnt costs are too high in all three runs. So the gradient finds the true costs if
+# the model is true. We did not test whether more steps would correct the costs that are too high.
 #
 # Two warnings. First, if the terrain has few different costs, many paths are equally good. Then "the" cheapest path is
 # the one that the solver finds first. So compare costs, not paths. Second, this example does not need an arg max. If
@@ -423,9 +424,9 @@ assert costs[:3, 2].mean() - 2.5 > 0.2 > 0.1 > abs(costs[3:, 2].mean() - 2.5)
 # <details><summary>Solution</summary>
 #
 # The recursion computes $\log \sum_z e^{h(z)}$ over all paths. At $h = 0$ this is the log of the number of paths. To
-# find the gradient, suppose that every *path* has a Gumbel variable of its own. Then the mean maximum $E \max$ equals
-# $\log \sum_z e^{h(z)}$. By Danskin's theorem, the gradient of the mean maximum is the mean winner. So the gradient of
-# $\log \sum_z e^{h(z)}$ is the mean path.
+# find the gradient, suppose that every *path* has a Gumbel variable of its own, which is added to its score. Let $M$ be
+# the largest of these sums. Then $E M = \log \sum_z e^{h(z)}$. By Danskin's theorem, the gradient of $E M$ is the mean
+# of the path with the largest sum. So the gradient of $\log \sum_z e^{h(z)}$ is this mean path.
 #
 # ```python
 # def log_sum(h):

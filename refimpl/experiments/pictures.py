@@ -141,7 +141,7 @@ def draw(panels: Sequence[Panel], ylabel: str, title: str, columns: int | None =
 
 
 def _panel(ax: Axes, panel: Panel) -> list[tuple[str, float, float, str]]:
-    """Draw the lines of a panel and the paper's values, and return the ends of the lines for plots.name_lines."""
+    """Plot one panel, and return the ends of its lines in the form that plots.name_lines needs."""
     ends, starts = [], []
     for label, runs in by_label(panel.records).items():
         x, middle, low, high = curve(runs, panel.merit, panel.against, panel.sign)

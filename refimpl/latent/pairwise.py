@@ -32,9 +32,9 @@ class Pairwise(Family):
 
     theta has shape (B, n + n (n-1)/2) and holds u and then w.  The pairs are in the order of solvers.base.pairs(n).
 
-    non_negative  whether w = softplus(v), where v is the encoder's output.  Then w >= 0, as max-flow requires.  If
-                  non_negative is False, w = v
-    absolute      whether w = |v| instead of softplus(v)
+    non_negative  if True, w = softplus(v), where v is the encoder's output.  So w >= 0, as max-flow requires.  If
+                  False, w = v
+    absolute      if True, w = |v| instead of softplus(v)
     pair_start    the initial value of v.  If it is 0 and the softplus is used, every w is 0.7 at the start.  Such pair
                   scores are so large that they set each variable to 1, whatever the image is
 

@@ -1,1 +1,1 @@
-"""Models with an encoder, latent variables and a decoder, their exact bounds, and a toy objective."""
+"""Models with an encoder, latent variables and a decoder.  A toy objective and the exact bounds are here too."""

@@ -58,9 +58,9 @@ def switched(store: Store) -> str:
     head = ["run", "after", *(f"drawn: {name}" for name in ATTRIBUTES), *(f"encoded: {name}" for name in ATTRIBUTES),
             "wrong pixels: not switched", "wrong pixels: switched",
             "wrong pixels: switched, with another face's g", "seeds"]
-    return (table(head, lines) + f"\n\nEach percentage is the share of {FACES:,} faces for which the "
-            "judge finds that the attribute of the switched variable changed and no other attribute did. The judge is "
-            f"right about all three attributes in {judge:.2%} of the test images. A pixel is wrong if it differs "
+    return (table(head, lines) + f"\n\nOne variable is switched in each of {FACES:,} faces. Each percentage is the "
+            "share of these faces in which the judge finds that only the attribute of this variable changed. The judge "
+            f"is correct about all three attributes in {judge:.2%} of the test images. A pixel is wrong if it differs "
             "from the same pixel of the true face. The numbers of wrong pixels, out of 784, are averages over the "
             "three attributes. All values are medians over the seeds (the lowest and highest are in brackets). "
             + commits_line(store.select(SWITCH)))

@@ -192,7 +192,7 @@ def read_arrays(path: Path, missing: str, damaged: str) -> dict[str, np.ndarray]
 
 
 def arrays_in(content: bytes, damaged: str) -> dict[str, np.ndarray]:
-    """Return all arrays of an .npz file, by name; `content` contains the bytes of the file.
+    """Return a dictionary of all arrays in an .npz file; `content` contains the bytes of the file.
 
     Raises InputError with the message `damaged` if `content` cannot be read, or MemoryError if memory does not suffice.
     """
@@ -207,7 +207,7 @@ def arrays_in(content: bytes, damaged: str) -> dict[str, np.ndarray]:
 
 
 def open_archive(content: bytes) -> zipfile.ZipFile:
-    """Return `content` as a ZipFile; raise zipfile.BadZipFile if `content` is not a zip file or a member is missing.
+    """Return `content` as a ZipFile, or raise zipfile.BadZipFile if `content` is damaged.
 
     This function counts the members, because one wrong bit can hide a member from zipfile.
     """
@@ -219,20 +219,17 @@ def open_archive(content: bytes) -> zipfile.ZipFile:
 
 
 def _arrays(content: bytes) -> dict[str, np.ndarray]:
-    """Return the arrays of an .npz file by name; raise some exception if the file is damaged.
-
-    zipfile checks the checksum of a member at its end, so each member is read to its end.  The sizes in a header may be
-    wrong, so they are never used to allocate memory.
-    """
+    """Return a dictionary of the arrays in an .npz file; raise some exception if the file is damaged."""
     arrays = {}
     archive = open_archive(content)
     for name in archive.namelist():
-        member = archive.read(name)
+        member = archive.read(name)         # all of it: only after the last byte does zipfile compare the checksum
         stream = io.BytesIO(member)
         read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
         shape, columns_first, dtype = read_header[np.lib.format.read_magic(stream)](stream)
         key, start = name.removesuffix(".npy"), stream.tell()
         if dtype.hasobject or math.prod(shape) * dtype.itemsize != len(member) - start or key == name or key in arrays:
             raise ValueError(f"{name} is not one array")
+        # This uses the memory of `member`, so a wrong size in the header cannot allocate memory.
         arrays[key] = np.ndarray(shape, dtype, member, start, order="F" if columns_first else "C")
     return arrays

@@ -3,8 +3,9 @@
     python -m refimpl measure joint-argmax --n 8
 
 A model with n binary variables is trained for one epoch.  Then both arg maxes are computed many times on a batch of
-training images, with the same noise for both.  The results are the shares of coordinates and of images in which the two
-arg maxes agree, and the distance between each mean gradient and the exact grad_h E_q f.
+training images, with the same noise for both.  The results are the share of the coordinates in which the two
+arg maxes agree, the share of the images in which the two agree, and the distance between each mean gradient and the
+exact grad_h E_q f.
 """
 from __future__ import annotations
 
