@@ -14,10 +14,10 @@ from refimpl.coupling import TOO_SMALL, variance
 
 
 def bias(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
-    """Return the exact bias E g - grad_h E_q f, of shape (..., k), which is O(eps), or O(eps^2) if `two_sided` is True.
+    """Return an array of shape (..., k): the exact bias E g - grad_h E_q f.
 
-    The bias is not always a monotone function of eps.  Let c = f - E_q f and x = eps c.  Then grad_h E_q f = q c, and
-    the bias consists of terms of second and higher order in x:
+    The bias is O(eps), or O(eps^2) if `two_sided` is True.  It is not always a monotone function of eps.  Let
+    c = f - E_q f and x = eps c.  Then grad_h E_q f = q c, and the bias consists of terms of order 2 and higher in x:
 
         C = (cosh x - 1) / eps                      S = (sinh x - x) / eps
         E_i = C_i - E_q C - x_i E_q S               odd in eps
@@ -54,9 +54,9 @@ def bias(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> n
 
 
 def mse(h: np.ndarray, f: np.ndarray, eps: float, samples: int = 1, two_sided: bool = False) -> np.ndarray:
-    """Return the exact mean squared error of an average of direct gradients, of shape (...).
+    """Return an array of shape (...): the exact mean squared error of an average of direct gradients.
 
-    The average of `samples` gradients estimates grad_h E_q f, and its error is |bias|^2 + trace(covariance) / samples.
+    The average of `samples` gradients estimates grad_h E_q f.  Its error is |bias|^2 + trace(covariance) / samples.
     Raises ValueError if samples < 1.
     """
     samples = arguments.integer("samples", samples, 1)
@@ -68,7 +68,7 @@ def mse(h: np.ndarray, f: np.ndarray, eps: float, samples: int = 1, two_sided: b
 
 
 def best_eps(h: np.ndarray, f: np.ndarray, samples: int = 1, two_sided: bool = False) -> np.ndarray:
-    """Return the eps, of shape (...), with the smallest mean squared error (see mse).
+    """Return an array of shape (...): the eps with the smallest mean squared error (see mse).
 
     If eps is too small, the variance dominates the error; if eps is too large, the bias dominates it.  The error is
     computed exactly and can have several local minima.  A grid of eps finds the neighbourhood of the lowest minimum,
@@ -76,8 +76,8 @@ def best_eps(h: np.ndarray, f: np.ndarray, samples: int = 1, two_sided: bool = F
     of 1 / (max f - min f).  It covers up to 156 decades if one q(z) is almost 1, because the best eps is inversely
     proportional to the length of the gradient.
 
-    As eps grows, the estimate tends to 0, and its error tends to |grad_h E_q f|^2.  The function returns infinity if no
-    eps has a smaller error than this limit, which can happen for a single noisy sample.  If f is constant or k = 1,
+    As eps grows, the estimate tends to 0, and its error tends to |grad_h E_q f|^2.  If no eps has a smaller error
+    than this limit, the function returns infinity.  This can happen if `samples` is small.  If f is constant or k = 1,
     every eps is equally good, and the function returns 1.  Raises ValueError if samples < 1, or if f varies by so
     little that the best eps exceeds the range of float64.
     """

@@ -41,18 +41,18 @@ def softmax(h):
 #
 # $$\text{ELBO} = E_{\zeta} \left[ \sum_z q(z) f(x, z, \zeta) \right] - \text{KL}(q(z) \| \text{uniform}) - \text{KL}(q(\zeta) \| \text{normal})$$
 #
-# The first term has a gradient with respect to the Gaussian part of the encoder and another one with respect to $h$.
-# The Gaussian part needs none of our methods: $\zeta$ is the mean plus the standard deviation times a standard normal
-# number, so once this number is drawn the chain rule applies (Kingma and Welling). Given this $\zeta$, the class is
+# The first term has a gradient with respect to the Gaussian part of the encoder and a gradient with respect to $h$. The
+# Gaussian part needs none of our methods: $\zeta$ is the mean plus the standard deviation times a standard normal
+# number. So once this number is drawn, the chain rule applies (Kingma and Welling). Given this $\zeta$, the class is
 # trained as in chapter 6: a table contains the $f$ of each class, and the estimate is the difference of two arg maxes,
 # divided by $\epsilon$. Both KL terms have formulas. The KL term of the class is that of chapter 6. The KL term of each
 # entry of $\zeta$ is $\frac12 (\text{mean}^2 + \text{sd}^2 - \log \text{sd}^2 - 1)$. A label adds a fourth term, which
 # is described below.
 #
-# For the table of $f$ the decoder has to run with all $k$ classes for every image. On slide 33 the input of the decoder
-# is a matrix with a row for each class: row $z$ is $\zeta$, and the other rows are zero. So each class has a first
-# layer of its own, and all classes share the other layers. The next cell computes the output of the first layer for all
-# classes in two ways: as on the slide, and without the multiplications by zero.
+# For the table of $f$, the decoder has to run with all $k$ classes for every image. On slide 33, the input of the
+# decoder is a matrix with a row for each class: row $z$ is $\zeta$, and the other rows are zero. So each class has a
+# first layer of its own, and all classes share the other layers. The next cell computes the output of the first layer
+# for all classes in two ways: as on the slide, and without the multiplications by zero.
 
 # %%
 B, k, length, hidden = 100, 10, 30, 200
@@ -90,7 +90,7 @@ print("both ways give the same first layer for all ten classes; the second one t
 #
 # What are the means of these gradients? By Theorem 2, $E\,\text{onehot}(z^{\star}) = q$. So the released term has the
 # mean $(\text{onehot}(y) - q)/\epsilon$. This mean is *exactly the cross-entropy gradient, times* $1/\epsilon$. The
-# term itself is this mean plus noise. With the released $\epsilon = 0.05$ a label counts twenty times as much as with
+# term itself is this mean plus noise. With the released $\epsilon = 0.05$, a label counts twenty times as much as with
 # cross-entropy.
 #
 # The slide's term is the direct gradient of chapter 4 with $-\ell$ instead of $f$. So its mean is the gradient of
@@ -134,11 +134,11 @@ for eps in (0.05, 1.0, 5.0):
 print(f"           cross-entropy pull on the label's score {1 - q[y]:7.3f}, standard deviation   0.00")
 
 # %% [markdown]
-# The next figure shows these pulls against $q(y)$, computed from their formulas. The pull of direct loss contains the
-# factor $1/\epsilon$. So the curves of the left picture have different scales. In the right picture each curve is
-# multiplied by its $\epsilon$, so direct loss and the released term are compared without the factor $1/\epsilon$. (If
-# training uses only one of these gradients, Adam ignores the scale of this gradient, and only the shape of the curve
-# matters.)
+# The next figure shows the mean pulls as functions of $q(y)$. The curves are computed from the formulas above. The pull
+# of direct loss contains the factor $1/\epsilon$. So the curves of the left picture have different scales. In the right
+# picture, each curve is multiplied by its $\epsilon$, so direct loss and the released term are compared without the
+# factor $1/\epsilon$. (If training uses only one of these gradients, Adam ignores the scale of this gradient, and only
+# the shape of the curve matters.)
 
 # %%
 shares = np.linspace(0.001, 0.999, 300)                     # q(y), two classes
@@ -151,9 +151,9 @@ assert (5 * pulls[5.0] > pulls[1.0]).all() and (pulls[1.0] > 0.05 * pulls[0.05])
 # %% [markdown]
 # **What to see.** Cross-entropy pulls hardest where the encoder is most wrong, and so does the released term. Direct
 # loss at a small $\epsilon$ hardly pulls there: its pull at $q(y)$ near 0 is about as weak as at $q(y)$ near 1. With a
-# larger $\epsilon$ direct loss comes closer to cross-entropy, but at any $\epsilon$ the pull tends to 0 as
-# $q(y) \to 0$. The reason is that the 0/1 loss is flat: if every likely draw gives a wrong class, a small change of
-# the scores does not change the loss, and the image teaches nothing.
+# larger $\epsilon$, direct loss comes closer to cross-entropy. But at any $\epsilon$, the pull of direct loss tends to
+# 0 as $q(y) \to 0$. The reason is that the 0/1 loss is flat: if every likely draw gives a wrong class, a small change
+# of the scores does not change the loss, and the image teaches nothing.
 #
 # ## A mixture small enough to plot
 #
@@ -161,7 +161,7 @@ assert (5 * pulls[5.0] > pulls[1.0]).all() and (pulls[1.0] > 0.05 * pulls[0.05])
 # score $f$ of class $z$ is minus the squared distance between the point and $m_z$, divided by twice the variance of a
 # cloud. The decoder and the encoder are trained on the ELBO by direct optimisation. One point of each class is
 # labelled. This point lies off the centre of its cloud. Its label adds one of the three terms to the gradient. The
-# arrays have an additional axis for the seeds, so the runs with all seeds are trained at once.
+# arrays have an additional axis for the seeds, so the runs with all seeds are trained at the same time.
 
 # %%
 centres = np.array([[-2.0, 0.0], [2.0, 0.5], [0.0, 2.5]])
@@ -259,29 +259,30 @@ assert heavy[drawn, 0].mean() < 0.5 < 0.9 < heavy[mean, 0].min() and heavy[mean,
 # %% [markdown]
 # **What to see.** In the picture, the colour of a point is the class that the encoder gives it. With nearly every seed,
 # training finds the three clouds even without labels. Each cloud becomes one cluster, but chance decides which number
-# the cluster gets. So without labels the clusters are renamed until the accuracy is highest (*the best naming*). With
-# labels no renaming is needed.
+# the cluster gets. So without labels, the clusters are renamed until the accuracy is highest (*the best naming*). With
+# labels, no renaming is needed.
 #
-# In the left column of the table the labels are used from the first step on. In this case, cross-entropy and the
-# released term give the clusters the right names with all ten seeds. At $\epsilon = 1$ the two terms give nearly the
-# same accuracy, because their means are equal. At $\epsilon = 0.05$ a label has twenty times as much weight in the
+# In the left column of the table, the labels are used from the first step on. In this case, cross-entropy and the
+# released term give the clusters the correct names with all ten seeds. At $\epsilon = 1$, the two terms give nearly the
+# same accuracy, because their means are equal. At $\epsilon = 0.05$, a label has twenty times as much weight in the
 # released term as in cross-entropy, and the noise of the released term costs a little accuracy. Direct loss at weight
-# one gives wrong names with some seeds, at every $\epsilon$. In the right column the labels are used only after 200
-# steps, when the clusters have names already. Now cross-entropy at weight one also gives wrong names with some seeds:
-# it is too weak, because the bound keeps the clusters where they are. The released term at $\epsilon = 0.05$ has a
-# large weight and renames the clusters.
+# one gives wrong names with some seeds, at every $\epsilon$. In the right column, the labels are not used in the first
+# 200 steps. After these steps, the clusters already have names. In this column, cross-entropy at weight one also gives
+# wrong names with some seeds: its pull is too weak, because the bound keeps the clusters where they are. The released
+# term at $\epsilon = 0.05$ has a large weight and renames the clusters.
 #
-# Does direct loss fail because of its form, or because of its weight? In the last four rows the label's term has the
+# Does direct loss fail because of its form, or because of its weight? In the last four rows, the label's term has the
 # weight 20. With this weight, cross-entropy renames the clusters, and its accuracy is a little higher than that of the
 # released term, which has noise. Direct loss at $\epsilon = 5$ pulls at most a fifth as hard as cross-entropy. But at
-# weight 20, direct loss at $\epsilon = 5$ finds the right names with all ten seeds. So at weight one, direct loss with
-# this $\epsilon$ failed because of its weight. At $\epsilon = 0.05$ and weight 20, direct loss still fails when the
-# labels are used from the first step on. The reason is the noise: the mean of direct loss, computed without draws,
-# gives the right names with all ten seeds. The effect of the form of direct loss can be seen when the labels are used
-# only after 200 steps. By then some labelled points are in a wrong cluster, with $q(y)$ near 0. On these points direct
-# loss hardly pulls. Cross-entropy at weight 20 brings all these points back to the right cluster. Direct loss with
-# $\epsilon = 0.05$ and weight 20 does not, even if its mean is computed without draws. So the weight, the noise and the
-# form of a label's term all matter. (This is a toy problem with one learning rate and plain gradient steps.)
+# weight 20, direct loss at $\epsilon = 5$ finds the correct names with all ten seeds. So at weight one, direct loss
+# with this $\epsilon$ failed because of its weight. At $\epsilon = 0.05$ and weight 20, direct loss still fails when
+# the labels are used from the first step on. The reason is the noise: the mean of direct loss, computed without draws,
+# gives the correct names with all ten seeds. The effect of the form of direct loss can be seen when the labels are used
+# only after 200 steps. By then, some labelled points are in a wrong cluster, with $q(y)$ near 0. On these points,
+# direct loss hardly pulls. Cross-entropy at weight 20 brings all these points back to the correct cluster. Direct loss
+# with $\epsilon = 0.05$ and weight 20 does not bring them back, even if its mean is computed without draws. So the
+# weight, the noise and the form of a label's term all matter. (This is a toy problem with one learning rate and plain
+# gradient steps.)
 #
 # The three labels are poorly chosen: each labelled point is off the centre of its cloud and pulls the boundary to
 # itself. So cross-entropy from the start is slightly less accurate than training without labels (under the best
@@ -291,10 +292,10 @@ assert heavy[drawn, 0].mean() < 0.5 < 0.9 < heavy[mean, 0].min() and heavy[mean,
 #
 # ## In training
 #
-# Now we make three runs on 10,000 images of MNIST (`--limit 10000`), all with the same seed. In these runs 0, 50 and
-# 100 of the images have labels. Every run has fifteen epochs on all images. Before these epochs, the two runs with
-# labels have a pretraining that uses only the labelled images. The left picture shows the accuracy on the test images.
-# The right picture shows the bound, in which the sum over the classes is exact.
+# Now we make three runs on 10,000 images of MNIST (`--limit 10000`), all with the same seed. The first run has no
+# labels. The second run has 50 labelled images, and the third run has 100. Every run has fifteen epochs on all images.
+# Before these epochs, the two runs with labels have a pretraining that uses only the labelled images. The left picture
+# shows the accuracy on the test images. The right picture shows the bound, in which the sum over the classes is exact.
 
 # %%
 runs = {count: tutorial_runs.load(f"labels-{count}").rows for count in (0, 50, 100)}
@@ -306,16 +307,16 @@ later_figures.labels(runs)
 plt.show()
 
 # %% [markdown]
-# **What to see.** Without labels the classes do not become the digits: under the best naming of the classes, less than
-# half of the images are right. Training on the fifty labelled images alone gives a higher accuracy. Then this run
-# continues with all images, and the accuracy rises to more than nine in ten. (The labels are still used in this second
-# part.)
+# **What to see.** Without labels, the classes do not become the digits: under the best naming of the classes, less than
+# half of the images are classified correctly. After its pretraining, the run with fifty labels is already more accurate
+# than the run without labels is at the end. After the epochs on all images, the accuracy with fifty labels is above
+# nine in ten. (These epochs also use the labels.)
 #
-# What do the labels do, besides naming the classes? These three runs alone do not answer this. The runs with labels
-# also had more steps: before the fifteen epochs on all images, they were trained on the labelled images alone. And each
-# run has only one seed. So we compare a run only with its own start. For the same reason, the bound of the unlabelled
-# run should not be compared with the bounds of the other two. The question of how *few* labels are enough is not
-# answered here either: an answer would need runs with other numbers of labels, and more seeds.
+# What do the labels do, besides naming the classes? These three runs cannot answer this question, for two reasons.
+# Because of the pretraining, the runs with labels had more steps than the run without labels. And there is only one run
+# for each number of labels. So for this question, we compare each run only with its own start. In particular, the bound
+# of the unlabelled run should not be compared with the bounds of the other two runs. The question of how *few* labels
+# are enough is not answered here either: an answer would need runs with other numbers of labels, and more seeds.
 #
 # These are short runs on a fifth of the data, made by
 # `python -m refimpl semi-supervised --labels 50 --limit 10000 --beta-epochs 10 --epochs 15`. Longer runs are in
@@ -338,9 +339,9 @@ plt.show()
 #
 # <details><summary>Solution</summary>
 #
-# The pull of cross-entropy is 0.01. The released term is zero whenever $z^{\star} = y$, that is in 99 of 100 draws.
-# Otherwise its pull is $1/\epsilon = 20$. So the pull of the released term is 0.2 on average, twenty times that of
-# cross-entropy. The pull of direct loss is less than that of cross-entropy.
+# The pull of cross-entropy is 0.01. The released term is zero whenever $z^{\star} = y$. This happens in 99 of 100
+# draws. In the other draws, its pull is $1/\epsilon = 20$. So the mean pull of the released term is 0.2, which is
+# twenty times the pull of cross-entropy. The mean pull of direct loss is less than the pull of cross-entropy.
 #
 # ```python
 # sure, first = np.log([0.99, 0.01]), np.array([1.0, 0.0])
@@ -360,8 +361,8 @@ plt.show()
 #
 # <details><summary>Solution</summary>
 #
-# The mean of the gradient is $(\text{softmax}(h - \epsilon \ell) - q) / \epsilon$. As $\epsilon \to \infty$ the softmax
-# tends to $\text{onehot}(y)$. As $\epsilon \to 0$ the mean tends to $q (f - E_q f)$ with
+# The mean of the gradient is $(\text{softmax}(h - \epsilon \ell) - q) / \epsilon$. As $\epsilon \to \infty$, the
+# softmax tends to $\text{onehot}(y)$. As $\epsilon \to 0$, the mean tends to $q (f - E_q f)$ with
 # $f = -\ell = \text{onehot}(y) - 1$. This limit is $q(y) (\text{onehot}(y) - q)$, which is $\nabla q(y)$. In numbers:
 #
 # ```python
@@ -406,7 +407,7 @@ plt.show()
 # - Labels drawn at random are not balanced. If fifty labelled images are drawn, some classes have many labels and other
 #   classes have hardly any. The runs above have five or ten labels for each class.
 # - The accuracy of *clusters* needs the best one-to-one naming. If each cluster is named after the most frequent class
-#   in it, the accuracy looks too good: with as many clusters as images it is 100 %.
+#   in it, the accuracy looks too good: if there are as many clusters as images, the accuracy is 100 %.
 #
 # ## Now write it yourself
 #

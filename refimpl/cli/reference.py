@@ -1,4 +1,4 @@
-"""Make tutorials/commands.md, the page of all commands, from the parser and from the registry of estimators."""
+"""Make the page tutorials/commands.md from the parser and from the registry of estimators."""
 from __future__ import annotations
 
 from collections.abc import Iterator

@@ -51,7 +51,7 @@ class VAE:
         return self.parameters.grads[:self.encoder.n_parameters]
 
     def encode(self, x: np.ndarray) -> np.ndarray:
-        """Return theta for images x, of shape (B, pixels).  For independent variables it is h, of shape (B, n, k)."""
+        """Return theta for images x of shape (B, pixels).  For independent variables, theta is h of shape (B, n, k)."""
         return self.family.theta(self.encoder.forward(x))
 
     def objective(self, x: np.ndarray) -> DecoderObjective:
@@ -102,7 +102,7 @@ class VAE:
         return self.encode(x).astype(np.float64), f
 
     def bounds(self, images) -> bounds.Bounds:
-        """Compute the exact ELBO, log-likelihood and gap by enumeration, averaged over the images of a data.Part.
+        """Enumerate all joint values.  Return the mean ELBO, log-likelihood and gap over the images of a data.Part.
 
         ELBO and gap are NaN if q has no closed form.  Raises InputError if there are too many joint values.
         """
@@ -115,7 +115,7 @@ class VAE:
     def sampled_elbo(self, images, rng: np.random.Generator, block: int = 2_000) -> float:
         """Return the mean of f(x, z*) - KL(unary scores || uniform) over the images, with one sampled z* per image.
 
-        For independent variables the mean is an unbiased estimate of the ELBO.  For pair scores it is minus the loss
+        For independent variables, the mean is an unbiased estimate of the ELBO.  For pair scores, it is minus the loss
         that the released code reports.  This loss is NOT a bound on -log p(x), because its KL term ignores the pair
         scores.
         """

@@ -35,9 +35,9 @@ def gradcheck(loss: Callable[[], float], values: np.ndarray, grads: np.ndarray, 
     If the kink of a ReLU lies between the two points of a difference, the numeric derivative is wrong.  This is rare if
     `step` is small.
 
-    Raises TypeError if an array is not float64: in float32, rounding hides errors of the gradient below about one
-    percent.  Raises ValueError if the shapes differ, if there is nothing to check, or if loss() returns different
-    numbers at the same point.
+    Raises TypeError if an array is not float64: in float32, rounding hides errors that are less than about one
+    percent of the gradient.  Raises ValueError if the shapes differ, if there is nothing to check, or if loss() returns
+    different numbers at the same point.
     """
     if values.dtype != np.float64 or grads.dtype != np.float64:
         raise TypeError(f"gradcheck: values and grads must be float64, got {values.dtype} and {grads.dtype}")

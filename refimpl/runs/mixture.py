@@ -241,7 +241,7 @@ class MixtureRun(Run):
     def accuracy(self, part: data.Part) -> float:
         """Return the share of images for which the likeliest value of c is the true value.
 
-        If the run has no labels, variables and values are first matched one-to-one to the true labels.
+        If the run has no labels, the variables and the values of c are first matched one-to-one to the true labels.
         """
         return self.accuracies(part).every
 

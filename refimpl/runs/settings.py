@@ -178,7 +178,7 @@ class RunSettings:
         return preset | ({"hyperparameters": Options(own)} if own else {})
 
     def _described(self) -> RunSettings:
-        """Return the settings after filling in the fields file_*, if the data set is a user's file."""
+        """Return the settings.  If the data set is a user's file, the fields file_* are filled in."""
         found = (self.file_sha256, self.file_height, self.file_width)
         if None in found and found != (None, None, None) or self.file_sha256 is None and self.file_classes is not None:
             raise InputError("file_sha256, file_height and file_width go together, and file_classes with them")

@@ -35,7 +35,7 @@ Runs = dict[Cell, list[dict[str, float]]]
 
 
 def by_labels(dataset: str, seed: int) -> list[Cell]:
-    """Return the runs with this seed.  g has 10 components.  They are enough for the 9 nuisances of a face."""
+    """Return the runs with this seed.  g has 10 components, because a face has 9 nuisances (data/faces.py)."""
     if not data.get(dataset).attributes:
         raise InputError(f"experiment faces needs images with attributes, and {dataset} has none; there are "
                          + ", ".join(name for name, entry in data.REGISTRY.items() if entry.attributes))

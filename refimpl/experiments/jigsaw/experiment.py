@@ -1,10 +1,10 @@
 """Define the runs of the jigsaws.
 
-Every method is run with 2 x 2, 3 x 3 and 4 x 4 tiles, except enumeration, which is only run with 2 x 2.  Three methods
-are also run without labels, with 3 x 3 tiles.  On MNIST, more runs answer two questions:
+Enumeration is run with 2 x 2 tiles.  Every other method is run with 2 x 2, 3 x 3 and 4 x 4 tiles.  Three methods are
+also run without labels, with 3 x 3 tiles.  On MNIST, more runs answer two questions:
 
     by place    does it matter whether f accepts a tile at the place of an identical tile?
-    draws       does it help to average each gradient over ten times the usual number of draws of the noise?
+    draws       does it help if each gradient is an average over ten times as many draws of the noise as usual?
 """
 from __future__ import annotations
 
@@ -124,6 +124,6 @@ def solved(found: dict[Cell, list[dict[str, float]]], folder: Path) -> dict[str,
 
 
 def shown(tested: jigsaws.Tested, z: np.ndarray, side: int, mark: bool = True) -> np.ndarray:
-    """Return pictures of tiles, placed by the matchings z.  If `mark` is true, wrong tiles have a grey background."""
+    """Return the pictures that the matchings z make from the tiles.  If `mark` is true, wrong tiles are marked grey."""
     wrong = 1 - (tested.right * z).sum(axis=2) if mark else np.zeros(z.shape[:2])
     return tiles.assemble(np.maximum(tested.tiles, 0.3 * wrong[..., None]), z, side)

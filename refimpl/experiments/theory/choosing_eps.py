@@ -145,8 +145,8 @@ def problems(count: int, least: int, most: int, seed: int,
              concentrated: bool = False) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return random problems (h, f).  Each problem has its own number k of values, between `least` and `most`.
 
-    The size of f differs between the problems, by a factor of up to about 150.  If `concentrated` is true, one score of
-    each problem is increased by 2 to 12, so that q is concentrated on one value.
+    The size of f differs between the problems, by a factor of up to about 150.  If `concentrated` is true, a random
+    number between 2 and 12 is added to one score of each problem.  Then q is usually concentrated on one value.
     """
     rng, made = np.random.default_rng(seed), []
     for _ in range(count):
@@ -159,9 +159,9 @@ def problems(count: int, least: int, most: int, seed: int,
 
 
 def least_errors(given: list[tuple[np.ndarray, np.ndarray]], M: int) -> np.ndarray:
-    """Return the smallest possible exact error for each problem.
+    """Return the exact error at the best eps for each problem.
 
-    This error is the smaller of two: the error at the best eps, and the error of an estimate that is always 0.
+    If no eps has a smaller error than an estimate that is always 0, return the error of this estimate.
     """
     least = np.empty(len(given))
     for k in {len(h) for h, _ in given}:                                # problems of the same size together, for speed
@@ -174,7 +174,7 @@ def least_errors(given: list[tuple[np.ndarray, np.ndarray]], M: int) -> np.ndarr
 
 
 def least_up_to_bound(h: np.ndarray, f: np.ndarray, M: int) -> float:
-    """Return the smallest error for 200 values of eps up to 1 / R, or the error of returning 0 if it is smaller."""
+    """Compute the errors at 200 eps up to 1 / R, and the error of returning 0.  Return the smallest error."""
     return min(float(direct.mse(h, f, np.geomspace(0.01, 1, 200) / np.ptp(f), M).min()), float(at_zero(h, f)))
 
 

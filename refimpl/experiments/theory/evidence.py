@@ -1,9 +1,9 @@
-"""Test claims: two exact computations must agree, or a sampled mean must be close to the exact value.
+"""Decide whether a claim holds: two exact computations must agree, or a sampled mean must be close to the exact value.
 
 The mean of n draws of a statistic is approximately normal only if n is large enough.  The necessary n can be
-computed, because the law of every statistic here is known.  Let s^2 be the variance of one draw, and m4 its fourth
-central moment.  Compare the mean with the frequency of a rare event that is expected to occur n s^4 / m4 times: the
-distributions of the two are about equally close to normal.  There are three cases:
+computed, because the law of every statistic here is known.  Let s^2 be the variance of one draw, and let m4 be the
+fourth central moment of one draw.  Then the mean is about as close to normal as the frequency of a rare event that
+occurs n s^4 / m4 times on average.  There are three cases:
 
     n s^4 / m4 is at least 25           the mean must be within five standard errors of the exact value
     all draws are very probably equal   every draw must be equal to the likeliest value

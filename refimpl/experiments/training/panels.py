@@ -21,7 +21,7 @@ GRADIENTS = ("exact", "tilted", "noisy-exact", "direct")            # no bias or
 
 
 def datasets(records: Records) -> list[str]:
-    """Return the names of the data sets of all records, those of the paper first."""
+    """Return the names of the data sets in the records.  The data sets of the paper come first."""
     known = ("mnist", "fashion-mnist", "omniglot")
     found = {record.dataset for record in records}
     return [name for name in known if name in found] + sorted(found - {*known})
@@ -47,7 +47,7 @@ def binary(records: Records, title: str) -> Figure:
 
 
 def released(records: Records, title: str) -> Figure:
-    """Compare runs that have none, exactly one, or all of the released settings."""
+    """Compare runs with the default settings, with one released setting, and with all released settings."""
     panels = []
     for dataset in datasets(records):
         for name, between in (("direct", "direct, no KL"), ("rebar", "rebar, batch mean"),
