@@ -287,7 +287,7 @@ assert heavy[drawn, 0].mean() < 0.5 < 0.9 < heavy[mean, 0].min() and heavy[mean,
 # The three labels are poorly chosen: each labelled point is off the centre of its cloud and pulls the boundary to
 # itself. So cross-entropy from the start is slightly less accurate than training without labels (under the best
 # naming). A classifier that takes the class of the nearest labelled point needs no training, but its accuracy is even
-# lower. In this example the clusters exist before the labels are used. With digits they do not, as the next section
+# lower. In this example, the clusters exist before the labels are used. With digits, they do not, as the next section
 # shows.
 #
 # ## In training
@@ -418,7 +418,7 @@ plt.show()
 # ## What to read next
 #
 # [results.md](results.md) has the results of longer runs. In the package, see `refimpl/models/mixture.py`,
-# `refimpl/estimators/label_terms.py` and `refimpl/runs/mixture.py`. In this code the class variable is called `c`, and
+# `refimpl/estimators/label_terms.py` and `refimpl/runs/mixture.py`. In this code, the class variable is called `c`, and
 # the Gaussian variable is called `g`. The difference of two arg maxes was first used by McAllester, Hazan and Keshet,
 # *Direct loss minimization for structured prediction* (NIPS 2010).
 #
