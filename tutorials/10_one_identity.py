@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 10. One identity, many papers
 #
-# **You will** put six published methods into one table of bias, variance and cost, computed without sampling. **You
-# will learn** which part of one identity each method replaces, and against which target its bias is measured. You will
+# **You will** put six published methods into one table of bias, variance and cost, computed without sampling.
+# **You will learn** which part of one identity each method replaces, and against which target its bias is measured. You will
 # also learn how REINFORCE follows from one of the methods, and when to use which method. **You need** chapters
 # [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb) and [4](04_finite_epsilon.ipynb);
 # [8](08_structured_encoders.ipynb) helps. The chapter runs in about three seconds. [Appendix

@@ -424,9 +424,9 @@ assert costs[:3, 2].mean() - 2.5 > 0.2 > 0.1 > abs(costs[3:, 2].mean() - 2.5)
 # <details><summary>Solution</summary>
 #
 # The recursion computes $\log \sum_z e^{h(z)}$ over all paths. At $h = 0$ this is the log of the number of paths. To
-# find the gradient, suppose that every *path* has a Gumbel variable of its own, which is added to its score. Let $M$ be
-# the largest of these sums. Then $E M = \log \sum_z e^{h(z)}$. By Danskin's theorem, the gradient of $E M$ is the mean
-# of the path with the largest sum. So the gradient of $\log \sum_z e^{h(z)}$ is this mean path.
+# find the gradient, suppose that every *path* has a Gumbel variable of its own, which is added to its score. Then
+# $\log \sum_z e^{h(z)}$ is the mean of the largest of these sums. By Danskin's theorem, the gradient of this mean is
+# the mean of the path with the largest sum. So the gradient of $\log \sum_z e^{h(z)}$ is this mean path.
 #
 # ```python
 # def log_sum(h):
