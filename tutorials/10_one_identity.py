@@ -7,12 +7,26 @@
 # [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb) and [4](04_finite_epsilon.ipynb);
 # [8](08_structured_encoders.ipynb) helps. The chapter runs in about three seconds. [Appendix
 # E](appendix_e_landscape.ipynb) applies two of the methods to paths: there the costs of a landscape are learnt from
-# paths that were walked in this landscape. The symbols are listed at the end. %% port start # if it is not found: clone
-# the whole repository, and run this chapter in its folder tutorials/ port matplotlib.pyplot as plt port numpy as np om
-# scipy.special import logsumexp, ndtr, softmax port later_figures om refimpl import direct, gumbel g =
-# np.random.default_rng(10) f = np.array([0.3, -0.4, 0.6]), np.array([1.0, -2.0, 0.5]) # shirt, coat, dress: the problem
-# of chapters 1 to 4 c, hot = 3, np.euler_gamma, np.eye(3) = softmax(h) uth = q * (f - q @ f) # grad E f(z*) %%
-# [markdown] ## One identity, six methods
+# paths that were walked in this landscape. The symbols are listed at the end.
+
+# %%
+import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
+
+import matplotlib.pyplot as plt
+import numpy as np
+from scipy.special import logsumexp, ndtr, softmax
+
+import later_figures
+from refimpl import direct, gumbel
+
+rng = np.random.default_rng(10)
+h, f = np.array([0.3, -0.4, 0.6]), np.array([1.0, -2.0, 0.5])       # shirt, coat, dress: the problem of chapters 1 to 4
+k, c, hot = 3, np.euler_gamma, np.eye(3)
+q = softmax(h)
+truth = q * (f - q @ f)                                             # grad E f(z*)
+
+# %% [markdown]
+# ## One identity, six methods
 #
 # The mean maximum $G$ has two derivatives. By Danskin's theorem (chapter 1), both derivatives are means of what the
 # winner contributes: $\partial G / \partial \epsilon = E f(z(\epsilon))$, and
