@@ -197,7 +197,7 @@ class Clocks(NamedTuple):
         return self._unsort(np.exp(self.log_w + self.s + log_sum))
 
     def move_rates(self) -> np.ndarray:
-        """Return joint_law / eps with 0 on the diagonal, of shape (..., k, k)."""
+        """Return an array of shape (..., k, k): joint_law divided by eps, with 0 on the diagonal."""
         k = self.s.shape[-1]
         # Row j is the running sum of the pieces m = j, j+1, ...: its entry i-1 is log (I(a_i) - I(a_j)).
         from_j = np.where(np.arange(k)[:, None] <= np.arange(k - 1), self._log_piece()[..., None, :], -np.inf)

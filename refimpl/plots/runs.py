@@ -94,10 +94,10 @@ def samples(run, part: data.Part) -> Figure:
 def switched(run, part: data.Part, changes: bool = False) -> Figure:
     """Draw a grid that shows how the picture of a face changes if one attribute is switched.
 
-    Each row belongs to a combination of attribute values (0 or 1) with an even number of ones.  The row begins with
-    the first image of `part` that has this combination.  From this image, the model infers a mean of g and one bit for
-    each attribute.  The second picture is drawn from the bits and the mean.  For each further picture, one of the
-    bits is switched.  If `changes` is set, the further pictures show how much each pixel changes.
+    Each row belongs to a combination of attribute values (0 or 1) with an even number of ones.  The first picture of
+    the row is the first image of `part` that has this combination.  From this image, the model infers one bit for each
+    attribute, and the mean of g.  The second picture is drawn from the bits and the mean.  For each further picture,
+    one of the bits is switched.  If `changes` is set, the further pictures show how much each pixel changes.
     """
     settings, model = run.settings, run.model
     found = [np.flatnonzero(part.labels == label)[:1] for label in _even(settings.entry.classes)]

@@ -49,8 +49,8 @@ def direct(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator, eps: flo
 def fenchel_young(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator, draws: int = 1) -> np.ndarray:
     """Return y minus an average of samples z*.
 
-    The mean of the result is minus the gradient of E max_z (theta + gamma) . z - theta . y, the perturbed Fenchel-Young
-    loss (Berthet et al., NeurIPS 2020).
+    The perturbed Fenchel-Young loss is E max_z (theta + gamma) . z - theta . y (Berthet et al., NeurIPS 2020).  The
+    mean of the result is minus the gradient of this loss.
     """
     family = matchings(theta.shape[-1])
     return puzzle.y - np.mean([family.sample(theta, rng) for _ in range(2 * draws)], axis=0)

@@ -137,7 +137,7 @@ def expected(h: np.ndarray, f: np.ndarray, M: int) -> Expected:
 
 
 def at_zero(h: np.ndarray, f: np.ndarray) -> np.ndarray:
-    """Return the squared error of an estimate that is always 0.  This error is |grad_h E_q f|^2."""
+    """Return |grad_h E_q f|^2.  This is the squared error of the estimate 0."""
     return (exact.gradient(h, f) ** 2).sum(axis=-1)
 
 
@@ -161,7 +161,7 @@ def problems(count: int, least: int, most: int, seed: int,
 def least_errors(given: list[tuple[np.ndarray, np.ndarray]], M: int) -> np.ndarray:
     """Return the exact error at the best eps for each problem.
 
-    If no eps has a smaller error than an estimate that is always 0, return the error of this estimate.
+    If no eps has a smaller error than the estimate 0, return the error of the estimate 0.
     """
     least = np.empty(len(given))
     for k in {len(h) for h, _ in given}:                                # problems of the same size together, for speed
