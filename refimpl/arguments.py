@@ -10,7 +10,7 @@ import numpy as np
 
 
 def one_line(text: object) -> str:
-    """Return str(text) on one line, with Python's escape sequences for line breaks and other unprintable characters."""
+    """Return str(text) on one line.  Python's escape sequences replace line breaks and other unprintable characters."""
     return "".join(each if each.isprintable() else repr(each)[1:-1] for each in str(text))
 
 
@@ -40,9 +40,9 @@ class Setting:
 
     kind         the type of the value: bool, int, float or str
     default      the default value, or None if it is computed from other options
-    help         a line of help, with the unit
+    help         one line of help, including the unit
     least, most  the smallest and the largest allowed number
-    within       a function of this file: within(name, value) raises ValueError if the value is out of range
+    within       a function, for example `temperature`.  It raises ValueError if the value is out of range
     choices      a function that returns the allowed values of a str
     """
 
@@ -70,7 +70,7 @@ class Setting:
         return value
 
     def parse(self, name: str, text: str) -> Value:
-        """Convert a word of the command line to a value.  Raise an InputError if the value is not allowed."""
+        """Convert a word of the command line to the type `kind`.  Raise an InputError if the value is not allowed."""
         try:
             value = TRUTH_VALUES[text.lower()] if self.kind is bool else self.kind(text)
         except (KeyError, ValueError):
@@ -155,9 +155,9 @@ COUNTS = 10**9
 
 
 def array(name: str, value: object) -> np.ndarray:
-    """Return `value` as an array.  `name` is the argument's name in the error message.
+    """Return `value` as an array.  The error messages call it `name`.
 
-    Raises TypeError if `value` is a masked array, and ValueError if it is ragged or has more than 24 axes.
+    Raises TypeError if `value` is a masked array.  Raises ValueError if `value` is ragged or has more than 24 axes.
     """
     try:
         if _masked(value):                                          # np.asarray would drop the mask silently
@@ -251,7 +251,7 @@ def perturbation(eps: np.ndarray, f: np.ndarray) -> None:
 def no_overflow(result: np.ndarray, name: str, allowed: str) -> np.ndarray:
     """Return `result`.  Raise ValueError if one of its entries has overflowed.
 
-    If `name` is "eps" and `allowed` is "be larger", the message begins with "eps must be larger".
+    For example, if `name` is "eps" and `allowed` is "be larger", the message begins with "eps must be larger".
     """
     if not np.isfinite(result).all():
         raise ValueError(f"{name} must {allowed}: the result exceeds the largest float64, 1.8e308")
@@ -277,7 +277,7 @@ def integer(name: str, value: object, least: int, most: int = 10**300) -> int:
 
 
 def shape(value: object) -> tuple[int, ...]:
-    """Return a shape, given as an int or as a tuple of ints.  Raise TypeError or ValueError if it is not a shape."""
+    """Return a shape, which is an int or a tuple of ints, as a tuple.  Raise TypeError or ValueError otherwise."""
     axes = tuple(value) if isinstance(value, (tuple, list)) else (value,)
     if len(axes) > 64:
         raise ValueError(f"shape must have at most 64 axes, got {len(axes)}")
@@ -308,7 +308,7 @@ def number(name: str, value: object) -> float:
 
 
 def positive(name: str, value: float) -> float:
-    """Return `value` as a float.  Raise TypeError if it is no number, and ValueError if it is not in (0, infinity)."""
+    """Return `value` as a float.  Raise TypeError or ValueError if it is not a number above 0 and below infinity."""
     found = number(name, value)
     if not (math.isfinite(found) and found > 0):
         raise ValueError(f"{name} must be above 0 and finite, got {value}")

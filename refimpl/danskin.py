@@ -5,8 +5,8 @@ The prediction generating function
     G(h, eps) = E_gamma max_z { eps f(z) + h(z) + gamma(z) }
 
 is an average of maxima of linear functions.  Each maximum has kinks.  Away from the kinks, its derivative is the slope
-of the highest line (Danskin).  The average over the noise has no kinks, so its mixed derivative is the same in both
-orders:
+of the highest line (Danskin).  The average over the noise, G, has no kinks, so the mixed derivative of G is the same in
+both orders:
 
     d/dh d/deps G = d/dh  E f(z*(eps))          (equation 3)
     d/deps d/dh G = d/deps E onehot(z*(eps))    (equation 4)
@@ -35,20 +35,20 @@ COMPLEX_STEP = 1e-25
 
 
 class PerturbedMax(NamedTuple):
-    """Holds the maximum `value` and its arg max `z_eps` for each draw of the noise, both of shape (...)."""
+    """Holds two arrays of shape (...): the maximum `value` and the arg max `z_eps`, for each draw of the noise."""
 
     value: np.ndarray
     z_eps: np.ndarray
 
 
 def perturbed_max(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -> PerturbedMax:
-    """Return max_z {eps f(z) + h(z) + gamma(z)} and the z that attains it, for each draw of the noise.
+    """Return the maximum and the arg max over z of eps f(z) + h(z) + gamma(z), for each draw of the noise.
 
     As a function of eps, the maximum is the upper envelope of k lines, where line z has the slope f(z).  Suppose that a
     single line z_eps attains the maximum.  By Danskin's theorem, the maximum then has the derivative f(z_eps)
-    with respect to eps, and the gradient onehot(z_eps) with respect to h.  At a kink, where two lines attain the
-    maximum, every number between their slopes is a subgradient.  Kinks have probability 0.  At a kink, the function
-    returns the lower of the indices of the two lines.
+    with respect to eps, and the gradient onehot(z_eps) with respect to h.  At a kink, two lines attain the
+    maximum.  Then every number between the slopes of these two lines is a subgradient, and z_eps is the lower of their
+    two indices.  Kinks have probability 0.
     """
     h, f, noise = arguments.scores(h=h, f=f, noise=noise)
     eps = arguments.epsilon(eps, np.broadcast_shapes(h.shape, f.shape, noise.shape)[:-1], positive=False)
@@ -81,18 +81,18 @@ def G_monte_carlo(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -
 
 
 def dG_deps(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
-    """Return dG/deps = E f(z*(eps)) = sum_z q_eps(z) f(z), of shape (...), where q_eps = softmax(h + eps f)."""
+    """Return dG/deps = E f(z*(eps)) = q_eps . f, where q_eps = softmax(h + eps f).  The result has shape (...)."""
     h, f, eps = checked(h, f, eps, positive=False)
     return (softmax(tilted(h, f, eps)[0], axis=-1) * f).sum(axis=-1)
 
 
 def dG_dh(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
-    """Return dG/dh = E onehot(z*(eps)) = q_eps = softmax(h + eps f), of shape (..., k)."""
+    """Return dG/dh = E onehot(z*(eps)) = q_eps = softmax(h + eps f).  The result has shape (..., k)."""
     return softmax(tilted(*checked(h, f, eps, positive=False))[0], axis=-1)
 
 
 def d2G_dh_deps(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
-    """Return the gradient of dG/deps with respect to h, of shape (..., k) (equation 3).
+    """Return the gradient of dG/deps with respect to h (equation 3).  The result has shape (..., k).
 
     The formula follows from dG/deps = q_eps . f and the Jacobian of a softmax, diag(q) - q q^T.
     """
@@ -104,9 +104,9 @@ def d2G_dh_deps(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
 
 
 def d2G_deps_dh(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
-    """Return the derivative of dG/dh with respect to eps, of shape (..., k) (equation 4).
+    """Return the derivative of dG/dh with respect to eps (equation 4).  The result has shape (..., k).
 
-    The derivative of u(eps) = softmax(h + eps f) is computed by a complex step, Im u(eps + i s) / s with a tiny s.  The
+    The derivative of u(eps) = softmax(h + eps f) is computed by a complex step: Im u(eps + i s) / s with a tiny s.  The
     result is exact up to rounding, because nothing is subtracted.
     """
     h, f, eps = checked(h, f, eps, positive=False)

@@ -5,19 +5,19 @@
     print(check.gradient(mine, h, f, eps=0.3))
 
 The report states whether the function computes the direct gradient.  If it does not, the report names the likeliest
-mistake.  It also names the objective whose gradient is the mean of your gradients, and compares the variance of your
-gradients with the variances of well-known estimators.
+mistake.  The report also names the objective whose gradient is the mean of your gradients, and compares the variance of
+your gradients with the variances of well-known estimators.
 
 If the function uses the given noise, each of its gradients is compared with the direct gradient for the same noise.
-The two may differ only at near-ties, where rounding can change which of the two best scores wins.  If the function
-draws its own noise, the check makes two counts for each value of z: in how many draws the arg max changes from this
-value to another one, and in how many draws it changes from another value to this one.  The check tests whether the
-counts fit the direct gradient or a common mistake, which the code calls a slip.  If several explanations fit, the check
-uses further problems.  The modules are:
+These two gradients may differ only at a near-tie: if the two best scores are nearly equal, rounding can change the arg
+max.  If the function draws its own noise, the check makes two counts for each value of z: in how many draws the arg max
+changes from this value to another one, and in how many draws it changes from another value to this one.  The check
+tests whether the counts fit the direct gradient or a common mistake.  The code calls such a mistake a slip.  If several
+explanations fit, the check uses further problems.  The modules are:
 
     problem     h, f and eps, and the exact gradients and variances   calling    call the function
     slips       estimators that are differences of two arg maxes      smooth     recognise all other estimators
-    draws       compare draw by draw                                  laws       compare counts with their law
+    draws       compare the gradients draw by draw                    laws       compare counts with their law
     rounding    precisions and near-ties                              factors    name wrong factors of the gradient
     moments     means, variances and standard errors                  mean       identify the mean
     recognise   find all explanations that fit one problem            verdict    choose one explanation
@@ -44,28 +44,30 @@ def gradient(function: Callable, h: np.ndarray, f: np.ndarray | Callable, eps: f
              generator: Callable | None = None) -> Report:
     """Check function(h, f, eps, noise) against the direct gradient of Theorem 1, equation (1), and return a Report.
 
-    function   your estimator.  It is given h, f, eps and zero-mean Gumbel noise, where h, f and the noise have shape
-               (draws, k).  It returns an array of shape (draws, k), or a tensor of any framework.  Half precision
+    function   your estimator.  It is given h, f, eps and zero-mean Gumbel noise.  h, f and the noise have shape
+               (draws, k).  Your function returns an array of this shape, or a tensor of any framework.  Half precision
                is allowed.  Each row is an estimate of the gradient of E f with respect to h.  If your function draws
-               its own noise, leave out the fourth parameter.  If it needs a random generator for this, name the
-               fourth parameter rng, generator, random_state, seed, key, ...
+               its own noise, leave out the fourth parameter, or name it rng, seed or key.  A parameter rng is given a
+               NumPy generator, a parameter seed is given an int, and a parameter key is given a JAX key
     h          the scores, of shape (k,) with k >= 2, or of shape (n, k) for n variables.  With n variables, `function`
                is given h and noise of shape (draws, n, k), and returns gradients of this shape.  All k^n joint values
                are enumerated, so k^n must be at most 4,096
-    f          an array of shape (k,), or (k, ..., k) for n variables, whose entries are not all equal.  f can also be a
-               function.  Then f is passed on to `function`.  f takes z, of shape (draws, k) or (draws, n, k), and
-               returns f(z), of shape (draws,).  z may lie between the one-hot vectors
+    f          an array of shape (k,), or of shape (k, ..., k) for n variables.  Its entries must not all be equal.
+               f can also be a function that takes z and returns an array of shape (draws,).  z has shape (draws, k)
+               or (draws, n, k), and may lie between the one-hot vectors.  `function` is then given this function
     eps        a number above 0
     samples    the number of draws, at least 1,000.  The default is 100,000, or fewer if k^n is above 500
     rng        the generator of the noise, by default numpy.random.default_rng(0)
-    two_sided  True to accept only the two-sided gradient, False to accept only the one-sided gradient, None for both
+    two_sided  True accepts only the two-sided gradient.  False accepts only the one-sided gradient.  None, the default,
+               accepts both
     precision  the precision in which the function computes: "float64", "float32", "float16" or "bfloat16".  If it is
                None, the check finds the precision
     loss       True if the function returns the gradient of the loss -f
-    convert    a function, such as torch.from_numpy, that converts every array passed to `function` or to a callable f
+    convert    a function that converts an array, such as torch.from_numpy.  `function` is then given converted arrays,
+               and so is f if f is a function
     differentiate  a function that computes the gradients.  It is needed if `function` returns an objective or a loss.
                The check calls differentiate(objective, h), where objective(h) calls `function`
-    generator  a function that makes the fourth argument of `function` from a seed, an int
+    generator  a function that takes a seed (an int) and returns the fourth argument of `function`
 
     Raises TypeError or ValueError if an argument is out of range, if the function cannot be called, or if the array
     that it returns has the wrong shape or is not finite.

@@ -1,7 +1,4 @@
-"""Define every command and its options, grouped by purpose.
-
-The options of runs and of experiments are declared in other files (see cli/options.py).
-"""
+"""Define the commands.  Other files declare the options of runs and of experiments (see cli/options.py)."""
 from __future__ import annotations
 
 import argparse

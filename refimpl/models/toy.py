@@ -19,7 +19,7 @@ WAVES = 5
 
 
 class ToyPass:
-    """Computes f and its derivative at one z per image."""
+    """Computes f and df/dz at one z for each image."""
 
     def __init__(self, toy: Toy, z: np.ndarray) -> None:
         self._toy, self.z = toy, z
@@ -41,7 +41,7 @@ class ToyPass:
 
 
 class ToyTable(NamedTuple):
-    """Holds f at every joint value, of shape (B, K).  `weights` is None, except in the result of weighted()."""
+    """Holds f in an array of shape (B, K): one number for each image and each joint value."""
 
     f: np.ndarray
     weights: np.ndarray | None = None
@@ -54,7 +54,7 @@ class ToyTable(NamedTuple):
 
 
 class Toy:
-    """An Objective (estimators/base.py) for n variables of k values.  Each image has a random function f."""
+    """An Objective (see estimators/base.py) for n variables with k values each.  Each image has its own random f."""
 
     def __init__(self, batch: int, n: int, k: int, rng: np.random.Generator) -> None:
         self.n, self.k = n, k
@@ -63,9 +63,9 @@ class Toy:
         self.evaluations = 0
 
     def repeated(self, image: int, times: int) -> Toy:
-        """Return a Toy with `times` images, all of which have the function f of the given image.
+        """Return a Toy with `times` images.  They all have the same f as the given image.
 
-        One call of an estimator with this Toy makes many independent draws for the same f.
+        One call of an estimator with the returned Toy makes `times` independent draws for this f.
         """
         copy = Toy(0, self.n, self.k, np.random.default_rng(0))
         copy.a = np.broadcast_to(self.a[image], (times,) + self.a.shape[1:])

@@ -1,4 +1,4 @@
-"""Make the parts that several sections share: the table of bounds, and sentences below a table."""
+"""Make the table of bounds, and the sentences below a table."""
 from __future__ import annotations
 
 import math
@@ -19,7 +19,7 @@ def plural(count: int, noun: str) -> str:
 
 
 def seeds_at(groups: Sequence[Sequence[Record]], epoch: int, column: str) -> str:
-    """Return how many seeds of each group have a value at this epoch, such as "3 seeds" or "1 to 3 seeds"."""
+    """Return how many seeds have a value at this epoch: "3 seeds", or "1 to 3 seeds" if the groups differ."""
     counts = sorted({len(spread(group, epoch, column).values) for group in groups})
     most = plural(counts[-1], "seed")
     return most if len(counts) == 1 else f"{counts[0]} to {most}" if counts[0] else f"up to {most}"
@@ -27,15 +27,15 @@ def seeds_at(groups: Sequence[Sequence[Record]], epoch: int, column: str) -> str
 
 def bounds(store: Store, experiment: str, dataset: str, labels: Sequence[str], paper: Mapping[str, float] | None = None,
            rename: Callable[[str], str] = str, stuck: bool = False) -> str:
-    """Make the table of an experiment's bounds on one data set, with the best run first.
+    """Make the table of an experiment's bounds on one data set.  The best run is in the first row.
 
-    The table shows bounds at the epochs that lengths() returns, and at the last epoch of the longest run.  log p(x) and
-    the gap are shown only at the last epoch that lengths() returns.  If a bound gets worse during training, another
-    column shows the bounds at the best validation epoch.
+    The table has a column of bounds for each epoch that lengths() returns, and one for the last epoch of the longest
+    run.  log p(x) and the gap belong to the last epoch that lengths() returns.  If a bound gets worse by more than
+    WORSE nats, another column shows the bounds at the best validation epoch.
 
-    paper   the paper's values, by label
-    rename  a function that maps a label to the name that the table shows for this label
-    stuck   whether some seeds may be on a plateau.  If so, the table shows medians and ranges instead of means
+    paper   the values of the paper.  The keys are labels
+    rename  a function that returns the name of a label in the table
+    stuck   True if some runs may be on a plateau.  Then the table shows medians and ranges instead of means
     """
     groups = {label: group for label in labels if (group := store.select(experiment, dataset, label))}
     epochs = lengths(list(groups.values()), "test_elbo")
@@ -76,7 +76,6 @@ def bounds(store: Store, experiment: str, dataset: str, labels: Sequence[str], p
 
 
 def commits_line(records: Sequence[Record]) -> str:
-    """Return sentences with the commits of the runs, and with the numbers of threads if they are known."""
     found = sorted({commit for record in records for commit in record.commits})
     counts = sorted({count for record in records for count in record.threads})
     words = "number of threads is" if len(counts) == 1 else "numbers of threads are"

@@ -23,11 +23,11 @@ from refimpl.runs import streams
 from refimpl.runs.settings import RunSettings
 
 Row = dict[str, float]
-"""A row of metrics, by the names of the columns.  The value of a metric that was not computed is NaN."""
+"""Maps the columns of metrics.csv to their values.  The value of a metric that was not computed is NaN."""
 
 
 class Run(ABC):
-    """Holds everything on which the next step of a run depends.
+    """Holds everything that determines the next step of a run.
 
     To add a kind of run, write a file with a subclass that defines the members below, and add the class to KINDS.  The
     text and the pictures of each kind of run are in cli/words.py and plots/runs.py.
@@ -40,7 +40,7 @@ class Run(ABC):
     EXAMPLE: ClassVar[str] = ""
     """The options of the example that --help prints."""
     FORMAT: ClassVar[str]
-    """The name of the format of the checkpoints."""
+    """The name of the checkpoint format."""
     SETTINGS: ClassVar[type[RunSettings]]
     EPOCHS: ClassVar[int]
     """The default number of epochs."""
@@ -56,10 +56,7 @@ class Run(ABC):
 
     @classmethod
     def start(cls, settings: RunSettings) -> Run:
-        """Return a new run with these settings, which must be resolved.
-
-        The weights are drawn from the seed and are the same for every estimator.
-        """
+        """Return a new run.  Its weights depend on the seed, but not on the estimator.  `settings` must be resolved."""
         rng = streams.training(settings.seed)
         run = cls.create(settings, rng)
         run.model.initialise(rng)
@@ -76,7 +73,7 @@ class Run(ABC):
     @property
     @abstractmethod
     def columns(self) -> tuple[str, ...]:
-        """Return the names of the columns of metrics.csv."""
+        """Return the column names of metrics.csv."""
 
     @property
     def may_be_missing(self) -> tuple[str, ...]:

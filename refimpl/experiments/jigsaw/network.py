@@ -2,8 +2,8 @@
 
     e_i = ReLU(tile_i W + b),   theta_i = MLP(e_i, mean_k e_k)           the same weights for all tiles
 
-theta_i depends only on the tile and on the mean over all tiles, so theta_i does not depend on the order of the tiles
-(Zaheer et al., Deep Sets, 2017).
+theta_i depends only on e_i and on the mean of all e_k, so theta_i does not depend on the order of the tiles (Zaheer et
+al., Deep Sets, 2017).
 """
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Scorer:
 
 
 class Scores:
-    """A forward pass that computes theta, of shape (B, N, N), from the tiles of B images, of shape (B, N, pixels)."""
+    """A forward pass.  `tiles` has shape (B, N, pixels), and the scores theta have shape (B, N, N)."""
 
     def __init__(self, scorer: Scorer, tiles: np.ndarray) -> None:
         (B, N, pixels), dtype = tiles.shape, scorer.parameters.values.dtype

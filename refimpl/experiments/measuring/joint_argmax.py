@@ -2,10 +2,10 @@
 
     python -m refimpl measure joint-argmax --n 8
 
-A model with n binary variables is trained for one epoch.  Then both arg maxes are computed many times on a batch of
-training images, with the same noise for both.  The results are the share of the coordinates in which the two
-arg maxes agree, the share of the images in which the two agree, and the distance between each mean gradient and the
-exact grad_h E_q f.
+A model with n binary variables is trained for one epoch.  Then the two arg maxes are computed many times on a batch of
+training images, from the same noise.  The program reports in how many coordinates the two arg maxes agree, and for how
+many images they agree in all coordinates.  It also compares the mean gradient of each arg max with the exact
+grad_h E_q f.
 """
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ EPSILONS = (0.02, 0.1, 0.5, 1.0)
 
 
 class Row(NamedTuple):
-    """Holds the results at one eps.  Biases and deviations are relative to the length of the exact gradient."""
+    """Holds the results at one eps.  Biases and deviations are divided by the length of the exact gradient."""
 
     eps: float
     moved: float
-    """Share of coordinates in which the joint z*(eps) differs from z*."""
+    """The share of the coordinates in which the joint z*(eps) differs from z*."""
     coordinates_agree: float
     images_agree: float
     """`coordinates_agree` and `images_agree` are the shares of the coordinates and of the images in which the
-    coordinate-wise z*(eps) equals the joint one."""
+    coordinate-wise z*(eps) equals the joint z*(eps)."""
     bias: float
     bias_joint: float
     bias_linear: float
@@ -46,13 +46,13 @@ class Row(NamedTuple):
     deviation_linear: float
     """Each deviation is the standard deviation of one sample."""
     floor: float
-    """The bias that would be measured if the true bias were 0, because the mean over the samples is noisy.  The value
-    is computed for the noisiest of the three arg maxes."""
+    """The mean over the samples is noisy, so a bias of about this size would be measured even if the true bias were 0.
+    The value is computed for the noisiest of the three arg maxes."""
 
 
 def measure(model: VAE, x: np.ndarray, eps: float, samples: int, rng: np.random.Generator,
             after_sample: Callable[[], None] = lambda: None) -> Row:
-    """Compare the coordinate-wise, the joint and the linearised arg max on the batch x, with the same noise."""
+    """Compare the coordinate-wise, the joint and the linearised arg max on the batch x, from the same noise."""
     h = model.encode(x).astype(np.float64)
     f = model.objective(x).joint_table().f.astype(np.float64)
     truth = joint.gradient(h, f)
@@ -83,7 +83,7 @@ def measure(model: VAE, x: np.ndarray, eps: float, samples: int, rng: np.random.
 
 
 def _table(f: np.ndarray, z: np.ndarray, n: int, k: int) -> np.ndarray:
-    """Return the value of f, of shape (B, n, k), after each change of one variable of z."""
+    """Return an array of shape (B, n, k).  Entry (b, i, c) is f for image b at z with z_i replaced by c."""
     place = k ** np.arange(n - 1, -1, -1)
     index = (z * place).sum(axis=1)
     neighbours = index[:, None, None] + (np.arange(k) - z[:, :, None]) * place[:, None]

@@ -1,4 +1,4 @@
-"""Plot the test bound of several runs against epochs and against training time, as on slides 23 and 24."""
+"""Plot the test bounds of several runs against the epoch and against the training time, as on slides 23 and 24."""
 from __future__ import annotations
 
 import csv
@@ -16,10 +16,7 @@ from refimpl.system.files import read_whole
 
 
 def read_run(folder: Path | str) -> tuple[RunSettings, list[Row]]:
-    """Return the settings of a run of any kind, and the rows of its metrics.csv that contain a test bound.
-
-    Raises InputError if the folder does not contain a run, or if no row contains a test bound.
-    """
+    """Return the settings of a run, and all rows of metrics.csv that contain a test bound."""
     folder = Path(folder)
     texts = [read_whole(folder / name, missing=f"is missing: {folder} is not a run")
              for name in ("config.json", "metrics.csv")]
@@ -49,11 +46,7 @@ def read_run(folder: Path | str) -> tuple[RunSettings, list[Row]]:
 
 @plots.own_settings()
 def run(folders: list[Path | str], out: Path | str) -> list[tuple[RunSettings, list[Row]]]:
-    """Plot the runs in these folders into the file `out`, and return their settings and rows.
-
-    Raises InputError if a folder does not contain a run or contains no test bound, if the runs have different data
-    sets, if `out` is a folder or cannot be written, or if its suffix is not in plots.FORMATS.
-    """
+    """Write the plot to the file `out`.  For each run, return what read_run() returns."""
     out = Path(out)
     if out.is_dir():
         raise InputError(f"--save {out} is a folder; it must be a file, FILE.png")

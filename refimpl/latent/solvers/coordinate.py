@@ -1,4 +1,4 @@
-"""Coordinate ascent: set one variable after another to its better value until no variable changes.
+"""Coordinate ascent changes one variable at a time, as long as such a change increases the score.
 
 This method is fast, but finds only a local maximum.
 """
@@ -10,9 +10,9 @@ from refimpl.latent.solvers.base import check, matrix
 
 
 def argmax(u: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Return a local maximum z, of shape (B, n): no change of a single variable increases the score.
+    """Return an array of shape (B, n).  Each row is a local maximum: changing one variable cannot increase the score.
 
-    The loop ends, because a variable changes only if the score increases.
+    The loop ends, because every change increases the score.
     """
     u, w = check(u, w)
     n = u.shape[1]
