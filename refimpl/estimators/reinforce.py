@@ -24,8 +24,7 @@ def memory(n: int, k: int) -> Memory:
 def centred(run: Pass, memory: Memory, another: Callable[[], float]) -> np.ndarray:
     """Return an array of shape (B,): f minus the baseline.  Also update the baseline with the f of this batch.
 
-    For the first batch, the function `another` computes the baseline: the mean of f over other samples than those of
-    `run`.
+    For the first batch, the baseline is another(): the mean of f over new samples.
     """
     if memory["steps"][0] == 0:
         memory["baseline"][0] = another()

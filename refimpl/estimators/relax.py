@@ -46,7 +46,7 @@ def size(d: int) -> int:
 def memory(n: int, k: int) -> Memory:
     """Return the initial parameters of r and the initial moments of Adam.
 
-    W1 holds small pseudo-random numbers, always the same ones, and all other parameters are 0.  So r(z) = 0 at first.
+    W1 holds small pseudo-random numbers from a fixed seed.  All other parameters are 0, so r(z) = 0 at first.
     """
     d = n * k
     flat = np.zeros(size(d))
@@ -96,8 +96,6 @@ def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, t
 
 
 class Gradients(NamedTuple):
-    """Holds the samples, the Pass of b, and two gradients computed from them: grad_h, and grads_r, which trains r."""
-
     grad_h: np.ndarray
     samples: Coupled
     run: Pass

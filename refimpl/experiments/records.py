@@ -1,15 +1,15 @@
 """Read and write measurements, which are kept as small text files next to the pages that quote them.
 
-Each run, or table of measurements, has one file:
+Each run and each table of measurements has one file:
 
     # refimpl rows 2
     # {"experiment": "binary", "label": "direct", "commits": ["960579f7e4fc"], "threads": [1], "settings": {...}}
     epoch,test_elbo,test_log_likelihood,gap,seconds,evaluations
     1,-245.3102,...
 
-`experiment` and most commands of `measure` write these files into rows/ in their output folder.  `make report --write
---add FOLDER` adds the files to tutorials/rows, and `make report --write` generates all tables and pictures of the
-pages from tutorials/rows.
+`experiment` and most commands of `measure` write such files into the folder rows/ of the output folder.  `make report
+--write --add FOLDER` adds the files in FOLDER to tutorials/rows, and `make report --write` generates all tables and
+pictures of the pages from tutorials/rows.
 """
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Record:
 
     @property
     def file(self) -> str:
-        """Return the path of the record's file in the folder of all rows."""
+        """Return the path of the record's file, relative to the folder of all rows."""
         words = [self.dataset] * bool(self.dataset) + [self.label]
         words += [f"seed{self.seed}"] * ("seed" in self.settings)
         return f"{self.experiment}/{file_name('-'.join(words))}.csv"
@@ -78,7 +78,6 @@ class Record:
         return self.experiment, self.dataset, self.label, self.settings.get("seed")
 
     def at(self, epoch: float, name: str, key: str = "epoch") -> float:
-        """Return the value of the column `name` where the column `key` is `epoch`, or NaN if there is no such value."""
         return next((float(row.get(name, math.nan)) for row in self.rows if row.get(key) == epoch),
                     math.nan)
 
@@ -142,7 +141,6 @@ def parsed(content: str) -> Record:
 
 
 def _upgraded(settings: dict[str, object]) -> dict[str, object]:
-    """Convert settings in the first version of the file format to the current version."""
     if "estimator" not in settings:                 # the record is a table of measurements
         return settings
     moved = {"hyperparameters": ("eps", "tau", "batch_mean"),
@@ -174,10 +172,6 @@ def _read(value: str) -> Value:
 
 
 def read(path: Path) -> Record:
-    """Return the record in this file.
-
-    Raises InputError if the file is missing or damaged, is not a file of rows, or has another version of the format.
-    """
     content = read_whole(path, "is missing")
     if len(content) <= LARGEST and content.startswith(b"# refimpl rows ") and \
             content.split(b"\n")[0].rstrip(b"\r") not in (FIRST_LINE.encode(), EARLIER.encode()):
@@ -193,10 +187,6 @@ def read(path: Path) -> Record:
 
 
 def write(folder: Path, record: Record) -> None:
-    """Write the record into `folder`, the folder of all rows, and replace an earlier file of the same run or table.
-
-    Raises InputError, and writes nothing, if a file of this name already contains another run or table.
-    """
     path, before = folder / record.file, None
     with contextlib.suppress(InputError):           # a file that cannot be read is replaced
         before = read(path)
@@ -221,10 +211,6 @@ def write_measurements(out: Path, experiment: str, label: str, settings: dict[st
 
 
 def add(folder: Path, record: Record) -> bool:
-    """Write the record into `folder` unless a longer run is already there.  Return whether the record was written.
-
-    Raises InputError, and writes nothing, if the earlier file is damaged or contains another record or other settings.
-    """
     path = folder / record.file
     if path.exists():
         before = read(path)
@@ -254,10 +240,6 @@ def read_all(folder: Path, refused: Callable[[InputError], None] = raise_it) -> 
 
 
 def read_source(source: Path, refused: Callable[[InputError], None] = raise_it) -> list[Record]:
-    """Return the record in the file `source`.  If `source` is a folder, return all records in its folders rows/.
-
-    `refused` is used as in read_all().  Raises InputError if there are no files.
-    """
     source = Path(source)
     paths = sorted(path for path in source.rglob("*.csv") if "rows" in Path(os.path.abspath(path)).parts) \
         if source.is_dir() else [source]

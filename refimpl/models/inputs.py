@@ -1,4 +1,4 @@
-"""Compute the decoder's input.  It depends on z and, in some models, also on a Gaussian vector g of each image."""
+"""Compute the decoder's input from z and, in some models, from a Gaussian vector g.  Each image has its own g."""
 from __future__ import annotations
 
 import numpy as np
@@ -20,7 +20,6 @@ class OneHots:
         return z.reshape(len(z), self.n * self.k)
 
     def backward(self, z: np.ndarray, dinputs: np.ndarray) -> np.ndarray:
-        """Map the gradient with respect to the input to the gradient with respect to z, of shape (B, n, k)."""
         return dinputs.reshape(z.shape)
 
     def accumulate(self, z: np.ndarray, back: Backward, weight: float) -> None:
@@ -60,7 +59,7 @@ class ClassRow:
         """Return an array of shape (B k, H): the first layer's output for every pair of an image and a class.
 
         For each class, only one row of the k x d input matrix is not zero.  So the product for one class needs only d
-        rows of weights.  The products for all k classes cost as much as one product with an input without zeros.
+        rows of weights, and the products for all k classes cost as much as one product with all k d rows.
         """
         y = (self.g @ self._by_class(first.W)).reshape(-1, first.n_out)
         y += first.b

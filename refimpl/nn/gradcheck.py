@@ -10,7 +10,7 @@ import numpy as np
 class Check(NamedTuple):
     """Holds two results for the derivative of the loss along one direction.
 
-    `analytic` comes from the backward pass.  `numeric` comes from differences.  `error` is their relative difference.
+    The backward pass gives `analytic`, and central differences give `numeric`.  `error` is their relative difference.
     """
 
     analytic: float
@@ -24,9 +24,9 @@ def gradcheck(loss: Callable[[], float], values: np.ndarray, grads: np.ndarray, 
 
     loss     a function without arguments that reads `values` and returns a number.  It must return the same number
              whenever it is called at the same `values`
-    values   any float64 array, such as the flat parameters of a network or its input.  It is changed in place, and
-             restored at the end
-    grads    the gradient that the backward pass has computed at `values`.  It is copied first
+    values   any float64 array, for example the flat parameters or the input of a network.  It is changed in place,
+             and restored at the end
+    grads    the gradient that the backward pass has computed at `values`.  It is copied before loss() is called
     step     the length of the step to either side.  The error of the difference formula grows as step^2, and the
              rounding error grows as 1/step
 
@@ -69,5 +69,5 @@ def gradcheck(loss: Callable[[], float], values: np.ndarray, grads: np.ndarray, 
 
 
 def worst(checks: list[Check]) -> float:
-    """Return the largest relative error in `checks`, the result of gradcheck()."""
+    """Return the largest of the relative errors in a list of checks."""
     return max(check.error for check in checks)

@@ -1,4 +1,4 @@
-"""Make the tables for slides 23, 24 and 29 to 32, and for the figure of the supplement."""
+"""Make the tables of the runs that belong to slides 23, 24, 29, 30, 31 and 32, and to figure 1 of the supplement."""
 from __future__ import annotations
 
 from collections.abc import Sequence

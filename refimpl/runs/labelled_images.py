@@ -8,11 +8,9 @@ from refimpl import data
 
 
 def draw(part: data.Part, labels: int, classes: int, rng: np.random.Generator) -> np.ndarray:
-    """Choose images of `part`, to be used with their labels, and return an array of shape (labels,): their indices.
+    """Return an array of shape (labels,): the indices of images of `part`, drawn at random without repetition.
 
-    `labels` is the number of images to choose.  The images are drawn without repetition.  All classes have equally many
-    images.  But if `labels` is not divisible by `classes`, randomly chosen classes have one image more than the other
-    classes.
+    Each class gives labels // classes images.  For the remainder, classes drawn at random give one more image each.
     """
     counts, more = np.full(classes, labels // classes), labels % classes
     if more:
@@ -24,8 +22,8 @@ def draw(part: data.Part, labels: int, classes: int, rng: np.random.Generator) -
 def shift(x: np.ndarray, most: int, rng: np.random.Generator, shape: tuple[int, int] = data.SHAPE) -> np.ndarray:
     """Return the images `x` after shifting each image at random.
 
-    `x` has shape (B, height x width), and `shape` is (height, width).  An image is shifted vertically and
-    horizontally.  `most` is the largest shift, in pixels.  Pixels that come in from outside are 0.
+    `x` has shape (B, height x width), and `shape` is (height, width).  Each image is shifted vertically
+    and horizontally, by at most `most` pixels in each direction.  Pixels that come in from outside are 0.
     """
     if most == 0:
         return x

@@ -74,7 +74,6 @@ class VAESettings(RunSettings):
         return replace(settings, kl_grad=self.kl_grad is not False)
 
     def _without_a_law(self, estimator: estimators.Estimator) -> VAESettings:
-        """Check the settings for a family whose q has no closed form, and return them with `kl_grad` set to False."""
         if self.kl_grad or self.kl_weight is not None:
             given = "--kl-grad" if self.kl_grad else "--kl-weight"
             raise InputError(f"--family {self.family} has no KL term in closed form; leave out {given}")
@@ -169,10 +168,10 @@ class VAERun(Run):
     def measure(self, dataset: data.Dataset, epoch: int, last: bool) -> Row:
         """Return all metrics after an epoch, except `seconds` and `evaluations`, which the loop adds.
 
-        Bounds are computed by enumeration, or are NaN.  If `exact_parts` contains all three parts of the data set,
-        their bounds are computed in each epoch.  If it contains only the test part, the bounds of this part are
-        computed every `exact_every` epochs, and also whenever `last` is True.  sampled_elbo uses one z per image and is
-        computed in each epoch.
+        If `exact_parts` contains all three parts of the data set, their bounds are computed in each epoch.  If it
+        contains only the test part, the bounds of this part are computed every `exact_every` epochs, and also whenever
+        `last` is True.  All other exact bounds are NaN.  sampled_elbo uses one z per image.  It is computed in each
+        epoch.
         """
         settings, model = self.settings, self.model
         train = valid = test = Bounds(math.nan, math.nan, math.nan)

@@ -1,9 +1,9 @@
 """Test which attributes of a face change if one of the model's binary variables is changed.
 
-The judge is a network that learns the attributes of all training images.  In a picture that a model makes, every pixel
-is first set to its likelier colour, black or white.  Then the judge classifies the picture.  The judge cannot tell
-whether a picture still shows the same face.  But the nuisances of each test image are known (data/faces.py), so the
-true picture with the other value of the attribute is known, and the wrong pixels can be counted.
+The judge is a network that learns the attributes of all training images.  Before it classifies a picture that a model
+makes, every pixel of the picture is set to the more likely colour, black or white.  The judge cannot tell whether a
+picture still shows the same face.  But the nuisances of each test image are known (data/faces.py).  So the true picture
+with the other value of the attribute can be drawn, and the wrong pixels can be counted.
 """
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Judge:
         return (self.network.forward(x) > 0).astype(np.int64)
 
     def accuracy(self, part: data.Part) -> float:
-        """Return the share of the images whose attributes are all classified correctly."""
+        """Return the share of the images for which the judge predicts all attributes correctly."""
         right = [self.predict(x) for x in part.blocks(1_000)]
         return float((np.concatenate(right) == attributes_of(part)).all(axis=1).mean())
 
@@ -64,7 +64,7 @@ class Switched(NamedTuple):
     judge: float
     """The judge's accuracy on the test images."""
     generated: float
-    """Share of the faces drawn from the prior in which the judge finds that this attribute changed, and no other."""
+    """Share of the faces from the prior in which the judge sees a change of this attribute and of no other."""
     encoded: float
     """Like `generated`, but for test images, which are encoded as their bits and the mean of g."""
     pixels_again: float
@@ -72,9 +72,9 @@ class Switched(NamedTuple):
     pixels_switched: float
     """Number of pixels in which the face after the switch differs from the true face with this attribute switched."""
     pixels_other: float
-    """Like `pixels_switched`, but with the g of another test image: the number of wrong pixels if the face changes."""
+    """Like `pixels_switched`, but decoded with the g of another test image, so that the face is a wrong one."""
     agrees: float
-    """Share of the test images in which the naming reads the attribute correctly from the bits."""
+    """Share of the test images for which the naming reads the attribute correctly from the bits."""
     nuisance: str
     """The nuisance with which the bit correlates most over the test images."""
     correlation: float
@@ -111,9 +111,9 @@ def flipped(values: np.ndarray, i: int) -> np.ndarray:
 
 def switch_test(model: MixtureVAE, naming: Naming, judge: Judge, test: data.Part, first: int, epochs: float,
                 rng: np.random.Generator, images: int = FACES) -> list[Switched]:
-    """Run the switch test of all attributes on samples from the prior, and on as many test images.
+    """Switch each attribute in `images` samples from the prior and in the first `images` test images.
 
-    `images` is the number of samples.  The first test image has the index `first` in faces.truth.
+    `first` is the index of the first test image in faces.truth.
     """
     part = test.first(images)
     x, truth, judged = part.images(), attributes_of(part), judge.accuracy(test)

@@ -1,7 +1,7 @@
-"""Cut images into side x side tiles, shuffle the tiles, and put them together according to a matching.
+"""Cut images into N = side^2 tiles, shuffle the tiles, and put them together according to a matching.
 
-A matching z has shape (B, N, N), where N = side^2.  z_ij is 1 if tile i is at place j, and 0 otherwise, so each row and
-each column has one 1 (latent/sets.py).  For 3 x 3 tiles, the last row and the last column of pixels are cut off.
+A matching z has shape (B, N, N).  z_ij is 1 if tile i is at place j, and 0 otherwise, so each row and each column has
+one 1 (latent/sets.py).  If side is 3, the last row and the last column of pixels of each image are left out.
 """
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from refimpl import data, gumbel
 
 
 def cut(x: np.ndarray, side: int) -> np.ndarray:
-    """Cut images of shape (B, 784) into tiles, row by row.  The result has shape (B, N, pixels)."""
+    """Return an array of shape (B, N, pixels): the tiles of each image, row by row.  `x` has shape (B, 784)."""
     high = data.SHAPE[0] // side
     x = x.reshape(-1, *data.SHAPE)[:, :side * high, :side * high]
     return x.reshape(-1, side, high, side, high).transpose(0, 1, 3, 2, 4).reshape(len(x), side * side, high * high)
@@ -33,8 +33,8 @@ def shuffle(tiles: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np
 def right(tiles: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Return R of shape (B, N, N).  R_ij is 1 if tile i equals the tile that belongs at place j, and 0 otherwise.
 
-    All pixels must be 0 or 1.  If tiles are identical, a row of R has several ones.  Every z with sum R z = N is a
-    solution.
+    All pixels must be 0 or 1.  If an image has identical tiles, some rows of R hold several ones.  A matching z is a
+    solution if the sum of all R_ij z_ij is N.
     """
     truth = np.take_along_axis(tiles, y.argmax(axis=1)[..., None], axis=1)
     ink, ink_there = tiles.sum(axis=2)[:, :, None], truth.sum(axis=2)[:, None, :]

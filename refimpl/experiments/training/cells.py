@@ -46,8 +46,8 @@ class Cell:
 def epochs_done(cell: Cell, out: Path) -> int:
     """Return the number of epochs for which the run has been trained, or 0 if `out` does not contain the run.
 
-    Raises InputError if the run's folder holds another run.  Two labels may have the same folder name, because some
-    characters of a label are removed.
+    Raises InputError if the run's folder holds another run.  This is possible, because a folder name leaves out some
+    characters of the label, so two labels may have the same folder name.
     """
     path = out / cell.folder / checkpoint.FILE
     if not path.exists():
@@ -151,7 +151,7 @@ def groups(runs: dict[Cell, list[Row]], epoch: int, name: str) -> dict[tuple[str
 
 
 def interval(values: Sequence[float]) -> tuple[float, float]:
-    """Return the mean, and one half of the width of its 95 % interval.  A single value has the half-width NaN."""
+    """Return the mean and half the width of its 95 % interval.  The half-width of a single value is NaN."""
     values = np.asarray([value for value in values if not math.isnan(value)])
     if len(values) < 2:
         return (float(values.mean()) if len(values) else math.nan), math.nan
@@ -160,7 +160,6 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
 
 def mean_and_half(runs: dict[Cell, list[Row]], group: Sequence[Cell], epoch: int, name: str, factor: int,
                   unit: str = "") -> str:
-    """Return "mean ± half width" for a group of runs.  If the group has only one run, return its value."""
     mean, half = interval([factor * at_epoch(runs[cell], epoch, name) for cell in group])
     return f"{mean:.2f}{unit}" + ("" if math.isnan(half) else f" ± {half:.2f}")
 

@@ -1,7 +1,7 @@
 """Find the arg max by a maximum flow.  The method is exact for w >= 0.
 
 For w >= 0 the score S is supermodular, so a minimum cut gives the arg max (Hammer 1965).  Because
--w z_i z_j = -(w/2) (z_i + z_j) + (w/2) |z_i - z_j|, the value of a cut is, up to a constant,
+-w z_i z_j = -(w/2) (z_i + z_j) + (w/2) |z_i - z_j|, the value of a cut equals -S(z) up to a constant:
 
     -S(z) = sum_i t_i z_i + sum_{i<j} (w_ij / 2) |z_i - z_j|,     t_i = -u_i - (1/2) sum_j w_ij
 
@@ -15,7 +15,7 @@ The flow is found by pushing a preflow (Goldberg and Tarjan 1988), for all image
 
     excess (B, n)     the flow that has arrived at i and has not left it yet.  If excess is negative, i can still send
                       |excess| to the sink.  All edges from the source are full at the start, so excess starts as -t.
-    room (B, n, n)    how much more flow the edge i -> j can take.  Flow that is pushed is added to the room of j -> i.
+    room (B, n, n)    how much more flow the edge i -> j can take.  Flow over i -> j is added to the room of j -> i.
 
 A sweep first computes the distance of each variable, using only edges that have room.  The distance is the number of
 edges on the shortest way to a variable that can still send flow to the sink.  Variables at the same distance form a
@@ -42,8 +42,8 @@ ROOMS = 50_000              # the number of edges at a time: this many fit into 
 def _network(u: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return `excess` and `room` before the first push.
 
-    For each image, the scores are first divided by a power of two near the largest |score| of this image.  This
-    division is exact.  So sums of huge scores stay finite, and quotients of tiny scores stay accurate.
+    For each image, u and w are first divided by a power of two near their largest absolute value.  This division is
+    exact.  So sums of huge scores stay finite, and quotients of tiny scores stay accurate.
     """
     largest = np.maximum(np.abs(u).max(axis=1, initial=0), w.max(axis=1, initial=0))[:, None]
     unit = np.frexp(largest)[1]
@@ -53,7 +53,10 @@ def _network(u: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _distances(excess: np.ndarray, room: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return each variable's distance (n if it cannot reach the sink), and the room on its edges to the next layer."""
+    """Return two arrays of shape (B, n): the distances, and the total room from each variable to the next layer.
+
+    A variable that cannot reach the sink has the distance n.
+    """
     n = excess.shape[1]
     distance = np.where(excess < 0, 0, n)
     onward = np.zeros(excess.shape)
@@ -101,10 +104,10 @@ def _minimum_cut(excess: np.ndarray, room: np.ndarray) -> np.ndarray:
 
 
 def argmax(u: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Return an array of shape (B, n): a maximiser z for each image, up to the rounding of float64.
+    """Return an array of shape (B, n): for each image, a z with the largest S(z), up to rounding.
 
-    No score exceeds S(z) by more than about 1e-15 times the sum of the image's |u| and w.  Raises ValueError if u or w
-    has the wrong shape, if a score is not finite, or if a pair score is negative.
+    Because of rounding, S may be larger at another z, by at most about 1e-15 times the sum of the image's |u_i| and
+    w_ij.  Raises ValueError if u or w has the wrong shape, if a number in u or w is not finite, or if w_ij is negative.
     """
     u, w = (scores.astype(np.float64) for scores in check(u, w))
     if (w < 0).any():
