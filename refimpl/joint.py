@@ -46,7 +46,7 @@ def require(n: int, k: int, most: int, what: str, instead: str) -> None:
 
 
 def values(n: int, k: int) -> np.ndarray:
-    """Return all joint values as integers, of shape (K, n), in the order of their indices."""
+    """Return an integer array of shape (K, n): all joint values, in the order of their indices."""
     n, k, K = _listable(n, k, "n")
     return np.arange(K)[:, None] // k ** np.arange(n - 1, -1, -1) % k            # the n digits of z in base k
 
@@ -100,17 +100,17 @@ def _check(h: np.ndarray, f: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def expectation(h: np.ndarray, f: np.ndarray) -> np.ndarray:
-    """Return E_q f = sum_z q(z) f(z), of shape (...)."""
+    """Return an array of shape (...): the mean E_q f = sum_z q(z) f(z)."""
     h, f = _check(h, f)
     return (np.exp(log_q(h)) * f).sum(axis=-1)
 
 
 def gradient(h: np.ndarray, f: np.ndarray) -> np.ndarray:
-    """Return grad_h E_q f, of shape (..., n, k).
+    """Return an array of shape (..., n, k): the gradient grad_h E_q f.
 
     The entry for value c of variable i is q_i(c) (m(c) - sum_c' q_i(c') m(c')), where m(c) is the mean of f given
     z_i = c.  To compute m, the code replaces f(z) by f(z) - f(z').  Here z' is equal to z, except that variable i has
-    its likeliest value.  So small entries stay accurate even if one q_i(c) is almost 1 (see exact.from_likeliest).
+    its likeliest value.  This difference keeps small entries accurate if a q_i(c) is near 1 (see exact.from_likeliest).
     """
     h, f = _check(h, f)
     n, k = h.shape[-2:]

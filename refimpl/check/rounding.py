@@ -43,17 +43,17 @@ def roundoff(precision: str, eps: float) -> float:
 
 
 def level(share: float, allowed: list[str], eps: float) -> str | None:
-    """Return the finest allowed precision whose rounding can close a gap between two scores, or None.
+    """Find the finest allowed precision whose rounding can close a gap between two scores.
 
-    `share` is the gap divided by the largest score.
+    `share` is the gap divided by the sum of the largest |h|, |noise| and eps |f|, as in STEPS.
     """
     return next((each for each in allowed if share <= STEPS * roundoff(each, eps)), None)
 
 
 def of_value(found: float, wanted: float, allowed: list[str], eps: float) -> str | None:
-    """Return the finest allowed precision in which `found` equals `wanted` up to rounding, or None.
+    """Find the finest allowed precision whose rounding explains the difference between `found` and `wanted`.
 
-    In half precision, `found` or 1 / `found` must also have few digits.  Otherwise a wrong factor explains the
+    In half precision, `found` or 1 / `found` must also have few digits.  Otherwise, a wrong factor explains the
     difference better than rounding does.
     """
     off = abs(found / wanted - 1)

@@ -1,4 +1,4 @@
-"""Read your own images, of any size, from an .npz file: `--dataset FILE.npz`.
+"""Read your own images from an .npz file: `--dataset FILE.npz`.
 
     np.savez_compressed("own.npz", images=images, labels=labels)
 
@@ -54,11 +54,7 @@ def entry(name: str) -> Entry:
 
 
 def cached(name: str, sha256: str, shape: tuple[int, int], classes: int | None) -> Entry:
-    """Return the entry of a file from values that were recorded earlier, without reading the file.
-
-    The name of the entry is the file's name without folders and suffix.  Characters that do not suit a file's name or a
-    title are replaced by "_".
-    """
+    """Return the entry of a file without reading the file.  The last three arguments were recorded earlier."""
     title = re.sub(r"[^\w. -]", "_", Path(name).stem)
     return Entry(title, lambda folder: _parts(_read(name)), classes, "images of your own", shape, sha256=sha256)
 

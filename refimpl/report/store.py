@@ -30,14 +30,10 @@ class Spread:
 
     @property
     def half(self) -> float:
-        """Return half the width of the 95 % interval of the mean (Student's t); NaN for fewer than two values."""
+        """Return half the width of the 95 % interval of the mean (Student's t), or NaN for fewer than two values."""
         return cells.interval(self.values)[1]
 
     def text(self, digits: int = 2, unit: str = "", sign: str = "") -> str:
-        """Return the mean ± one half of the width of its 95 % interval as text, such as "1.50 ± 0.20".
-
-        A single value has no interval.  If `sign` is "+", a positive mean has a plus sign.
-        """
         if not self.values:
             return "–"
         half = "" if math.isnan(self.half) else f" ± {self.half:.{digits}f}"
@@ -49,7 +45,6 @@ class Spread:
         return None if math.isnan(self.half) or abs(self.mean) <= self.half else 1 if self.mean > 0 else -1
 
     def range_text(self, digits: int = 2, unit: str = "") -> str:
-        """Return the median, the lowest and the highest value as text, such as "1.50 (1.20 … 1.90)"."""
         if len(self.values) < 2:
             return self.text(digits, unit)
         return f"{self.median:.{digits}f} ({min(self.values):.{digits}f} … {max(self.values):.{digits}f}){unit}"
@@ -65,8 +60,8 @@ class Store:
     def read(cls, folder: Path, refused: Callable[[InputError], None] = records.raise_it) -> Store:
         """Return a store with the records in a folder and its subfolders.
 
-        For each record that cannot be used, the function `refused` is called with an InputError.  By default, it raises
-        this error.
+        For each record that cannot be used, the function `refused` is called with an InputError.  By default,
+        `refused` raises this error.
         """
         kept = []
         for record in records.read_all(folder, refused):
@@ -115,16 +110,11 @@ def lengths(runs: Sequence[Sequence[Record]], column: str) -> list[int]:
 
 
 def spread(runs: Sequence[Record], epoch: int, column: str, sign: float = -1.0) -> Spread:
-    """Return `sign` times the value of the column at this epoch, for each run that has a value."""
     values = (sign * record.at(epoch, column) for record in runs)
     return Spread(tuple(value for value in values if not math.isnan(value)))
 
 
 def at_best_validation(runs: Sequence[Record], epoch: int) -> Spread:
-    """For each run, return the test -ELBO at the epoch where the validation bound of the run is best.
-
-    Only epochs up to `epoch` count.  Runs that do not reach `epoch` are left out.
-    """
     values = []
     for record in runs:
         rows = [row for row in record.rows if row["epoch"] <= epoch and not math.isnan(row.get("valid_elbo", math.nan))]
@@ -134,10 +124,10 @@ def at_best_validation(runs: Sequence[Record], epoch: int) -> Spread:
 
 
 def paired(one: Sequence[Record], other: Sequence[Record], epoch: int, column: str, sign: float = -1.0) -> Spread:
-    """Return `sign` times the difference between two runs, for each seed that `one` and `other` have in common.
+    """For each seed in both lists, return `sign` * (the value in `one` - the value in `other`).
 
-    The difference is the value of the column in `one` minus the value in `other`.  Runs with the same seed have the
-    same initial weights, batches and labelled images, so the effects of these choices partly cancel.
+    Runs with the same seed have the same initial weights, batches and labelled images, so the effects of these choices
+    partly cancel in the difference.
     """
     there = {record.seed: record.at(epoch, column) for record in other}
     values = (sign * (record.at(epoch, column) - there.get(record.seed, math.nan)) for record in one)

@@ -7,9 +7,9 @@ The pretraining uses only the labelled images.  Then the mixture model is traine
                                          - label_weight * (the objective of labelled_term) ]
 
 c is the class, y is the known class, and g is the Gaussian variable.  For a data set with attributes, c consists of
-one binary variable for each attribute.  If labelled_term is `cross-entropy`, its objective is log q(y).  The loss of
-the pretraining is the mean over labelled images, with beta = image_weight = label_weight = 1.  After the pretraining,
-some labelled images are added to each batch.
+one binary variable for each attribute.  If labelled_term is `cross-entropy`, the objective is log q(y).  The
+pretraining minimises the second mean, with beta = image_weight = label_weight = 1.  After the pretraining, some
+labelled images are added to each batch.
 """
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ PRETRAIN_BATCH = 100
 
 
 def serving() -> list[str]:
-    """Return the names of the estimators that work for a variable with any number of values, such as a class."""
+    """Return the names of the estimators that can be used for a variable with ten values."""
     return [name for name, entry in estimators.REGISTRY.items() if entry.serves(Independent(1, 10))]
 
 
@@ -48,18 +48,19 @@ class MixtureSettings(RunSettings):
     labelled_term  loss term that trains the class scores of the labelled images: `cross-entropy`, `released` or
                    `direct-loss` (see estimators/label_terms.py)
     label_eps      eps of the terms `released` and `direct-loss`
-    label_weight   weight of the labelled term after the pretraining
-    image_weight   weight of the terms that train decoder and Gaussian on labelled images, after the pretraining.
-                   If label_weight and image_weight are 0, only the pretraining uses labelled images
+    label_weight   weight of the labelled term
+    image_weight   weight of the terms that train the decoder and the Gaussian on labelled images
     label_batch    number of labelled images that are added to each batch
     pretrain       number of passes over the labelled images in the pretraining, which is epoch 0 of the run
     shift          largest random shift of a labelled image, in pixels
-    beta           weight of the Gaussian's KL term at the start
+    beta           weight of the Gaussian's KL term directly after the pretraining
     beta_epochs    number of epochs in which the weight beta changes linearly to 1
     gaussian       dimension of the Gaussian
     kl_grad        whether the gradient includes the KL term of the class
 
-    If `labels` is 0, the settings that concern labelled images have no effect.
+    During the pretraining, label_weight, image_weight and beta have no effect: the three weights are 1.  If
+    label_weight and image_weight are 0, only the pretraining uses labelled images.  If `labels` is 0, the settings that
+    concern labelled images have no effect.
     """
 
     estimator: str = setting("direct", "estimator of the gradient with respect to the class's scores",
@@ -116,7 +117,7 @@ class MixtureSettings(RunSettings):
 
     @property
     def variables(self) -> tuple[int, int]:
-        """Return (n, k), the number of discrete variables and the number of values of each variable."""
+        """Return (n, k).  There are n discrete variables, and each of them has k values."""
         attributes = self.entry.attributes
         return (len(attributes), 2) if attributes else (1, self.entry.classes)
 
@@ -214,10 +215,6 @@ class MixtureRun(Run):
         return max(0, self.adam.t - pretraining)
 
     def _learn_labelled(self, rows: np.ndarray, weight: float, image_weight: float, beta: float) -> None:
-        """Randomly shift the labelled images whose indices are `rows`, and add the gradient of their loss.
-
-        `weight` is the weight of the labelled term, and `image_weight` is the weight of all other terms.
-        """
         settings = self.settings
         term = label_terms.REGISTRY[settings.labelled_term]
         x = labelled_images.shift(self.x_labelled[rows], settings.shift, self.rng, settings.shape)
@@ -246,14 +243,14 @@ class MixtureRun(Run):
         return self.accuracies(part).every
 
     def naming(self, part: data.Part) -> naming.Naming:
-        """Return which variable means which attribute.  If the run has no labels, return the best match on `part`."""
+        """Return what the variables of c mean.  If the run has no labels, return the best match on `part`."""
         n, k = self.settings.variables
         if self.settings.labels:
             return naming.as_taught(n, k)
         return naming.best_match(self.model.values(self.model.classify(part)), self.model.values(part.labels), k)
 
     def accuracies(self, part: data.Part) -> naming.Accuracy:
-        """Return the accuracy of c as a whole, and the accuracy of each attribute alone."""
+        """Return the accuracy of c as a whole, and the accuracy of each single attribute."""
         return naming.accuracies(self.model.classify(part), part.labels, *self.settings.variables,
                                  matched=self.settings.labels == 0)
 

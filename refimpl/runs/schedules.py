@@ -7,10 +7,9 @@ RELEASED_REFRESH = {"eps": 500, "tau": 1_000}
 
 
 def released(setting: str, step: int) -> float:
-    """Return eps or tau at this step as in the authors' code; `setting` is "eps" or "tau".
+    """Return the value that `setting`, "eps" or "tau", has at this step in the authors' code.
 
-    The value at step t is max(0.1, exp(-1e-5 t)).  It is updated only every 500 steps for eps, and every 1,000 steps
-    for tau.  It starts at 1 and reaches its minimum after about 230,000 steps, which are 460 epochs of 500 steps.
+    The value starts at 1.  It reaches 0.1 after about 230,000 steps, which are 460 epochs of 500 steps.
     """
     refresh = RELEASED_REFRESH[setting]
     return max(0.1, math.exp(-1e-5 * (step // refresh * refresh)))

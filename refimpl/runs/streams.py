@@ -1,10 +1,11 @@
-"""Define the random generators of a run and of its measurements, and their seeds.
+"""Make the random generators of a run and of its measurements from the seed of the run.
 
-There is a separate generator for each purpose, so draws for one purpose do not change the draws for another.  The runs
-in tutorials/rows used these generators, except for one measurement in each older run with labelled images.  If such a
-run has C classes (10 for MNIST), the bound after epoch C was measured with the seed of labelled_images().
+There is a separate generator for each purpose, so draws for one purpose do not change the draws for other purposes.
+The runs in tutorials/rows used these generators, with one exception.  Some runs with labelled images were trained
+before APART was introduced.  In these runs, the seed of labelled_images() was also used to measure the bound after
+epoch C, where C is the number of classes (10 for MNIST).
 
-samples() begins with the same numbers as training().  At step 0, measuring() also begins with these numbers.
+samples() begins with the same numbers as training(), and so does measuring() at step 0.
 """
 from __future__ import annotations
 

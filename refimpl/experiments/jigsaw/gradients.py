@@ -1,12 +1,12 @@
-"""Compute gradients with respect to the scores theta, an array of shape (B, N, N).  Each method has one function.
+"""Compute gradients with respect to the scores theta, an array of shape (B, N, N).  Each method is one function.
 
 All gradients point uphill.  Each function has some of these arguments:
 
     theta       scores of the network
-    puzzle      the objective f, and the matching y that undoes the shuffling (None without labels)
+    puzzle      the objective f, and the matching y that undoes the shuffling (None if there are no labels)
     rng         generator of the noise: one Gumbel variable is added to each theta_ij
-    eps, tau    the settings eps of `direct` and tau of gumbel_sinkhorn
-    draws       the result is an average over 2 * draws arg maxes; `draws` is 1 by default
+    eps, tau    eps is a setting of direct(), and tau is a setting of gumbel_sinkhorn()
+    draws       the number of arg maxes is 2 * draws; `draws` is 1 by default
 
 The distribution of z* = argmax_z (theta + gamma) . z is not a Gibbs distribution and has no closed form, because the
 noise of a matching is a sum of N Gumbel variables.
@@ -37,10 +37,10 @@ class Puzzle(NamedTuple):
 
 def direct(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator, eps: float,
            draws: int = 1) -> np.ndarray:
-    """Return (z(eps) - z*) / eps, where z(eps) = argmax_z (theta + gamma + eps c) . z and c is the gradient of f at z*.
+    """Return an average of (z(eps) - z*) / eps, where z(eps) = argmax_z (theta + gamma + eps c) . z.
 
-    The noise gamma is the same in z(eps) and in z*.  If f is linear, the mean of the result tends to the gradient of
-    E f(z*) as eps -> 0.
+    Here c is the gradient of f at z*, and gamma is the same noise as in z*.  If f is linear, the mean of the result
+    tends to the gradient of E f(z*) as eps -> 0.
     """
     family = matchings(theta.shape[-1])
     return np.mean([family.gradient(theta, puzzle.objective.tangent, eps, rng) for _ in range(draws)], axis=0)
@@ -74,7 +74,7 @@ def reinforce(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator, draws
 
 
 def gumbel_sinkhorn(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator, tau: float) -> np.ndarray:
-    """Return the gradient of f(P), where P = S((theta + gamma) / tau) is a relaxed matching (sinkhorn.py)."""
+    """Return the gradient of f(P), where P = S((theta + gamma) / tau) is a relaxed matching (see sinkhorn.py)."""
     made = sinkhorn.forward(theta + gumbel.sample(theta.shape, rng, theta.dtype), tau)
     return sinkhorn.backward(made, puzzle.objective.tangent(sinkhorn.result(made)), tau)
 

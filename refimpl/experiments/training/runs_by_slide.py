@@ -1,16 +1,16 @@
 """Define the labels and the settings of the runs for the paper's comparisons and for further comparisons.
 
-    binary        slide 31: 15 binary variables; `direct`, the other estimators on the slide, and newer ones
-    joint         slides 29 and 30: the coordinate-wise arg max, the joint arg max, and the exact gradient, n = 8 and 12
-    structured    slide 32: unstructured encoders, and encoders with pair scores that are non-negative or of any sign
+    binary        slide 31, 15 binary variables: `direct`, the other estimators on the slide, and newer estimators
+    joint         slides 29 and 30, n = 8 and 12: coordinate-wise and joint arg max, local expectation, exact gradient
+    structured    slide 32: encoders without pair scores, with non-negative pair scores, and with scores of any sign
     latent_sizes  supplement, figure 1: k = 20, 30, 40, 50
-    convergence   slides 23 and 24: the bound against epochs and against wall-clock time, k = 10 and 50
+    convergence   slides 23 and 24, k = 10 and 50: the bound against epochs and against wall-clock time
     plateau       why `direct` leaves the plateau: four encoder gradients, and two ways in which the decoder learns
     plateau_exits which part of the bias is enough to leave the plateau, with and without the KL gradient
     plateau_tests the runs of plateau_exits with other settings, for example another learning rate
-    tuning        `direct`, `exact` and Gumbel-softmax, each with several settings, from which the best can be chosen
+    tuning        `direct`, `exact` and Gumbel-softmax, each with several settings, to find the best setting
 
-The runs of slide 33 are in semi_supervised.py, and those of the faces in experiments/faces/experiment.py.
+The runs of slide 33 are in semi_supervised.py, and the runs on the faces are in experiments/faces/experiment.py.
 """
 from __future__ import annotations
 
@@ -49,7 +49,6 @@ def joint(dataset: str, seed: int) -> list[Cell]:
 
 
 def structured(dataset: str, seed: int) -> list[Cell]:
-    """Return the runs of slide 32, and runs whose pair scores are of another kind or have other start values."""
     def pairwise(label: str, **chosen) -> Cell:
         return _cell(label, dataset, seed, n=15, k=2, family="pairwise", family_options=Options(chosen))
 
@@ -102,7 +101,7 @@ TILTS = ("tilted", "capped", "amplified", "noisy-exact", "direct")
 
 
 def plateau_exits(dataset: str, seed: int) -> list[Cell]:
-    """Return runs that differ only in the encoder's gradient.  In all these runs the decoder learns from q."""
+    """Return runs that differ only in the encoder's gradient.  In all these runs, the decoder learns from q."""
     cells = []
     for kl_grad, words in ((True, ""), (False, ", no KL")):
         cells.append(_cell(f"exact{words}", dataset, seed, estimator="exact", k=10, kl_grad=kl_grad))
@@ -124,7 +123,8 @@ def plateau_tests(dataset: str, seed: int) -> list[Cell]:
     """Return runs of `exact`, `capped` and `amplified` with the changes in CHANGES, and some further runs.
 
     `capped` is also run with other KL weights.  `direct` is run with momentum, but not with Adam.  Two relaxed
-    gradients are run with Adam and with momentum.  They have tau = 1, as at the start of the released schedule.
+    gradients are run once with Adam and once with momentum.  They have tau = 1, as at the start of the released
+    schedule.
     """
     cells = [_cell(f"{name}, {words}", dataset, seed, estimator=name, **{"k": 10} | changed,
                    **{} if name == "exact" else {"eps": 0.1})

@@ -1,9 +1,9 @@
-"""Define the runs for slide 33, and tabulate and plot the accuracy and the bound of the mixture model.
+"""Define the runs for slide 33.  Show the accuracy and the bound of the mixture model in a table and in plots.
 
-    semi-supervised   `direct` and Gumbel-softmax with each number of labels, and clustering by `direct` without labels
+    semi-supervised   `direct` and Gumbel-softmax with each number of labels, and `direct` without labels (clustering)
     label-steps       the same numbers of labels, but the pretraining on the labelled images always has 1,200 steps
-    labelled-terms    100 labels: most runs change the loss term or one setting, and one uses the released settings
-    label-weights     100 labels with several weights of the two loss terms for labelled images
+    labelled-terms    100 labels, with our settings, another loss term, one other setting, or the released settings
+    label-weights     100 labels, with several weights of the two loss terms for labelled images
 """
 from __future__ import annotations
 
@@ -32,16 +32,15 @@ def _cell(label: str, dataset: str, seed: int, **settings) -> Cell:
 
 
 def by_labels(dataset: str, seed: int) -> list[Cell]:
-    """Return one run for each estimator and each number of labels, and a run of `direct` without labels."""
     made = [_cell(f"{name}, {labels} labels", dataset, seed, estimator=name, labels=labels)
             for labels in LABELS for name in ESTIMATORS]
     return [*made, _cell("direct, 0 labels", dataset, seed, labels=0)]
 
 
 def by_steps(dataset: str, seed: int) -> list[Cell]:
-    """Return one run for each estimator and each number of labels.  Each pretraining has 1,200 steps.
+    """Return runs whose pretraining always has 1,200 steps.
 
-    The pretraining uses only labelled images.  An epoch on 1,200 images has twelve steps, and an epoch on 50 has one.
+    An epoch on 1,200 labelled images has twelve steps, and an epoch on 50 labelled images has one step.
     """
     return [_cell(f"{name}, {labels} labels, 1,200 steps", dataset, seed, estimator=name, labels=labels,
                   pretrain=1200 * PRETRAIN_BATCH // max(labels, PRETRAIN_BATCH))
@@ -68,7 +67,6 @@ def by_term(dataset: str, seed: int) -> list[Cell]:
 
 
 def by_weight(dataset: str, seed: int) -> list[Cell]:
-    """Return runs with all pairs of label_weight and image_weight."""
     return [_cell(weights_label(of_label, of_image), dataset, seed, label_weight=of_label, image_weight=of_image)
             for of_label in LABEL_WEIGHTS for of_image in IMAGE_WEIGHTS]
 
@@ -78,7 +76,7 @@ def weights_label(of_label: float, of_image: float) -> str:
 
 
 def lines(runs: dict[Cell, list[dict[str, float]]], epoch: int) -> list[str]:
-    """Return the lines of the table for slide 33: our means over the seeds, and the paper's values if there are any."""
+    """Return the lines of the table for slide 33, which shows our means over the seeds and the paper's values."""
     made = [f"Test accuracy and -ELBO, nats per image, after {epoch} epoch{'s' * (epoch != 1)} on all images",
             "(With 0 labels: accuracy of the clusters, assigned to classes as well as possible.  In brackets: the",
             "paper's values after 400 epochs with another recipe: labels only in the pretraining, and no shifts.)"]
@@ -107,7 +105,7 @@ PANELS = (("accuracy", 100, "test accuracy, %"), ("test_elbo", -1, "test -ELBO, 
 
 
 def draw(records: Sequence[Record], title: str) -> Figure:
-    """Plot our accuracy and bound, and those of the paper, against the number of labels."""
+    """Plot accuracy and bound against the number of labels, for our runs and for the paper."""
     records = [record for record in records if record.settings["labels"]] or list(records)
     datasets = list(dict.fromkeys(record.dataset for record in records))
     epoch = in_common(records, "accuracy", "epoch")[-1]
@@ -155,7 +153,6 @@ def draw_terms(records: Sequence[Record], title: str) -> Figure:
 
 
 def grids(runs: dict[Cell, list[dict[str, float]]], folder: Path) -> dict[str, Figure]:
-    """Show samples of two models, one without labels and one with 100 labels, for each data set that has both."""
     made = {}
     for dataset in sorted({cell.settings.dataset for cell in runs}):
         here = {cell.label: cell for cell in runs if (cell.settings.dataset, cell.settings.seed) == (dataset, 0)}
