@@ -1,8 +1,8 @@
 """Compute the direct gradient: a difference of two arg maxes replaces the derivative of an arg max (Theorem 1).
 
-    z*      = argmax(h + gamma)                        z*(eps) = argmax(eps f + h + gamma), the same gamma
+    z*      = argmax(h + gamma)                        z*(eps) = argmax(eps f + h + gamma), with the same gamma
     g       = (onehot(z*(eps)) - onehot(z*)) / eps     one sample of the estimator of grad_h E f(z*)
-    E g     = (q_eps - q) / eps                        exactly, q = softmax(h), q_eps = softmax(h + eps f)
+    E g     = (q_eps - q) / eps                        exactly, with q = softmax(h) and q_eps = softmax(h + eps f)
             = grad_h T,  T = (1/eps) log E_q exp(eps f)
 
 At finite eps, g is an unbiased estimate of the gradient of the tilted objective T.  As an estimate of the gradient of
@@ -17,9 +17,9 @@ is a number from 1e-305 to 1e305, or an array of such numbers that broadcasts wi
 be as large as 1e300 in absolute value.  If several values of z tie, which has probability 0, the one with the lowest
 index is the arg max.  If k = 1, all gradients, biases and variances are 0, and stay_probability is 1.
 
-"Exactly" means up to rounding, even if eps is tiny or some q(z) is almost 1.  A difference of probabilities would then
-lose its digits.  So each small number is computed as a sum of small terms, which are divided by eps before they can
-underflow.
+"Exactly" means up to rounding, even if eps is tiny or some q(z) is almost 1.  In these cases, a difference of
+probabilities loses its digits.  So each small number is computed as a sum of small terms.  These terms are divided by
+eps before they can underflow.
 """
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ __all__ = ["Pair", "argmax_pair", "best_eps", "bias", "covariance", "expected_gr
 
 
 class Pair(NamedTuple):
-    """Holds the two arg maxes for each draw of the noise, as integer arrays of shape (...)."""
+    """Holds two integer arrays of shape (...): the two arg maxes for each draw of the noise."""
 
     z_star: np.ndarray
     z_eps: np.ndarray

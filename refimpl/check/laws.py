@@ -1,8 +1,8 @@
 """Test whether an estimator explains the results of a function that draws its own noise.
 
-We say that a gradient leaves a value of z if only the first arg max is this value, and that it arrives at the value if
-only the second arg max is this value.  The numbers of gradients that leave or arrive are binomial, so they can be
-tested exactly.  A normal approximation would be wrong for rare changes.
+A gradient leaves a value of z if this value is the first arg max, but not the second.  A gradient arrives at a value if
+this value is the second arg max, but not the first.  The number of gradients that leave a value, or arrive at it, is
+binomial, so this number can be tested exactly.  A normal approximation would be wrong for rare changes.
 """
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from refimpl._digits import tilted
 from refimpl.check.problem import Problem
 from refimpl.check.slips import Draws, Slip
 
-LEVEL = 1e-6                # the probability that any count of a comparison leads to the rejection of the right slip
+LEVEL = 1e-6                # the probability that any count of a comparison leads to the rejection of the correct slip
 SIMULATED = 100_000         # the number of draws for a slip whose law is not known in closed form
 CHANGES = 30.0              # counts are used for a verdict only if at least this many changes are expected
 
@@ -49,7 +49,7 @@ def count(plus: np.ndarray, minus: np.ndarray, k: int) -> Counts:
 
 
 def exact_chances(problem: Problem, slip: Slip) -> np.ndarray | None:
-    """Return the probabilities of the events that Counts.all() counts, or None if they have no closed form."""
+    """Return the probabilities of the events that Counts.all() counts, or None if there is no closed form."""
     plus, minus = slip.plus, slip.minus
     if len(problem.h) > 1 or slip.law != "gumbel" or plus is None or minus is None:
         return None
@@ -84,7 +84,6 @@ def sampled(problem: Problem, slip: Slip, draws: int, rng: np.random.Generator) 
 
 
 def simulated(problem: Problem, slip: Slip, draws: int, rng: np.random.Generator) -> Counts:
-    """Return the Counts of simulated gradients."""
     total, block = None, max(1, 1_000_000 // len(problem.f))
     draws = max(1_000, min(draws, SIMULATED, 5_000_000 // len(problem.f)))
     for start in range(0, draws, block):
@@ -97,15 +96,15 @@ def simulated(problem: Problem, slip: Slip, draws: int, rng: np.random.Generator
 def excluded(counts: Counts, problem: Problem, slip: Slip, rng: np.random.Generator) -> bool:
     """Return whether the counts contradict the estimator that `slip` describes.
 
-    If the law of `slip` has no closed form, the counts are first compared with at most 4,000 simulated draws, to save
-    time.  If this finds no contradiction, the counts are compared again, with at most 100,000 simulated draws.
+    If the law of `slip` has no closed form, the counts are first compared with at most 4,000 simulated draws.  This
+    saves time.  If there is no contradiction, the counts are compared again, with at most 100,000 simulated draws.
     """
     few = exact_chances(problem, slip) is None and chance(counts, problem, slip, rng, 4_000) < LEVEL
     return few or chance(counts, problem, slip, rng) < LEVEL
 
 
 def chance(counts: Counts, problem: Problem, slip: Slip, rng: np.random.Generator, draws: int = SIMULATED) -> float:
-    """Return the smallest two-sided p-value of the counts, multiplied by the number of counts."""
+    """Return m p, where m is the number of counts and p is the smallest of their two-sided p-values."""
     found = counts.all()
     p = exact_chances(problem, slip)
     if p is None:
@@ -123,7 +122,7 @@ def chance(counts: Counts, problem: Problem, slip: Slip, rng: np.random.Generato
 
 
 def expected_changes(problem: Problem, slip: Slip) -> float | None:
-    """Return the probability that a gradient is not zero, or None if it is not known in closed form."""
+    """Return the probability that a gradient is not zero, or None if there is no closed form."""
     chances = exact_chances(problem, slip)
     return None if chances is None else min(float(chances[0, :problem.h.shape[1]].sum()), 1.0)      # not 1 + 1e-16
 
@@ -152,7 +151,6 @@ def smallest(misfit, least: float = -3.0, most: float = 3.0) -> float:
 
 
 def snapped(value: float, within: float) -> float:
-    """Round `value` to a common number such as 0.5 or 2, if this changes it by a factor below exp(within)."""
     usual = np.array([0.1, 0.2, 0.25, 0.3, 1 / 3, 0.4, 0.5, 0.6, 2 / 3, 0.7, 0.75, 0.8, 0.9, 1, 1.5, 2, 3, 4, 5, 10])
     nearest = usual[np.abs(np.log(usual / value)).argmin()]
     return float(nearest if abs(np.log(nearest / value)) < within else value)

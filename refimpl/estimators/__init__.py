@@ -1,4 +1,4 @@
-"""The gradient estimators, by name.  Each idea has its own file.  base.py describes the signature of all estimators."""
+"""The gradient estimators, by name.  base.py describes the signature of all estimators."""
 from __future__ import annotations
 
 from refimpl.arguments import COUNTS, InputError, Setting, temperature, unknown
@@ -76,7 +76,7 @@ REGISTRY: dict[str, Estimator] = {entry.name: entry for entry in (
 
 
 def get(name: str) -> Estimator:
-    """Return the estimator with this name.  If there is none, raise an InputError that lists all names."""
+    """Return the estimator with this name.  If the name is unknown, raises InputError with a list of all names."""
     if name not in REGISTRY:
         raise InputError(unknown("estimator", name, REGISTRY))
     return REGISTRY[name]

@@ -3,7 +3,7 @@
     grad_{h_i} = (softmax(h_i + eps f_i) - softmax(h_i)) / eps,    f_i(c) = f(z with z_i replaced by c), for a sample z
 
 The estimate is the mean of the coordinate-wise direct gradient with respect to h_i, given the other coordinates.
-Compared with coordinate-wise `direct`, the estimate has the same bias, needs as many evaluations, and has less noise.
+Coordinate-wise `direct` has the same bias and needs the same number of evaluations, but it has more noise.
 As eps -> 0, the estimate tends to local expectation.
 """
 from __future__ import annotations
@@ -17,7 +17,7 @@ from refimpl.estimators.sampling import sample
 
 
 def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, eps: float) -> Estimate:
-    """Return the estimate, from 1 + n (k - 1) decoder evaluations."""
+    """Compute the estimate with 1 + n (k - 1) decoder evaluations."""
     eps = temperature("eps", eps)
     table = objective.table(sample(h, rng))
     return Estimate(direct.expected_gradient(h, table.f, eps), table.at_z)

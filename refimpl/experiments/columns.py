@@ -1,4 +1,4 @@
-"""Check the columns, the numbers and the strings of a file of measurements before a page shows them."""
+"""Check the columns, numbers and strings in a file of measurements before a page shows them."""
 from __future__ import annotations
 
 import math
@@ -23,7 +23,7 @@ class Refused(ValueError):
 
 
 class Column(NamedTuple):
-    """Describes which numbers a column may contain: those from `least` to `most`, both included."""
+    """Describes which numbers a column may contain: the numbers from `least` to `most`, both included."""
 
     least: float = -1e12
     most: float = 1e12
@@ -36,7 +36,7 @@ class Table(NamedTuple):
     """Describes what a table of measurements must contain.
 
     label: the pattern that the label of the table must match.
-    settings: the names of the settings that the record must have.  The values must be whole numbers.
+    settings: the names of the settings that the record must have.  Their values must be whole numbers.
     columns: the descriptions of the columns, by name.  A column of strings has None instead of a description.
     rising: the column whose numbers must rise from row to row, if there is one.
     """
@@ -91,7 +91,6 @@ TABLES: dict[str, Table] = {
 
 
 def of_run(record: Record) -> Table:
-    """Return the description of a run's table.  It depends on the kind of run and on the data set."""
     entry = data.REGISTRY.get(record.dataset)
     columns = {"epoch": FROM_1, "test_elbo": PERHAPS, "seconds": SIZE, "evaluations": COUNT}
     if "labels" in record.settings:

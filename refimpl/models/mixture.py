@@ -2,8 +2,8 @@
 
 The model can be trained when only some of the images have labels.  It is the model M2 of Kingma, Rezende, Mohamed and
 Welling (Semi-supervised learning with deep generative models, NeurIPS 2014), with three differences.  The posterior of
-the Gaussian does not depend on the class.  Both posteriors share the first layers of the encoder.  Training does not
-need to enumerate the classes.
+the Gaussian does not depend on the class.  The posteriors of the class and of the Gaussian share the first layers of
+the encoder.  Training does not need to enumerate the classes.
 
     encoder  x (784) -> 400 ReLU -> 200 ReLU = e     class     e -> 100 ReLU -> h (n, k)  q(c | x) = prod_i softmax(h_i)
                                                      Gaussian  e -> mu, log s^2 (d each)  q(g | x) = N(mu, s^2)
@@ -83,7 +83,7 @@ class MixtureVAE:
 
     gaussian  d, the number of dimensions of g
     hidden    the widths of the hidden layers of the decoder
-    trunk     the widths of the first two layers of the encoder; both posteriors use these layers
+    trunk     the widths of the first two layers of the encoder, which q(c | x) and q(g | x) share
     head      the width of the hidden layer between the trunk and h
     classes   k, the number of values of each discrete variable
     dtype     float32 for training, float64 for checks
@@ -166,9 +166,9 @@ class MixtureVAE:
 
             1/B sum_b  image_weight [ -f(x_b, y_b, g) + beta KL(q(g) || N(0, 1)) ] - weight * (objective of `term`)
 
-        `term` is a function from estimators/label_terms.py.  term(h, self.values(labels), rng, eps) returns a direction
-        of h in which the objective of `term` rises.  The label of an image is certain, so the KL term of the discrete
-        variables is constant, and the decoder computes f only for this label.
+        `term` is a function from estimators/label_terms.py.  term(h, self.values(labels), rng, eps) returns an array
+        with the shape of h: a direction in which the objective of `term` rises.  The label of each image is known, so
+        the KL term of the discrete variables is constant, and the decoder computes f only for this label.
         """
         weight, image_weight = arguments.weight("weight", weight), arguments.weight("image_weight", image_weight)
         beta = arguments.kl_weight("beta", beta)
@@ -179,7 +179,7 @@ class MixtureVAE:
         self._encoder_backward(draw, dh, objective.inputs.dg, image_weight * beta)
 
     def _encoder_backward(self, draw: Draw, dh: np.ndarray, dg: np.ndarray, beta: float) -> None:
-        """Add the encoder's gradients.  dh and dg are derivatives of the loss without the KL term of the Gaussian."""
+        """Add the encoder's gradients.  The derivatives dh and dg do not yet include the KL term of the Gaussian."""
         _, kl_mu, kl_log_var = gaussian_kl(draw.mu, draw.log_var)
         dmu = beta * kl_mu / len(dh) + dg                                           # g = mu + s xi
         dlog_var = beta * kl_log_var / len(dh) + dg * draw.xi * draw.deviation / 2  # s = exp(log_var / 2)

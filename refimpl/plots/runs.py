@@ -1,4 +1,4 @@
-"""Draw the pictures of one run: curves.png, samples.png, and switched.png if the data set has attributes.
+"""Make the pictures of one run: curves.png, samples.png, and switched.png if the data set has attributes.
 
 Slides 2 and 25 show similar pictures of photographed faces.
 """
@@ -19,17 +19,12 @@ Rows = Sequence[Mapping[str, float]]
 
 
 def of_run(run, rows: Rows, dataset: data.Dataset) -> dict[str, Figure]:
-    """Return the pictures of a run as a dictionary from file names to figures.  The dictionary may be empty."""
+    """Return a dictionary that maps file names to the figures of a run.  The dictionary may be empty."""
     draw = KINDS.get(type(run).COMMAND)
     return draw(run, rows, dataset) if draw else {}
 
 
 def vae(run, rows: Rows, dataset: data.Dataset) -> dict[str, Figure]:
-    """Return curves.png and samples.png for a run of `train`.
-
-    If n = 1, samples.png shows the mean image of every value.  If n > 1, one joint value is drawn for each of the first
-    2,000 test images.  Each tile shows the mean image of one of the 100 most frequent values, and the value's share.
-    """
     settings, model = run.settings, run.model
     names = None
     if settings.n == 1:
@@ -55,7 +50,6 @@ def _digits(value: np.ndarray, k: int) -> str:
 
 
 def mixture(run, rows: Rows, dataset: data.Dataset) -> dict[str, Figure]:
-    """Return curves.png and samples.png for a run of `semi-supervised`, and switched.png if there are attributes."""
     settings = run.settings
     curve = curves.accuracies(rows, settings.label(), settings.entry.name)
     if not settings.entry.attributes:
@@ -77,10 +71,10 @@ def combination(attributes: tuple[str, ...], bits: np.ndarray) -> str:
 
 
 def samples(run, part: data.Part) -> Figure:
-    """Draw a grid of mean images from a model with attributes.
+    """Return a grid of mean images from a model with attributes.
 
-    Each column is a combination of the attributes, and each row has its own Gaussian g, drawn from the prior.  If the
-    model was trained without labels, each variable is named after the attribute that fits it best on `part`.
+    Each column is a combination of the attributes, and each row has its own Gaussian g from the prior.  If the model
+    was trained without labels, each variable is named after the attribute that fits it best on `part`.
     """
     settings, (n, k) = run.settings, run.settings.variables
     says = run.naming(part).read(joint.values(n, k))                            # attributes, by joint value
@@ -92,12 +86,11 @@ def samples(run, part: data.Part) -> Figure:
 
 
 def switched(run, part: data.Part, changes: bool = False) -> Figure:
-    """Draw a grid that shows how the picture of a face changes if one attribute is switched.
+    """Return a grid with one row for each combination of attribute values (0 or 1) that has an even number of ones.
 
-    Each row belongs to a combination of attribute values (0 or 1) with an even number of ones.  The first picture of
-    the row is the first image of `part` that has this combination.  From this image, the model infers one bit for each
-    attribute, and the mean of g.  The second picture is drawn from the bits and the mean.  For each further picture,
-    one of the bits is switched.  If `changes` is set, the further pictures show how much each pixel changes.
+    The first picture of a row is a test image.  The model infers the bits and the mean of g from this image.  The
+    second picture is decoded from them.  For each further picture, one bit is switched.  If `changes` is True, the
+    further pictures show how much each pixel changes.
     """
     settings, model = run.settings, run.model
     found = [np.flatnonzero(part.labels == label)[:1] for label in _even(settings.entry.classes)]

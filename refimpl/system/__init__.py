@@ -1,1 +1,1 @@
-"""Write files safely, lock folders, show progress, and find out how much memory and how many threads there are."""
+"""Write files safely, lock folders, show progress, and find the memory limit, the number of threads and the commit."""

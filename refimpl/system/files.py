@@ -31,8 +31,8 @@ def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
 
     write(stream) writes a temporary file in the folder of `path`.  This file then replaces `path` in one step.  If the
     program is stopped before this step, `path` keeps its old content.  If a process is killed, its temporary file stays
-    until the next call for this `path`.  If several processes write the same `path` at the same time, the file of the
-    process that finishes last remains.  If `path` is a symbolic link, all this applies to its target.  An existing file
+    until the next call for this `path`.  If several processes write the same `path` at the same time, the last process
+    to finish determines the content.  If `path` is a symbolic link, these rules apply to its target.  An existing file
     keeps its permissions.  On Windows, permissions are not kept, and the temporary files of killed processes stay.
 
     Raises InputError if the file cannot be written or is not a plain file.  If write() raises an exception other than
@@ -107,7 +107,7 @@ def folder_name(text: str) -> Path:
 
 
 def output_folder(path: Path | str) -> Path:
-    """Make the folder `path` and its parents, unless they exist, and return the path.
+    """Make the folder `path` and its parents if they do not exist, and return the path.
 
     Raises InputError if `path` is the empty string, a file, or a folder that cannot be created or written to.
     """
@@ -127,7 +127,7 @@ def output_folder(path: Path | str) -> Path:
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Lock the folder for this process inside a `with` block.  The lock ends if the process is killed.
+    """Lock the folder while a `with` block runs.  If the process is killed, the lock ends.
 
     Raises InputError if another process has locked the folder, or if the file system does not support locks.
     """
@@ -175,7 +175,7 @@ def read_whole(path: Path, missing: str) -> bytes:
     """Return the content of a plain file.
 
     Raises InputError if the file cannot be read.  If the file does not exist, the message is `path` followed by
-    `missing`.  A pipe or a device is never opened, because reading it may never end.
+    `missing`.  A pipe or a device is never opened, because reading from it may never end.
     """
     file_stamp(path, missing)
     with _readable(path, missing), open(path, "rb") as stream:
@@ -185,16 +185,16 @@ def read_whole(path: Path, missing: str) -> bytes:
 def read_arrays(path: Path, missing: str, damaged: str) -> dict[str, np.ndarray]:
     """Return all arrays of an .npz file, without unpickling anything.
 
-    Raises InputError if the file cannot be read.  The message is `path` followed by `missing` if the file does not
-    exist, and `path` followed by `damaged` if the file is not a complete .npz file.
+    Raises InputError if the file cannot be read.  If the file does not exist, the message is `path` followed by
+    `missing`.  If the file is not a complete .npz file, the message is `path` followed by `damaged`.
     """
     return arrays_in(read_whole(path, missing), f"{path} {damaged}")
 
 
 def arrays_in(content: bytes, damaged: str) -> dict[str, np.ndarray]:
-    """Return a dictionary of all arrays in an .npz file; `content` contains the bytes of the file.
+    """Return a dictionary of all arrays in an .npz file, whose bytes are `content`.
 
-    Raises InputError with the message `damaged` if `content` cannot be read, or MemoryError if memory does not suffice.
+    Raises InputError with the message `damaged` if `content` cannot be read.
     """
     try:
         with warnings.catch_warnings():
@@ -219,7 +219,6 @@ def open_archive(content: bytes) -> zipfile.ZipFile:
 
 
 def _arrays(content: bytes) -> dict[str, np.ndarray]:
-    """Return a dictionary of the arrays in an .npz file; raise some exception if the file is damaged."""
     arrays = {}
     archive = open_archive(content)
     for name in archive.namelist():

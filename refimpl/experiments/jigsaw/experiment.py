@@ -1,10 +1,10 @@
 """Define the runs of the jigsaws.
 
 Enumeration is run with 2 x 2 tiles.  Every other method is run with 2 x 2, 3 x 3 and 4 x 4 tiles.  Three methods are
-also run without labels, with 3 x 3 tiles.  On MNIST, more runs answer two questions:
+also run without labels, with 3 x 3 tiles.  On MNIST, additional runs answer two questions:
 
-    by place    does it matter whether f accepts a tile at the place of an identical tile?
-    draws       does it help if each gradient is an average over ten times as many draws of the noise as usual?
+    by place    if two tiles are identical, does it matter whether f counts them as correct after they swap places?
+    draws       does it help to average each gradient over ten times the usual number of draws of the noise?
 """
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def make(dataset: str, seed: int) -> list[Cell]:
 
 
 def grid(dataset: str, seed: int) -> list[Cell]:
-    """Return the runs of `jigsaw-tuning`, with 2 x 2 tiles for enumeration and 3 x 3 tiles for all other methods."""
+    """Return the runs of `jigsaw-tuning`.  Enumeration has 2 x 2 tiles, and all other methods have 3 x 3 tiles."""
     made = [Cell(label("enumeration", 2, f"lr {lr:g}"), JigsawSettings(dataset, seed, 2, "enumeration", lr))
             for lr in RATES]
     for labels, methods, eps in ((True, LABELLED, EPS), (False, UNLABELLED, EPS_WITHOUT)):
@@ -89,7 +89,6 @@ def lines(runs: dict[Cell, list[dict[str, float]]], epoch: int) -> list[str]:
 
 
 def draw(records: Sequence[Record], title: str) -> Figure:
-    """Plot the share of correctly placed tiles.  The runs without labels have their own panel for each data set."""
     drawn = []
     for dataset in panels.datasets(records):
         for side, words in (*((side, "") for side in SIDES), (3, NO_LABELS)):
@@ -104,7 +103,6 @@ def draw(records: Sequence[Record], title: str) -> Figure:
 
 
 def solved(found: dict[Cell, list[dict[str, float]]], folder: Path) -> dict[str, Figure]:
-    """Return a figure for each data set: test images of 16 tiles, put together by networks trained with labels."""
     made = {}
     for dataset in dict.fromkeys(cell.settings.dataset for cell in found):
         here = {cell.label: cell for cell in found if (cell.settings.dataset, cell.settings.seed) == (dataset, 0)}

@@ -2,7 +2,8 @@
 
     python -m refimpl measure benchmark
 
-After a warm-up, steps and products are timed in turn in several rounds, and the results are medians over the rounds.
+After a warm-up, there are several rounds.  Each round times first the steps and then the products.  The results are
+medians over the rounds.
 Times depend on the machine and on its load, so the ratio of two times is more informative than the times themselves.
 """
 from __future__ import annotations
@@ -31,7 +32,7 @@ SINGLE = ("exact", "direct", "gumbel-softmax", "straight-through-gumbel-softmax"
 
 
 def cases(batch: int) -> list[RunSettings]:
-    """Return the settings that are timed: those of slides 23, 24, 31, 32 and 33."""
+    """Return the settings that are timed: the settings of slides 23, 24, 31, 32 and 33."""
     made: list[RunSettings] = [VAESettings(batch=batch, estimator=name, k=k) for k in (10, 50) for name in SINGLE]
     made += [VAESettings(batch=batch, estimator=name, n=15, k=2) for name, entry in estimators.REGISTRY.items()
              if not entry.enumerates]
@@ -50,7 +51,7 @@ class Row(NamedTuple):
 
 
 class Counted(np.ndarray):
-    """An array that records the shapes of its matrix products.  Arrays that are computed from it do the same."""
+    """An array that records the shapes of its matrix products.  Arrays computed from a Counted are Counted, too."""
 
     noted: list[tuple[int, int, int]] = []
 
@@ -122,7 +123,7 @@ def seconds(function: Callable[[], None], times: int) -> float:
 
 def run(batch: int = 100, steps: int = 30, rounds: int = 7,
         report: Callable[[Row], None] = lambda row: None, out: Path | str | None = None) -> list[Row]:
-    """Time all cases on MNIST, and write the results into the folder `out` if it is given.
+    """Time all cases on MNIST.  If `out` is given, write the results into this folder.
 
     Raises InputError if a number is out of range.
     """
@@ -148,7 +149,7 @@ def run(batch: int = 100, steps: int = 30, rounds: int = 7,
 
 
 def epoch_seconds(k: int = 10, epochs: int = 3) -> list[float]:
-    """Time the first epochs of `direct` on MNIST, in seconds.  If denormal numbers arise, later epochs are slower."""
+    """Return the seconds of each epoch of `direct` on MNIST.  If denormal numbers arise, later epochs are slower."""
     dataset = data.load("mnist")
     run = VAERun.start(VAESettings(k=k).resolved())
     taken = []

@@ -1,9 +1,10 @@
-"""Measure how long a training step of a structured encoder takes, for each solver and each n (slide 32).
+"""Measure how long a training step of a structured encoder takes, for each method and each n (slide 32).
 
     python -m refimpl measure structured-timing
 
-Joint Gumbel-softmax takes time and memory proportional to 2^n, whereas a minimum cut takes polynomial time.  Each
-time is the median of up to eleven steps on MNIST after a warm-up.  If a step takes a few seconds, one step is timed.
+Joint Gumbel-softmax takes time and memory proportional to 2^n, whereas a minimum cut takes polynomial time.  After a
+warm-up step on MNIST, at most eleven steps are timed, and the result is the median of their times.  If a step takes a
+few seconds, one step is timed.
 """
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ BUDGET = 4.0                                # approximate seconds per point
 
 
 class Row(NamedTuple):
-    """Holds the median time of a step, in seconds, for a method at one n."""
+    """Holds a method, a number n of variables, and the median time of a step in seconds."""
 
     method: str
     n: int
@@ -49,9 +50,9 @@ METHODS = {
 
 def run(out: Path | str, batch: int = 100, largest: int = 40,
         report: Callable[[Row], None] = lambda row: None) -> list[Row]:
-    """Time all methods at n from 5 to 15.  Also time max-flow and coordinate ascent at n from 20 to 40.
+    """Time all methods for n from 5 to 15, and time max-flow and coordinate ascent also for n from 20 to 40.
 
-    No n is above `largest`.  The results are written into `out` as structured-timing.csv and structured-timing.png.
+    Values of n above `largest` are left out.  The results are written into the folder `out`.
     Raises InputError if a number is out of range.
     """
     options.check("structured-timing", batch=batch, largest=largest)
