@@ -15,8 +15,8 @@ arXiv 1806.02867) as pure functions:
     joint       all joint values of several variables
     check       functions that test whether your implementation computes the direct gradient
 
-The folders of the package use these modules.  Each folder imports only from the modules and from the folders that come
-after it in this list:
+The folders of the package use these modules.  A folder imports only these modules, and folders that are further down
+in this list:
 
     cli           the command line, `python -m refimpl`
     report        the result pages, made from the measurements in the repository

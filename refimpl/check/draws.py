@@ -1,7 +1,7 @@
 """Compare the user's gradients, draw by draw, with known estimators, and find the estimators that explain all draws.
 
-An estimator explains a draw if it returns the same gradient for the same noise.  At a near-tie the two gradients may
-differ, because rounding can change the arg max there.
+An estimator explains a draw if it returns the same gradient for the same noise.  If two scores are nearly equal, the
+gradients may differ, because rounding can change the arg max.
 """
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ROUNDED = 20_000            # the number of draws that are simulated to find the
 
 @dataclass
 class Match:
-    """Counts the draws that differ from sign * slip, and measures how close these draws are to ties."""
+    """Counts the draws in which the user's gradient differs from sign * slip."""
 
     slip: Slip
     sign: int
@@ -39,7 +39,7 @@ class Match:
 
 
 def _gap(draws: Draws, slip: Slip, rows: np.ndarray, plus: np.ndarray, minus: np.ndarray) -> np.ndarray:
-    """Return one relative gap for each draw: 0 if the arg maxes are at `plus` and `minus`, and small near a tie."""
+    """Return one gap per draw: how far the scores at `plus` and `minus` are below the maxima, divided by `largest`."""
     problem = draws.problem
     step = max(abs(score.f) for score in (slip.plus, slip.minus) if score is not None)
     largest = np.abs(problem.h).max(axis=-1).sum() + step * np.abs(problem.f).max() + np.zeros(len(rows))
@@ -64,7 +64,7 @@ def _below(draws: Draws, score: Score | None, rows: np.ndarray) -> np.ndarray:
 
 def _joint_gap(problem: Problem, slip: Slip, above: np.ndarray, below: np.ndarray, plus: np.ndarray,
                minus: np.ndarray) -> np.ndarray:
-    """Return one gap for each draw: the smallest one, if several pairs of joint values give the user's gradient."""
+    """Return one gap per draw: the smallest gap of the pairs of joint values that give the user's gradient."""
     n, k = problem.h.shape
     weights = np.random.default_rng(0).random((n, k))
     wanted = np.zeros(len(plus))
@@ -81,7 +81,7 @@ def _joint_gap(problem: Problem, slip: Slip, above: np.ndarray, below: np.ndarra
 
 
 def _pair_gap(slip: Slip, above: np.ndarray, below: np.ndarray, plus: np.ndarray, minus: np.ndarray) -> np.ndarray:
-    """Return the gap of each variable.  It is infinite if no gradient of `slip` has entries at `plus` and `minus`."""
+    """Return one gap per draw and variable.  A gap is infinite if `slip` cannot have entries at `plus` and `minus`."""
     pair = np.maximum(np.take_along_axis(above, plus[..., None], -1), np.take_along_axis(below, minus[..., None], -1))
     two = slip.plus is not None and slip.minus is not None
     stays = np.maximum(above, below).min(axis=-1) if two else np.inf
@@ -107,10 +107,6 @@ def expected_near_ties(problem: Problem, slip: Slip, precision: str, noise: np.n
 
 
 def usual(problem: Problem, match: Match, level: str, allowed: list[str], noise: np.ndarray, draws: int) -> str | None:
-    """Return the finest precision whose rounding explains the number of draws that differ from the slip.
-
-    Only `level` and coarser precisions are tried.  If none of them explains this number, return None.
-    """
     def expected(each: str) -> float:
         return draws * expected_near_ties(problem, match.slip, each, noise) + 1e-9
 
@@ -118,7 +114,6 @@ def usual(problem: Problem, match: Match, level: str, allowed: list[str], noise:
 
 
 def decide(compared: dict[tuple[str, int], Match], allowed: list[str], eps: float) -> dict[tuple[str, int], str]:
-    """Return the estimators that explain the draws, and the finest precision in which each of them does so."""
     order = list(rounding.PRECISIONS)
     found = {key: level for key, match in compared.items() if (level := rounding.level(match.share, allowed, eps))}
     if not found:
@@ -133,7 +128,7 @@ def decide(compared: dict[tuple[str, int], Match], allowed: list[str], eps: floa
 
 
 def temperatures(problem: Problem, noise: np.ndarray, found: Decoded) -> dict[tuple[str, int], Match]:
-    """Find the estimators with a wrong temperature sigma (see slips.cooled) that explain the draws of one variable.
+    """Find the wrong temperature sigma (see slips.cooled) from the draws of one variable.
 
     If the two arg maxes of a draw differ, this draw gives bounds on sigma.  For example, if
     i = argmax(h + sigma noise), then sigma (noise_j - noise_i) <= h_i - h_j for all j.

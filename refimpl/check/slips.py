@@ -1,7 +1,7 @@
-"""List the estimators that are a difference of two arg maxes: the direct gradient, and common wrong versions of it.
+"""List the estimators that are differences of two arg maxes: the direct gradient, and common wrong versions of it.
 
-Each arg max has scores of the form a h + b f + c noise, with numbers a, b and c.  The check recognises these scores and
-the factor of the difference separately, so its report can name a mistake in the scores and another in the factor.
+Each arg max has scores of the form a h + b f + c noise, where a, b and c are numbers.  The check finds these numbers
+and the factor of the difference separately.  So its report can name mistakes in the scores and in the factor.
 """
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from refimpl.check.problem import Problem
 
 
 class Score(NamedTuple):
-    """Holds the coefficients of h, f and the noise in the scores of an arg max."""
+    """Holds a, b and c of the scores a h + b f + c noise, in the fields `h`, `f` and `noise`."""
 
     h: float
     f: float
@@ -42,7 +42,7 @@ ACCEPTED = (RIGHT, TWO_SIDED, LOCAL)
 
 
 def slips(problem: Problem) -> dict[str, Slip]:
-    """Return, by name, the direct gradients for the eps of this problem, and common wrong versions of them."""
+    """Return the direct gradients for the eps of this problem, and common wrong versions of these gradients."""
     eps, one = problem.eps, 1 / problem.eps
     plain, tilted, back = Score(1, 0), Score(1, eps), Score(1, -eps)
     loss = "the sign is wrong, or it is the gradient of the loss -f (then pass loss=True)"
@@ -87,7 +87,6 @@ def slips(problem: Problem) -> dict[str, Slip]:
 
 
 def of_own_noise(problem: Problem) -> dict[str, Slip]:
-    """Return, by name, the wrong versions that are possible only if the function draws its own noise."""
     eps, one = problem.eps, 1 / problem.eps
     plain, tilted = Score(1, 0), Score(1, eps)
     unshared = "the noise is not shared: each arg max has drawn its own"
@@ -106,7 +105,7 @@ def of_own_noise(problem: Problem) -> dict[str, Slip]:
 
 
 def cooled(problem: Problem, sigma: float) -> dict[str, Slip]:
-    """Return, by name, the estimators that have the wrong temperature sigma."""
+    """Return three versions of the direct gradient that have the wrong temperature sigma."""
     eps, one, plain = problem.eps, 1 / problem.eps, Score(1, 0, sigma)
     missing = f"the scores are divided by {sigma:.3g} (or the noise is multiplied by it), and a factor 1/{sigma:.3g} " \
               "is missing"
@@ -127,12 +126,12 @@ class Draws:
         self.f = problem.f - problem.f.max()
 
     def scores(self, score: Score, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
-        """Return the scores of all joint values for the draws `rows`."""
+        """Return an array of shape (rows, K): the score of every joint value in the draws `rows`."""
         fixed = score.h * (self.q if score.probabilities else self.h) + score.f * self.f
         return score.noise * self.base[rows] + fixed
 
     def local_scores(self, score: Score, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
-        """Return array[row, i, c], the score of z* with z_i replaced by c, minus a term that does not depend on c."""
+        """Return array[row, i, c]: the score of z* with z_i replaced by c, up to a term that does not depend on c."""
         n, k = self.problem.h.shape
         z_star = self.winner(Score(1, 0))[rows]
         place = k ** np.arange(n - 1, -1, -1)
@@ -149,7 +148,7 @@ class Draws:
         return self.kept[score]
 
     def expected(self, slip: Slip) -> tuple[np.ndarray, np.ndarray]:
-        """Return the places of the positive and negative entries in this estimator's gradients.  -1 means no entry."""
+        """Return two arrays of shape (draws, n): the places of the positive and the negative entries; -1 for none."""
         none = np.full((len(self.noise), len(self.problem.h)), -1)
         plus, minus = (none if score is None else self.problem.digits[self.winner(score)]
                        for score in (slip.plus, slip.minus))
@@ -173,7 +172,7 @@ class Decoded(NamedTuple):
 
 
 def decode(g: np.ndarray) -> Decoded:
-    """Find the positive and the negative entry of each gradient in g.  g has shape (draws, n, k)."""
+    """Find the positive and the negative entry in each row of k entries.  `g` has shape (draws, n, k)."""
     plus, minus = g.argmax(axis=-1), g.argmin(axis=-1)
     above = np.take_along_axis(g, plus[..., None], axis=-1)[..., 0]
     below = -np.take_along_axis(g, minus[..., None], axis=-1)[..., 0]

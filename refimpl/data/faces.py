@@ -5,13 +5,13 @@
 
 A nuisance is a number that changes the picture but is not an attribute, such as the width of the head.
 
-The parts of a face are simple shapes.  An eye, for example, is the inside of a circle.  The coordinates u and v count
-pixels from the middle of the head, to the right and down.  Both axes tilt with the head.
+The parts of a face are simple shapes.  An eye, for example, is the inside of a circle.  The coordinates u (to the
+right) and v (down) count pixels from the middle of the head.  Both axes tilt with the head.
 
-The images are drawn anew on every machine and must be the same everywhere, bit for bit.  So the code computes with only
-+, -, * and /, which IEEE 754 rounds in the same way everywhere, and the order of the terms in every sum is fixed.  The
-random numbers are made from the raw bits of PCG64, because NumPy guarantees these bits (NEP 19) but may change the
-methods of a Generator.
+The images are drawn anew on every machine and must be the same everywhere, bit for bit.  So the code uses only +, -, *
+and /, because IEEE 754 fixes how the results of these operations are rounded.  The order of the terms in every sum is
+fixed, too.  The random numbers are made from the raw bits of PCG64, because NumPy guarantees these bits (NEP 19) but
+may change the methods of a Generator.
 """
 from __future__ import annotations
 
@@ -61,8 +61,10 @@ class Truth(NamedTuple):
 def truth(images: int = IMAGES) -> Truth:
     """Return the attributes and nuisances of the faces with the numbers 0 to `images` - 1.
 
-    The order is: training faces, validation faces, test faces.  Each attribute is 0 or 1 with probability 1/2, each
-    nuisance is uniform in its range, and all are independent.  Raises ValueError unless `images` is from 1 to 70,000.
+    The order is: training faces, validation faces, test faces.  Each attribute is 0 or 1 with probability 1/2.  Each
+    nuisance is uniform in its range.  All these numbers are independent.
+
+    Raises ValueError unless `images` is from 1 to 70,000.
     """
     images = arguments.integer("images", images, 1, IMAGES)
     raw = np.random.PCG64(SEED).random_raw(images * (1 + len(LOW))).reshape(images, -1)
@@ -154,7 +156,7 @@ def read(folder: Path | None) -> tuple[Part, Part, Part]:
 
     The faces are drawn at the first call and then kept in memory.  `folder` is not used.  The label of a face is
     4 glasses + 2 long hair + smile, where each attribute is 0 or 1.  Raises InputError if the checksum of the images is
-    not the expected one.
+    wrong.
     """
     images, labels = _content()
     train, valid, test = (Part(images[cut], labels[cut]) for cut in CUTS)

@@ -20,9 +20,9 @@ CHARDATA_VALID = 1_345                                  # the last 1,345 of 24,3
 
 
 def read(folder: Path | None) -> tuple[Part, Part, Part]:
-    """Read the zip files, or chardata.mat if there are none, and return three parts without labels.
+    """Read the zip files, or chardata.mat if there are no zip files.  Return three parts without labels.
 
-    Raises InputError if `folder` is None or contains no such file, or if a file is damaged or not the right file.
+    Raises InputError if `folder` is None, if it contains none of these files, or if a file cannot be used.
     """
     if folder is None:
         raise InputError(f"omniglot is not shipped: {ADVICE}")
@@ -50,8 +50,8 @@ def area_weights(size: int, target: int) -> np.ndarray:
 def _from_drawings(archives: list[Path]) -> tuple[Part, Part, Part]:
     """Read the drawings in the zip files, and return them in three parts.
 
-    Each drawing is a file ALPHABET/characterNN/XXXX_YY.png of 105 x 105 pixels in which ink is 0.  Person YY (1 to 20)
-    made the drawing, and the person determines the part.  A drawing that is in several archives is used once.
+    Each drawing is a file ALPHABET/characterNN/XXXX_YY.png of 105 x 105 pixels.  A pixel with ink is 0.  Person YY
+    (1 to 20) made the drawing, and the person determines the part.  A drawing that is in several archives is used once.
     """
     weights = area_weights(SIDE, 28)
     found: dict[str, tuple[int, np.ndarray]] = {}           # the key is ALPHABET/characterNN/XXXX_YY.png

@@ -2,11 +2,11 @@
 
     estimate(theta, objective, rng, **hyperparameters) -> Estimate(grad, decoder_term)
 
-theta holds the encoder's scores, with one row per image.  For independent variables theta is h, of shape (B, n, k), the
-scores of n variables of k values each.  `grad` is an estimate of grad_theta E f(z*).  Here f(z) is a number that the
-objective computes for a joint value z.  A larger f(z) is better.  For independent variables, `grad` estimates
-grad_h E_q f, where q is the product of all softmax(h_i).  The gradient of the KL term is not estimated: the model
-computes it from a formula.
+theta holds the encoder's scores, with one row per image.  For independent variables, theta is an array h of shape
+(B, n, k): the scores of n variables with k values each.  `grad` is an estimate of grad_theta E f(z*).  Here f(z) is a
+number that the objective computes for a joint value z.  A larger f(z) is better.  For independent variables, `grad`
+estimates grad_h E_q f, where q is the product of all softmax(h_i).  The gradient of the KL term is not estimated: the
+model computes it from a formula.
 """
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from refimpl.latent.independent import Independent
 
 
 class DecoderTerm(Protocol):
-    """The decoder's part of the loss, computed from one z per image or from a weighted sum over all joint values."""
+    """The decoder's part of the loss.  It uses f at one z per image, or a weighted sum of f over all joint values."""
 
     def accumulate(self, weight: float = 1.0) -> None:
         """Add `weight` times the gradient of this part of the loss to the gradients stored in the decoder."""
@@ -68,7 +68,7 @@ class Objective(Protocol):
     """The part of a model that an estimator may use: a decoder with a batch of images, or a toy function."""
 
     evaluations: int
-    """The number of decoder evaluations so far, that is how many values of f have been computed for each image."""
+    """The number of decoder evaluations so far: how many values of f have been computed for each image."""
 
     def run(self, z: np.ndarray, counted: bool = True) -> Pass:
         """Evaluate f at one joint value per image.  z has shape (B, n, k), and is one-hot or relaxed.
@@ -88,14 +88,14 @@ class Objective(Protocol):
 
 
 class Estimate(NamedTuple):
-    """Holds an estimate and the decoder's part of the loss.  `grad` has theta's shape; its unit is nats per image."""
+    """Holds an estimate and the decoder's part of the loss.  `grad` has the shape of theta, in nats per image."""
 
     grad: np.ndarray
     decoder_term: DecoderTerm
 
 
 Memory = dict[str, np.ndarray]
-"""Arrays by name that hold what an estimator has learnt so far: a baseline, a scale or a control variate.  The
+"""Named arrays that hold what an estimator has learnt so far: a baseline, a scale or a control variate.  The
 estimator changes the arrays in place.  The training loop saves them with the run."""
 
 
@@ -171,8 +171,8 @@ class Estimator:
                          **settings) -> Estimate:
         """Return estimate(theta, objective, rng, **settings).
 
-        Raises InputError if the result is not an Estimate, or if its gradient is not finite or does not have the shape
-        of theta.
+        Raises InputError if the result is not an Estimate, if its gradient is not finite, or if the gradient does not
+        have the shape of theta.
         """
         result = self.estimate(theta, objective, rng, **settings)
         if not (isinstance(result, tuple) and len(result) == 2 and hasattr(result[1], "accumulate")):

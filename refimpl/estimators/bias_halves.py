@@ -1,4 +1,4 @@
-"""Two estimators without noise, by enumeration.  Each has one of the two parts of the bias of `tilted`.
+"""Two estimators by enumeration, without noise.  The bias of `tilted` has two parts; each estimator has one part.
 
 Let w be the likeliest value of z and d(z) = f(z) - f(w).  The exact gradient is q (u - E_q u) with u = d.  The tilted
 gradient has the same form with u = (exp(eps d) - 1) / (eps N), where N = E_q exp(eps d).  This u differs from d in two
@@ -34,14 +34,18 @@ def _gradient(h: np.ndarray, log_q: np.ndarray, weighted: np.ndarray) -> np.ndar
 
 
 def capped_gradient(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
-    """Return an array of shape (B, n, k): the gradient with u = (exp(eps d) - 1) / eps if d < 0, otherwise u = d."""
+    """Return the gradient as an array of shape (B, n, k).
+
+    If d < 0, u is (exp(eps d) - 1) / eps; otherwise, u is d.
+    """
     log_q, d = _differences(h, f)
     return _gradient(h, log_q, np.exp(log_q) * np.where(d < 0, np.expm1(eps * np.minimum(d, 0)) / eps, d))
 
 
 def amplified_gradient(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
-    """Return an array of shape (B, n, k): the gradient with u = (exp(eps d) - 1) / (eps N) if d > 0, otherwise u = d.
+    """Return the gradient as an array of shape (B, n, k).
 
+    If d > 0, u is (exp(eps d) - 1) / (eps N); otherwise, u is d.
     The normaliser N = max(1, E_q exp(eps d)) keeps q u below 1/eps, as in the tilted gradient.
     """
     log_q, d = _differences(h, f)

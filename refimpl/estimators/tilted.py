@@ -2,8 +2,8 @@
 
     grad = (E_{q_eps} grad h - E_q grad h) / eps,    q_eps(z) = q(z) exp(eps f(z)) / E_q exp(eps f)
 
-For one variable, `grad` is (q_eps - q) / eps, the mean of `direct` at this eps.  For several variables it is the
-mean of the gradient of Theorem 1 with a separate Gumbel variable for every joint value.
+For one variable, `grad` is (q_eps - q) / eps, the mean of `direct` at this eps.  For several variables, suppose that
+every joint value has its own Gumbel variable.  Then `grad` is the mean of the gradient of Theorem 1.
 """
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from refimpl.estimators.base import Estimate, Objective
 
 
 def gradient(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
-    """Return grad_h T, of shape (B, n, k).  f has shape (B, k^n), with one column for each joint value."""
+    """Return grad_h T as an array of shape (B, n, k).  f has shape (B, k^n): one column for each joint value."""
     change = direct.expected_gradient(joint.log_q(h), f, eps)               # (q_eps - q) / eps for every joint value
     return (change @ joint.one_hots(*h.shape[1:])).reshape(h.shape)         # summed for each value of each variable
 

@@ -1,4 +1,4 @@
-"""List the experiments, with the runs and the pictures of each.  Run an experiment, or continue it."""
+"""List the experiments with their runs and their pictures.  Run an experiment, or continue it."""
 from __future__ import annotations
 
 import functools
@@ -41,15 +41,15 @@ class Experiment:
     make: Callable[[str, int], list[Cell]]
     """Returns the cells (runs) for a data set and a seed."""
     draw: Callable[[Sequence[Record], str], Figure]
-    """Draws the records of the runs.  The string is the title of the picture."""
+    """Plots the records of the runs.  The string is the title of the picture."""
     lines: Callable[[Runs, int], list[str]] | None = None
-    """Returns the lines of the printed table.  Without this function, the table lists minus `merit`, best first."""
+    """Returns the lines of the printed table.  By default, the table lists minus `merit`, and the best comes first."""
     further: Callable[[Runs, Path], dict[str, Figure]] = lambda runs, folder: {}
-    """Draws more pictures from the runs and their folder, and returns them by file name."""
+    """Makes more pictures from the runs and their folder.  Returns the figures by file name."""
     measure: Callable[[Runs, Path, str | None, Callable[[str], None]], None] = lambda *arguments: None
     """Measures the trained runs and writes rows into their folder.  Arguments: runs, folder, data_dir and report."""
     train: Callable[..., tuple[Runs, list[Record]]] = _train
-    """Trains the cells.  Its arguments and its result are those of _train."""
+    """Trains the cells.  This function has the arguments and the result of _train."""
 
     def table(self, runs: Runs, epoch: int) -> list[str]:
         if self.lines is not None:
@@ -112,7 +112,6 @@ CELLS_OF = {"plateau-steps": "plateau", "plateau-forces": "plateau-exits", "face
 
 @functools.cache
 def settings_of(name: str, dataset: str, seed: int) -> dict[str, dict[str, object]]:
-    """Return the settings of every run of an experiment or a measurement.  The keys are the labels of the runs."""
     experiment = REGISTRY.get(CELLS_OF.get(name, name))
     made = experiment.make(dataset, seed) if experiment and dataset in data.REGISTRY else []
     return {cell.label: cell.settings.as_dict() for cell in made}
@@ -129,7 +128,6 @@ def require(name: str, dataset: str | None = None, label: str | None = None) -> 
 
 
 def check(record: Record) -> None:
-    """Raise InputError if the label and the settings of the record are not those of a run of the experiment."""
     if record.experiment in columns.TABLES and record.experiment not in CELLS_OF:
         return
     known = settings_of(record.experiment, record.dataset, record.seed)

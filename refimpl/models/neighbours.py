@@ -15,7 +15,7 @@ from refimpl.nn.network import MLP
 
 def neighbour_scores(decoder: MLP, inputs: OneHots | BesideGaussian, x: np.ndarray,
                      chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the k - 1 other values of each coordinate of z, and f at all neighbours of z, both of shape (B, n, k-1).
+    """Return two arrays of shape (B, n, k-1): the other values of each z_i, and f at the neighbours with these values.
 
     f is log p(x given z), in nats.  `chosen` has shape (B, n) and holds z as integers.
     """

@@ -2,9 +2,9 @@
 
 With k = 3, the arg max depends on the noise only through two numbers, a = gamma_1 - gamma_0 and b = gamma_2 - gamma_0.
 So each draw of the noise is a point (a, b) in a plane.  Value 0 is the arg max where a < h_0 - h_1 and b < h_0 - h_2.
-Three walls separate the regions of the three values, and on each wall two values tie.  The walls form a Y with its
-centre at (h_0 - h_1, h_0 - h_2).  Adding eps f to the scores moves the Y.  The draws between the old and the new Y
-change their winner, and have the weight 1/eps in the direct gradient (equation 1).  All other draws have the weight 0.
+Three walls separate the regions of the three values.  On each wall, two values tie.  The walls form a Y with its centre
+at (h_0 - h_1, h_0 - h_2).  Adding eps f to the scores moves the Y.  The draws between the old and the new Y change
+their winner, and have the weight 1/eps in the direct gradient (equation 1).  All other draws have the weight 0.
 
 The module also defines the three values of the chapters' example: their scores H and F, their NAMES and their COLOURS.
 """
@@ -46,10 +46,10 @@ def differences(noise: np.ndarray) -> np.ndarray:
 
 
 def y_lines(h: np.ndarray, limits: Limits = WINDOW) -> np.ndarray:
-    """Return the ends of the visible part of each of the three walls, as an array of shape (3, 2, 2).
+    """Return an array of shape (3, 2, 2): the two ends of the visible part of each wall.
 
-    For each wall, in the order of WALLS, the result has two points (a, b): first the end nearer to the centre of the Y,
-    then the other end.  Both points are NaN if the wall does not cross the window.
+    The walls are in the order of WALLS.  For each wall, the array holds two points (a, b): first the end nearer to the
+    centre of the Y, then the other end.  Both points are NaN if the wall does not cross the window.
 
     `h` has shape (3,), and `limits` is ((left, right), (bottom, top)).  Raises ValueError if `h` has another shape, or
     if the limits are not in rising order.
@@ -82,7 +82,7 @@ class Cloud:
     kept: list[Line2D]
     """For each value, the draws in which this value wins with h + noise and also with h + eps f + noise."""
     changed: dict[tuple[int, int], Line2D]
-    """For each (old winner, new winner), the draws with this change, in the new colour with rings in the old colour."""
+    """For each (old winner, new winner), the points of the draws with this change, and their rings."""
     solid: Line2D
     """The Y of h."""
     dashed: Line2D
@@ -123,10 +123,11 @@ class Cloud:
 def draw_cloud(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray, limits: Limits = WINDOW,
                names: Sequence[str] = NAMES, colours: Sequence[str] = COLOURS, size: float = 1.0,
                legend: bool = True) -> Cloud:
-    """Plot the walls of h, the walls of h + eps f, and a point for each draw.  Return these as a Cloud.
+    """Plot the walls of h, the walls of h + eps f, and a point for each draw.  Return a Cloud that holds them.
 
-    A point has the colour of the winner.  If eps f changes the winner of a draw, the point is larger.  The larger point
-    has the colour of the new winner, and a ring in the colour of the old winner.
+    If eps f does not change the winner of a draw, the point is small and has the colour of this winner.  If eps f
+    changes the winner, the point is larger.  It has the colour of the new winner, and a ring in the colour of the old
+    winner.
 
     ax       matplotlib axes for the plot
     h        encoder scores, of shape (3,).  They have no unit

@@ -4,9 +4,11 @@ The output folder of a run contains these files:
 
     config.json                 the settings
     metrics.csv                 one row of metrics per epoch
-    commit.txt, threads.txt     the versions of the code and the numbers of threads that were used
+    commit.txt                  the versions of the code that trained the run
+    threads.txt                 the numbers of threads that the run used
     checkpoint.npz              everything that is needed to continue the run
-    curves.png, samples.png     pictures, drawn at the end; switched.png is drawn only if there are attributes
+    curves.png, samples.png     pictures that are made at the end
+    switched.png                a picture that is made at the end if the data have attributes
 """
 from __future__ import annotations
 
@@ -70,8 +72,8 @@ def train(settings: RunSettings, epochs: int, out: Path | str, resume: bool = Fa
 
     settings  all settings of the run
     out       the folder for the files
-    resume    whether to continue the run in `out`.  This run must have the same settings.  The result is bit for bit
-              the same as without an interruption
+    resume    whether to continue the run in `out`.  This run must have the same settings.  An interruption does not
+              change a single bit of the result
     data_dir  the folder that is searched first for data, as in data.load
     report    a function that is called with each new row
     started   a function that is called once, as soon as all arguments have been checked
@@ -134,7 +136,7 @@ def _refuse_what_is_held(out: Path) -> None:
 
 def _continue(run: Run, history: np.ndarray, epochs: int, out: Path, dataset: data.Dataset,
               report: Callable[[Row], None]) -> list[Row]:
-    """Train the remaining epochs, and return the rows of metrics of all epochs; `history` has the rows so far.
+    """Train the remaining epochs, and return the metrics of all epochs.  `history` contains the metrics so far.
 
     This function writes all files of the run except the first checkpoint and the pictures.
     """
@@ -178,7 +180,6 @@ def _lines(path: Path) -> list[str]:
 
 
 def _note(path: Path, value: str) -> None:
-    """Append the line `value` to the file, unless its last line is already `value`."""
     before = _lines(path)
     if value not in before[-1:]:
         write_text(path, "".join(f"{line}\n" for line in (*before, value)))

@@ -2,9 +2,9 @@
 
     P = S(scores / tau)
 
-S takes exp of each entry.  In each of `rounds` rounds, it divides each row by its sum, and then divides each column by
-its sum.  If there were infinitely many rounds, P would tend to the matching with the largest score as tau -> 0.  The
-code subtracts log sum exp L from L = log P instead of dividing P by a sum, so nothing overflows.
+S takes exp of each entry.  In each of `rounds` rounds, S divides each row by its sum, and then each column by its sum.
+With infinitely many rounds, P would tend to the matching with the largest score as tau -> 0.  The code works with
+L = log P, so that nothing overflows.  To divide P by a sum, the code replaces L by L - log sum exp L.
 """
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ ROWS, COLUMNS = 1, 0                                    # the axis of (N, N, B) 
 
 
 def forward(scores: np.ndarray, tau: float, rounds: int = ROUNDS) -> list[np.ndarray]:
-    """Return P after each division, as a list of arrays of shape (N, N, B), for scores of shape (B, N, N).
+    """Return a list of P after each division.  `scores` has shape (B, N, N), and every P has shape (N, N, B).
 
-    The batch is the last axis, because NumPy then computes the sums over rows and columns fast.
+    The batch is the last axis of P.  This makes the sums over rows and columns fast.
     """
     L, made = np.ascontiguousarray(scores.transpose(1, 2, 0)) / tau, []
     for _ in range(rounds):
@@ -31,7 +31,7 @@ def forward(scores: np.ndarray, tau: float, rounds: int = ROUNDS) -> list[np.nda
 
 
 def result(made: list[np.ndarray]) -> np.ndarray:
-    """Return the relaxed matching, of shape (B, N, N), which is the last P."""
+    """Return an array of shape (B, N, N): the last P, which is the relaxed matching."""
     return made[-1].transpose(2, 0, 1)
 
 

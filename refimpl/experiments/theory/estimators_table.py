@@ -2,10 +2,11 @@
 
     python -m refimpl measure estimators --n 4 --k 2        or --n 1 --k 8
 
-The toy (models/toy.py) has n variables of k values and a nonlinear score f that couples all of them.  The gradient
+The toy (models/toy.py) has n variables of k values and a nonlinear score f that couples all variables.  The gradient
 grad_h E_q f is computed exactly, by enumeration.  If an estimator is declared unbiased, the mean of its estimates must
-agree with this gradient in every coordinate.  The largest difference that is allowed is four standard errors for one
-coordinate, and more for several coordinates, so that the probability of a false alarm stays the same.
+agree with this gradient in every coordinate.  If one coordinate is tested, a difference of four standard errors is
+allowed.  If more coordinates are tested, larger differences are allowed.  So the probability of a false alarm stays the
+same.
 """
 from __future__ import annotations
 
@@ -67,12 +68,12 @@ def measure(estimator: Estimator, h: np.ndarray, toy: Toy, truth: np.ndarray, sa
             after_chunk: Callable[[int], None] = lambda rows: None) -> Row:
     """Measure an estimator's bias and variance for one image.  h and truth have shape (n, k).
 
-    `samples` is the number of estimates.  An estimator with a memory learns before the measurement, from WARM_UP small
-    batches.  Each chunk of the measurement then starts from a copy of this memory.
+    `samples` is the number of estimates.  Before the measurement, an estimator with a memory learns from WARM_UP small
+    batches.  Each chunk of the measurement starts from a copy of the memory that was learnt.
 
-    A coordinate (i, c) is tested only if its mean is approximately normal.  For this, the expected number of draws with
-    z_i = c must be at least EVENTS (evidence.py).  The number of samples, divided by the kurtosis of the estimates at
-    this coordinate, must also be at least EVENTS.
+    A coordinate (i, c) is tested only if its mean is approximately normal.  So two numbers must be at least EVENTS
+    (evidence.py).  The first is the expected number of draws with z_i = c.  The second is the number of samples divided
+    by the kurtosis of the estimates at this coordinate.
     """
     n, k = h.shape
     keywords = dict(estimator.defaults)

@@ -11,7 +11,6 @@ AVERAGED = 100              # number of samples in each mean whose mean squared 
 
 
 def errors(h: np.ndarray, f: np.ndarray, samples: int, rng: np.random.Generator, seed: int) -> Figure:
-    """Plot the exact and the sampled bias, standard deviation and root mean squared error against eps."""
     figure, axes = plots.new_figure(3, width=4.4, height=4.0)
     unit = 1 / (f.max() - f.min())
     fine, coarse = np.geomspace(0.02, 30, 120) * unit, np.geomspace(0.03, 20, 9) * unit
@@ -56,7 +55,6 @@ def errors(h: np.ndarray, f: np.ndarray, samples: int, rng: np.random.Generator,
 
 
 def component(h: np.ndarray, f: np.ndarray, samples: int, rng: np.random.Generator) -> Figure:
-    """Plot one component of the direct gradient against eps: the exact mean, means over draws, and grad E f."""
     figure, (ax,) = plots.new_figure(1, width=9.0, height=5.5)
     truth = exact.gradient(h, f)
     i = int(np.abs(truth).argmax())

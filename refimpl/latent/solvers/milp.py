@@ -16,10 +16,10 @@ from refimpl.latent.solvers.base import check, pairs
 
 
 def argmax(u: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Return an array of shape (B, n): for each image, a maximiser z within the tolerances of the solver.
+    """Return an array of shape (B, n): one maximiser z for each image, up to the tolerances of the solver.
 
     The tolerances are absolute, about 1e-6.  So the scores of each image are first divided by the largest |score|.
-    Raises ValueError if u or w has the wrong shape or a score is not finite, and RuntimeError if the solver fails.
+    Raises ValueError if a shape is wrong, or if a score is not finite.  Raises RuntimeError if the solver fails.
     """
     u, w = check(u, w)
     u, w = u.astype(np.float64), w.astype(np.float64)
