@@ -21,7 +21,7 @@ def checked(h, f, eps, positive: bool = True) -> tuple[np.ndarray, np.ndarray, n
     """Check h, f and eps, and return them as float64 arrays.
 
     The returned h and f have the same shape (..., k), and eps has shape (..., 1).  If `positive` is False, eps may have
-    any sign.  Raises the exceptions of `scores`, `epsilon` and `perturbation` in arguments.py.
+    any sign.  Raises the same exceptions as `scores`, `epsilon` and `perturbation` in arguments.py.
     """
     h, f = arguments.scores(h=h, f=f)
     eps = arguments.epsilon(eps, np.broadcast_shapes(h.shape, f.shape)[:-1], positive)
@@ -31,9 +31,9 @@ def checked(h, f, eps, positive: bool = True) -> tuple[np.ndarray, np.ndarray, n
 
 
 def as_one_sided(h, f, eps, two_sided: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Convert a two-sided problem to a one-sided problem with the same pair of arg maxes and the same gradient.
+    """Return h, f and eps of a one-sided problem with the same arg maxes and the same gradient as the given problem.
 
-    Return h, f and eps of the one-sided problem.  If `two_sided` is False, the problem does not change.
+    If `two_sided` is False, the given problem is already one-sided and does not change.
     """
     h, f, eps = checked(h, f, eps)
     return (tilted(h, f, -eps)[0], f, 2 * eps) if arguments.flag("two_sided", two_sided) else (h, f, eps)
@@ -49,7 +49,7 @@ def tilted(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> tuple[np.ndarray, n
     """Return two arrays: h + eps f minus the largest entry of h + eps f, and this largest entry.
 
     The first array has shape (..., k), and the second has shape (..., 1).  If two values of z have the same f, the
-    difference of their scores h is not lost, however large eps f is.
+    difference of their scores h is not lost, even if eps f is large.
     """
     shape = np.broadcast_shapes(h.shape, f.shape, eps.shape)         # eps may have more batch axes
     h, f = np.broadcast_to(h, shape), np.broadcast_to(f, shape)
@@ -95,8 +95,9 @@ def tilt(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> Tilt:
 def mean_change(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> np.ndarray:
     """Return (q_eps - q) / eps.
 
-    Usually it is computed as q (u - E_q u) / Z, where u = (e^x - 1) / eps, so no probabilities are subtracted.  As
-    u_b = 0 for the likeliest value b, the small probabilities of the other values keep their digits.
+    Usually the result is computed as q (u - E_q u) / Z, where u = (e^x - 1) / eps.  This formula does not subtract
+    probabilities.  For the likeliest value b, u_b is 0, so the small probabilities of the other values keep their
+    digits.
     """
     change = tilt(h, f, eps)
     # The probability of b is at least 1/k.  Where b has lost over half of it, the plain difference loses no digits.
@@ -113,7 +114,8 @@ def even_and_odd(log_q: np.ndarray, c: np.ndarray, eps: np.ndarray, two_sided: b
         S = c x^2 (1/3! + x^2/5! + x^4/7! + ...)
 
     For |x| > 1, e^x may overflow although q e^x does not.  So q e^x is computed as e^(log q + x).  A one-sided
-    difference needs only C + S, which does not contain e^-x.  So if `two_sided` is False, C and S leave out e^-x.
+    difference needs only the sum C + S, and e^-x cancels in this sum.  So if `two_sided` is False, C and S leave out
+    e^-x.
     """
     q, x = np.exp(log_q), eps * c
     y = np.clip(x, -1, 1)

@@ -15,7 +15,7 @@ JOINT = joint.TRAINABLE                                     # the largest number
 class Problem(NamedTuple):
     """Describes a problem with n variables of k values.
 
-    The first variable varies slowest in the list of the K = k^n joint values.
+    In the list of the K = k^n joint values, the first variable varies slowest.
     """
 
     h: np.ndarray                       # (n, k)
@@ -27,7 +27,6 @@ class Problem(NamedTuple):
 
     @property
     def q(self) -> np.ndarray:
-        """Return an array of shape (n, k): softmax(h)."""
         return softmax(self.h, axis=-1)
 
     @property
@@ -52,7 +51,7 @@ class Problem(NamedTuple):
         return digits @ k ** np.arange(n - 1, -1, -1)
 
     def shaped(self, values: np.ndarray) -> np.ndarray:
-        """If h was given with shape (k,), remove the axis n from `values`, which has shape (draws, n, k)."""
+        """Remove the second axis of `values` if h was given with shape (k,).  `values` has shape (draws, n, k)."""
         return values[:, 0] if self.single else values
 
     def gradient(self) -> np.ndarray:
@@ -66,7 +65,7 @@ class Problem(NamedTuple):
         return direct.expected_gradient(self.h, self.f, self.eps, two_sided) if len(self.h) == 1 else None
 
     def _conditional(self, mass: np.ndarray) -> np.ndarray:
-        """Return the sum of `mass` over all joint values with z_i = a, for each variable i and each value a."""
+        """Return an array of shape (n, k).  Entry (i, a) is the sum of `mass` over all joint values with z_i = a."""
         k = self.h.shape[1]
         return np.array([np.bincount(digit, mass, k) for digit in self.digits.T])
 
@@ -87,8 +86,9 @@ class Problem(NamedTuple):
 def make(h: object, f: object, eps: object, of_z: Callable | None = None) -> Problem:
     """Check the arguments, and return the Problem.
 
-    h has shape (k,) or (n, k).  f is a function or an array of shape (k,), (k, ..., k) or (k^n,).  If f is a function,
-    of_z(f, z) returns f at one-hot z.  Raises ValueError or TypeError with a one-line message if an argument is wrong.
+    h has shape (k,) or (n, k).  f is a function, or an array with the shape (k,), (k, ..., k) or (k^n,).  If f is a
+    function, of_z(f, z) returns f at one-hot z.  If an argument is wrong, raises ValueError or TypeError with a message
+    of one line.
     """
     (h,) = arguments.scores(h=h)
     if h.ndim not in (1, 2) or h.shape[-1] < 2:
@@ -122,10 +122,10 @@ def make(h: object, f: object, eps: object, of_z: Callable | None = None) -> Pro
 
 
 def probe(like: Problem, number: int) -> Problem:
-    """Return one of four further problems, chosen so that different common mistakes give different estimates.
+    """Return one of four further problems.  `number`, from 0 to 3, is the number of the problem.
 
-    `number`, from 0 to 3, chooses the problem.  If f is a function, it is kept.  If f is a table, it is replaced,
-    and in the problems 0 and 1, k is usually replaced too.
+    In these problems, different common mistakes give different estimates.  If f is a function, it is kept.  If f is a
+    table, another table replaces it, and in problems 0 and 1, k usually changes too.
     """
     n, k = like.h.shape
     if like.callable is None and number < 2:

@@ -12,5 +12,5 @@ def sample(h: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def through_log_softmax(p: np.ndarray, gradient: np.ndarray) -> np.ndarray:
-    """Convert a gradient with respect to log p, where p = softmax(h), to a gradient with respect to h."""
+    """Compute the gradient with respect to h from the gradient with respect to log p.  Here p = softmax(h)."""
     return gradient - p * gradient.sum(axis=-1, keepdims=True)

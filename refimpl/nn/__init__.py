@@ -1,1 +1,1 @@
-"""Networks with handwritten gradients: layers, losses, Adam, and a check of gradients by differences."""
+"""Layers, losses and networks with handwritten gradients.  This package also contains Adam and a gradient check."""

@@ -1,4 +1,4 @@
-"""Draw the figure of the explorer: the walls of Theorem 1, the panels beside them (panels.py), and the sliders."""
+"""Make the figure of the explorer: the walls of Theorem 1, the panels beside them (panels.py), and the sliders."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -18,14 +18,14 @@ STYLE = {"font.size": 12, "axes.titlesize": 12, "axes.titlelocation": "left", "a
 
 
 class Explorer:
-    """Draws the panels on a figure, and draws them again when a slider is moved.
+    """Shows the panels on a figure, and updates them when a slider is moved.
 
     The sliders are "eps" (log10 of eps), "spread" (the factor of f), "h0", "h1" and "h2".
     """
 
     def __init__(self, figure: Figure, h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray,
                  names: Sequence[str] = walls.NAMES) -> None:
-        """Draw on `figure`, which must be empty.
+        """Show the explorer on `figure`, which must be empty.
 
         h      initial encoder scores, of shape (3,).  They have no unit
         f      decoder scores in nats, of shape (3,).  The slider "spread" multiplies them by a factor
@@ -78,7 +78,6 @@ class Explorer:
         return float(10 ** self.sliders["eps"].val)
 
     def update(self) -> None:
-        """Show the problem that the sliders define."""
         problem = h, f, eps = self.h, self.f, self.eps
         draws = len(self.noise)
         self.cloud.update(*problem, self.noise)
@@ -94,7 +93,6 @@ class Explorer:
         self.choose(self.chosen)
 
     def choose(self, index: int) -> None:
-        """Circle the draw with this index, and show it in the last panel."""
         self.chosen = index
         self.here.set_data(*self.cloud.points[[index]].T)
         with matplotlib.rc_context(STYLE):

@@ -1,4 +1,4 @@
-"""Make the first table of results.md, which compares each claim of the slides with our measurements.
+"""Make the table that compares each claim of the slides with our measurements.  It is the first one in results.md.
 
 The verdicts and their explanations are written by hand.  Each verdict comes with a rule that the measurements must
 satisfy.  If the measurements break a rule, `make report` stops with an error.  Then a person must correct the text.
@@ -24,8 +24,6 @@ CONFIRMED, PARTLY, OPEN, REFUTED, OTHER = VERDICTS = (
 
 
 class Claim(NamedTuple):
-    """Describes one claim of the slides, which is one line of the table."""
-
     words: str
     slide: str
     section: str
@@ -34,7 +32,7 @@ class Claim(NamedTuple):
     why: str
     paper: str
     looks: tuple[Look, ...]
-    """The functions that return what the rows show, and whether the rows support the verdict and the sentence `why`."""
+    """Functions that return what the rows show.  They also return whether the rows support `verdict` and `why`."""
 
 
 def _wall_clock(store: Store) -> Finding | None:
@@ -207,11 +205,7 @@ CLAIMS = (
 
 
 def find(claim: Claim, store: Store) -> Finding | None:
-    """Return what the measurements show about a claim, or None if measurements are missing.
-
-    If the result shows several comparisons, `epochs` is the number of epochs of the longest runs among them.  Raises
-    InputError if the measurements contradict the verdict on the claim.
-    """
+    """Return what the measurements show about a claim, or None if measurements are missing."""
     every = [finding for look in claim.looks if (finding := look(store))]
     if len(every) < len(claim.looks):
         return None

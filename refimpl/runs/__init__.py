@@ -1,7 +1,7 @@
 """Train models.
 
-A run is one training of a model, with its settings.  There is one file for each kind of run: vae.py and mixture.py.
-All kinds share the training loop, the checkpoints, the settings, the schedules and the random streams.
+A run trains one model.  There is one file for each kind of run: vae.py and mixture.py.  All kinds share the training
+loop, the checkpoints, the settings, the schedules and the random streams.
 """
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from refimpl.runs.settings import RunSettings
 from refimpl.runs.vae import VAERun
 
 KINDS: dict[str, type[Run]] = {kind.COMMAND: kind for kind in (VAERun, MixtureRun)}
-"""The class of each kind of run, by its command.  To add a kind, write a file with a class, and add the class here."""
+"""The keys are commands, and the values are classes of runs.
+
+To add a kind, write a file with a class, and add the class here.
+"""
 
 
 def kind_of(settings: RunSettings) -> type[Run]:
-    """Return the subclass of Run to which these settings belong."""
+    """Return the subclass of Run that has settings of this type."""
     return next(kind for kind in KINDS.values() if kind.SETTINGS is type(settings))

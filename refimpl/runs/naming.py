@@ -2,7 +2,7 @@
 
 A model has n variables of k values each.  For k classes, n = 1.  For n attributes, k = 2, and there is one
 variable for each attribute.  A label is the index of a joint value, as in joint.values.  After training without
-labels, the variables and their values have no names.  They are matched to the true labels to compute the accuracy.
+labels, the variables and their values have no names.  So best_match chooses names that fit the true labels.
 """
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from refimpl import joint
 
 
 class Naming(NamedTuple):
-    """Defines what the variables of a model mean.
+    """Defines the meaning of the variables of a model.
 
     `variable` has shape (n,), and variable[j] is the index i of the variable that means attribute j.  `value` has shape
     (n, k).  If variable i has the value v, then attribute j is equal to the number value[j, v].
@@ -29,9 +29,9 @@ class Naming(NamedTuple):
 
 
 class Accuracy(NamedTuple):
-    """Holds the accuracy of a model, as shares of the images.
+    """Holds the accuracy of a model.
 
-    `every` is the share for which all attributes are right, and each[j] is the share for which attribute j is right.
+    `every` is the share of images with all attributes correct.  each[j] is the share with attribute j correct.
     """
 
     every: float
@@ -44,10 +44,11 @@ def as_taught(n: int, k: int) -> Naming:
 
 
 def best_match(predicted: np.ndarray, labels: np.ndarray, k: int) -> Naming:
-    """Return the naming that makes the largest number of predictions equal to the labels.
+    """Return the naming that makes as many predictions correct as possible.
 
-    `predicted` and `labels` have shape (N, n).  First, the best one-to-one renaming of the k values is found for each
-    pair of a variable and an attribute.  Then the best one-to-one pairing of variables and attributes is found.
+    `predicted` and `labels` have shape (N, n).  First, the function finds the best one-to-one renaming of the k
+    values for each pair of a variable and an attribute.  Then it finds the best one-to-one pairing of variables and
+    attributes.
     """
     from scipy.optimize import linear_sum_assignment    # imported here because it takes long
 
@@ -65,7 +66,7 @@ def best_match(predicted: np.ndarray, labels: np.ndarray, k: int) -> Naming:
 
 
 def accuracies(predicted: np.ndarray, labels: np.ndarray, n: int, k: int, matched: bool) -> Accuracy:
-    """Return the accuracy of the predicted labels, given the true labels; both arrays have shape (N,).
+    """Return the accuracy of the predicted labels.  `predicted` and `labels` have shape (N,).
 
     If `matched` is True, best_match first renames the variables and their values.
     """

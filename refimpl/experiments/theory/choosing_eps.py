@@ -13,7 +13,7 @@ probability that the winner changes, that is, that the two arg maxes differ.  Th
 Proof of (1): let y = eps (f - E_q f) and Z = E_q e^y >= 1.  Then bias = q (e^y / Z - 1 - y) / eps.  The last bracket is
 (e^y - 1 - y) - (1 - 1/Z) e^y, so |bias|_1 is at most 2 (Z - 1) / eps.  Next, Z - 1 = E_q phi(y) y.  Let a be the
 largest y and -b the smallest, so that a + b = x.  Because E_q y = 0, half of E_q |y| comes from the y above 0, and half
-from those below 0.  So 2 (Z - 1) <= (phi(a) - phi(-b)) E_q |y| <= phi(x) E_q |y|.  The last step holds because phi is
+from the y below 0.  So 2 (Z - 1) <= (phi(a) - phi(-b)) E_q |y| <= phi(x) E_q |y|.  The last step holds because phi is
 convex, phi(0) = 0 and phi'(0) = 1/2.
 
 Proof of (2): by direct.stay_probability, q_i - P(i, i) <= q_i sum_j q_j (e^(eps (f_j - f_i)) - 1), where the sum is
@@ -63,7 +63,7 @@ KINDS = {"k = 3 ... 10": (3, 10, False), "k = 2": (2, 2, False),
 
 
 class Choice(NamedTuple):
-    """Holds the eps that was chosen, and whether the draws could determine it."""
+    """Holds the chosen eps, and whether the draws could determine it."""
 
     eps: float
     """The chosen eps, which is at most 1 / (max f - min f).  Its unit is 1 divided by the unit of f."""
@@ -102,7 +102,6 @@ def _unit_range(f: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def _eps(changed: np.ndarray | int, R: float) -> np.ndarray:
-    """Return the eps that the rule chooses for each number of changed winners."""
     return np.minimum(1, (AIM / np.maximum(changed, 1)) ** (1 / 3)) * min(1 / max(R, 1e-307), arguments.LARGEST_EPS)
 
 
@@ -110,8 +109,8 @@ class Expected(NamedTuple):
     """Holds the exact error of the rule, and the exact probability that the rule cannot choose eps."""
 
     error: float
-    """Mean squared error of the rule's result.  The result is 0 if M draws cannot determine eps, and otherwise the mean
-    of M further estimates."""
+    """Mean squared error of the rule's result.  The result is 0 if M draws cannot determine eps.  Otherwise, it is the
+    mean of M further estimates."""
     cannot_tell: float
     """Probability that the M draws cannot determine eps."""
 
@@ -159,9 +158,9 @@ def problems(count: int, least: int, most: int, seed: int,
 
 
 def least_errors(given: list[tuple[np.ndarray, np.ndarray]], M: int) -> np.ndarray:
-    """Return the exact error at the best eps for each problem.
+    """Return an array of shape (len(given),): the exact error of each problem at its best eps.
 
-    If no eps has a smaller error than the estimate 0, return the error of the estimate 0.
+    If no eps has a smaller error than the estimate 0, the error of the estimate 0 is used instead.
     """
     least = np.empty(len(given))
     for k in {len(h) for h, _ in given}:                                # problems of the same size together, for speed
@@ -174,7 +173,7 @@ def least_errors(given: list[tuple[np.ndarray, np.ndarray]], M: int) -> np.ndarr
 
 
 def least_up_to_bound(h: np.ndarray, f: np.ndarray, M: int) -> float:
-    """Compute the errors at 200 eps up to 1 / R, and the error of returning 0.  Return the smallest error."""
+    """Try 200 values of eps up to 1 / R, and the estimate 0.  Return the smallest error."""
     return min(float(direct.mse(h, f, np.geomspace(0.01, 1, 200) / np.ptp(f), M).min()), float(at_zero(h, f)))
 
 
@@ -185,11 +184,9 @@ CANNOT_TELL = "chance that it cannot tell"
 def table(M: int, seed: int = 0, count: int = PROBLEMS) -> dict[str, dict[str, np.ndarray]]:
     """Return the table: table(M)[kind][row] is an array of shape (count,), with one value for each problem.
 
-    `count` is the number of random problems of each kind.  The first three rows are mean squared errors of a mean of M
-    estimates, at three eps: the eps of the rule, eps = 1 / R and eps = 0.1.  The fourth row is the error of an
-    estimate that is always 0.  All four errors are divided by the smallest possible error.  The fifth row is the error
-    of the rule divided by least_up_to_bound().  The sixth row is the error of the rule divided by at_zero().  The last
-    row is the probability that the draws cannot determine eps.
+    `count` is the number of random problems of each kind.  The first four rows are mean squared errors, divided by the
+    smallest possible error.  The fifth row is the error of the rule divided by least_up_to_bound().  The sixth row is
+    the error of the rule divided by at_zero().  The last row is the probability that the draws cannot determine eps.
     """
     made = {}
     for words, (least_k, most_k, concentrated) in KINDS.items():
@@ -206,7 +203,7 @@ def table(M: int, seed: int = 0, count: int = PROBLEMS) -> dict[str, dict[str, n
 
 
 def lines(found: dict[str, dict[str, np.ndarray]], M: int) -> list[str]:
-    """Return the lines of the table."""
+    """Return the lines of the table that `found` holds."""
     made = [f"Mean squared error of the mean of {M:,} estimates, divided by the least possible; R = max f - min f",
             f"{'random problems:':31s}" + "".join(f" {words:>19s}" for words in found),
             f"{'':31s}" + f" {'median':>9s} {'worst':>9s}" * len(found)]
@@ -219,7 +216,7 @@ def lines(found: dict[str, dict[str, np.ndarray]], M: int) -> list[str]:
 
 
 def run(M: int, count: int = PROBLEMS, seed: int = 0) -> list[str]:
-    """Return the lines of the table for means of M estimates.
+    """Return the lines of the table.  M is the number of estimates that are averaged.
 
     Raises InputError if an option is out of range.
     """

@@ -1,15 +1,17 @@
-"""Find the arg max by fixing the variables whose best value is certain, and enumerating the others.
+"""Find the arg max: fix the variables whose best value is certain, and enumerate the values of all other variables.
 
 The method is exact for pair scores of any sign, and fast if |u| is large.
 
-Given the variables that are already fixed, setting z_i to 1 adds at least low_i and at most high_i to the score:
+Assume that some variables are already fixed.  If z_i changes from 0 to 1, the score changes by at least low_i and at
+most high_i:
 
     low_i  = u_i + (sum of w_ij over all j fixed at 1) + (sum of min(w_ij, 0) over all free j)
     high_i = u_i + (sum of w_ij over all j fixed at 1) + (sum of max(w_ij, 0) over all free j)
 
 If low_i > 0, z_i is 1 in every maximiser.  If high_i < 0, z_i is 0 in every maximiser.  When a variable is fixed, the
-range from low_i to high_i may become narrower for each free i.  So this step is repeated until nothing more is fixed.
-A variable that differs between two maximisers is never fixed.  At the end, the free variables are enumerated.
+range from low_i to high_i may become narrower for the free variables.  So low_i and high_i are computed repeatedly
+until no further variable can be fixed.  If two maximisers differ in z_i, variable i is never fixed.  At the end, the
+values of the free variables are enumerated.
 """
 from __future__ import annotations
 
@@ -38,7 +40,10 @@ def fix_certain(u: np.ndarray, W: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def argmax(u: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Return a maximiser z, of shape (B, n).  Raise ValueError if more than enumeration.MOST variables stay free."""
+    """Return an array of shape (B, n): for each image, a maximiser z.
+
+    Raises ValueError if more than enumeration.MOST variables stay free.
+    """
     u, w = check(u, w)
     n = u.shape[1]
     W = matrix(w, n)
