@@ -7,8 +7,8 @@
 We say that a draw leaves i if z* = i and z*(eps) != i, that it arrives at j if z*(eps) = j and z* != j, and that it
 moves from i to j if it does both.  The class Clocks computes the probability that both arg maxes are i, and the rates
 of these three events.  A rate is a probability divided by eps.  All four quantities are sums of positive terms,
-computed in logs, so they keep their digits however small eps or q(z) is.  The joint law follows from them, and so do
-the variance and the covariance of one sampled gradient.
+computed in logs, so no digits are lost, even if eps or q(z) is very small.  The joint law follows from these four
+quantities.  The variance and the covariance of one sampled gradient also follow from them.
 
 The arguments have the same shapes as in direct.py.  The functions check their arguments, but the class Clocks does not.
 """
@@ -25,9 +25,9 @@ from refimpl._digits import as_one_sided, others, ratio, tilted
 # --- the law of the pair, and the variance of one sampled gradient ---------------------------------------------------
 
 def stay_probability(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
-    """Return P(z* = z*(eps) = i), of shape (..., k), which is the diagonal of joint_law.
+    """Return an array of shape (..., k): P(z* = z*(eps) = i), the diagonal of joint_law.
 
-    In the one-sided case, i must beat every other value j both with and without eps f, and so the probability is
+    In the one-sided case, i must win against every other value j without eps f and also with eps f.  The probability is
     1 / sum_j exp(max(h_j - h_i, h_j - h_i + eps (f_j - f_i))).  The sum over all i is the probability that the sampled
     gradient is zero.  The computation takes O(k log k) time and makes no k x k array.
     """
@@ -35,10 +35,10 @@ def stay_probability(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool =
 
 
 def joint_law(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
-    """Return the exact P(z* = i, z*(eps) = j), of shape (..., k, k), where i is the row and j the column.
+    """Return an array of shape (..., k, k): the exact P(z* = i, z*(eps) = j) in row i and column j.
 
     If `two_sided` is True, z*(-eps) takes the place of z*.  Otherwise, let w = exp(h), a = exp(-eps f) and
-    C(s) = sum_z w_z max(1, s / a_z).  Off the diagonal, P(i, j) is 0 unless a_j < a_i, that is f_j > f_i.  Then
+    C(s) = sum_z w_z max(1, s / a_z).  Off the diagonal, P(i, j) is 0 unless a_j < a_i, that is, unless f_j > f_i.  Then
 
         P(i, j) = (w_i w_j / a_j) (I(a_i) - I(a_j)),     I(t) = integral^t ds / C(s)^2
 
@@ -79,11 +79,13 @@ def variance(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) 
 
 
 def covariance(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
-    """Return the exact covariance matrix of one sampled gradient, of shape (..., k, k).  Each row and column sums to 0.
+    """Return an array of shape (..., k, k): the exact covariance matrix of one sampled gradient.
 
-    Let D = onehot(z*(eps)) - onehot(z*), and let P be the joint law with 0 on its diagonal.  Let c and r be the
-    sums of the columns and of the rows of P.  Then E D = c - r.  The diagonal of E D D^T is c + r, and off the
-    diagonal, E D D^T is -(P + P^T).
+    Each row and each column of the matrix sums to 0.
+
+    Let D = onehot(z*(eps)) - onehot(z*), and let P be the joint law with 0 on its diagonal.  Let c be the column sums
+    of P, and let r be the row sums.  Then E D = c - r.  On the diagonal, E D D^T is c + r.  Off the diagonal,
+    E D D^T is -(P + P^T).
 
     If one outcome (i, j) is almost certain, a plain difference loses digits.  Let D* be the D of the likeliest outcome.
     The code subtracts D* from D.  This changes no covariance.  Let `rest` be the probability of all other outcomes:
@@ -138,7 +140,6 @@ class Clocks(NamedTuple):
 
     @classmethod
     def of(cls, h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> Clocks:
-        """Sort the values of z, and compute the fields."""
         order = np.argsort(-f, axis=-1, kind="stable")
         f = np.take_along_axis(f, order, axis=-1)
         log_w = np.take_along_axis(log_softmax(h, axis=-1), order, axis=-1)
@@ -156,17 +157,16 @@ class Clocks(NamedTuple):
         return cls(order, log_w, s, log_fall, np.logaddexp(favoured_more, s + others))
 
     def _unsort(self, values: np.ndarray) -> np.ndarray:
-        """Rearrange `values` from the sorted order to the order of z."""
         result = np.empty(values.shape)
         np.put_along_axis(result, self.order, values, axis=-1)
         return result
 
     def stay(self) -> np.ndarray:
-        """Return P(z* = z*(eps) = i) = w_i / C(a_i), of shape (..., k)."""
+        """Return an array of shape (..., k): P(z* = z*(eps) = i) = w_i / C(a_i)."""
         return self._unsort(np.exp(self.log_w + self.s - self.log_D))
 
     def leave_rate(self) -> np.ndarray:
-        """Return P(z* = i, z*(eps) != i) / eps, of shape (..., k).
+        """Return an array of shape (..., k): P(z* = i, z*(eps) != i) / eps.
 
         The rate is (q_i - P(i, i)) / eps = w_i (C(a_i) - 1) / (eps C(a_i)).  Both subtractions would lose
         digits.  Summation by parts turns C(a_i) - 1 into a sum of positive terms:
@@ -179,16 +179,16 @@ class Clocks(NamedTuple):
         return self._unsort(np.exp(self.log_w + log_excess - self.log_D))
 
     def _log_piece(self) -> np.ndarray:
-        """Return log(piece m / eps) for each m.  Piece m is an integral from a_m to a_{m+1}."""
+        """Return an array of shape (..., k-1): log(piece m / eps).  Piece m is an integral from a_m to a_{m+1}."""
         # The integrand is 1 / C(t)^2.  With C(a_m) = a_m D and C(a_{m+1}) = a_{m+1} D', piece m is
         # (a_{m+1} - a_m) / (C(a_m) C(a_{m+1})) = (e^{s_m} - e^{s_{m+1}}) / (D D')
         return self.log_fall - self.log_D[..., :-1] - self.log_D[..., 1:]
 
     def arrive_rate(self) -> np.ndarray:
-        """Return P(z*(eps) = j, z* != j) / eps, of shape (..., k), without a k x k array.
+        """Return an array of shape (..., k): P(z*(eps) = j, z* != j) / eps.  No k x k array is made.
 
-        The rate is the sum of column j of move_rates.  In sorted order, entry i > j of the column is
-        (w_i w_j / a_j) times the sum of the pieces m = j ... i-1 (see _log_piece).  Piece m is in every entry i > m.
+        The rate is the sum of column j of move_rates.  In sorted order, entry i > j of the column is (w_i w_j / a_j)
+        times the sum of the pieces m = j ... i-1 (see _log_piece).  Piece m is part of every entry i > m.
         """
         log_behind = np.logaddexp.accumulate(self.log_w[..., ::-1], axis=-1)[..., -2::-1]       # log(w_{m+1} + ...)
         log_terms = self._log_piece() + log_behind

@@ -46,7 +46,7 @@ def one_hot(index: np.ndarray, k: int) -> np.ndarray:
 
 
 def argmax(h: np.ndarray, noise: np.ndarray) -> np.ndarray:
-    """Return z* = argmax over z of h + gamma, a sample of softmax(h) for each draw of the noise (equation 5).
+    """Return z*, the arg max of h + gamma (equation 5).  For each draw of the noise, z* is a sample of softmax(h).
 
     h and `noise` have shape (..., k), and their batch axes broadcast.  The result has shape (...).  If two values tie,
     which has probability 0, the lower index is returned.
@@ -82,7 +82,7 @@ def choice_probabilities_by_quadrature(h: np.ndarray) -> np.ndarray:
 
 
 def sample_given_argmax(h: np.ndarray, index: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Draw Gumbel noise from its law given that argmax(h, noise) is `index`.
+    """Draw Gumbel noise under the condition that argmax(h, noise) is `index`.
 
     Think of alarm clocks, where clock z has the rate w(z) = exp(h(z)).  The time until the first clock rings is
     exponential with rate sum w, whichever clock is the first.  From then on, the wait for any other clock z is
@@ -110,11 +110,11 @@ def sample_given_argmax(h: np.ndarray, index: np.ndarray, rng: np.random.Generat
 
 
 def top_k(h: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
-    """Return the k values of z with the highest h + gamma, highest first (Gumbel-top-k).
+    """Return the k values of z with the highest h + gamma, from the highest to the lowest (Gumbel-top-k).
 
-    h has shape (..., n), k is from 0 to n, and the result has shape (..., k).  The result is an ordered sample of k of
-    the n values without replacement: the first k alarm clocks, in the order in which they ring (Yellott 1977; Kool et
-    al., ICML 2019).  top_k_probability computes the probability of each result.
+    h has shape (..., n), k is from 0 to n, and the result has shape (..., k).  The k values are drawn without
+    replacement.  They are the first k alarm clocks that ring, in this order (Yellott 1977; Kool et al., ICML 2019).
+    top_k_probability computes the probability of each result.
     """
     (h,) = arguments.scores(h=h)
     k = arguments.integer("k", k, 0, h.shape[-1])

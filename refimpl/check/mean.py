@@ -1,4 +1,4 @@
-"""Find the objective whose gradient is the mean of the user's gradients, and describe their variance."""
+"""Compare the mean and the variance of the user's gradients with those of known estimators."""
 from __future__ import annotations
 
 import math
@@ -17,9 +17,9 @@ SIMULATED = 40_000
 
 
 class Known(NamedTuple):
-    """Holds the means and the variances of known estimators by name, as arrays of shape (n, k).
+    """Each dictionary maps names to arrays of shape (n, k).
 
-    The standard errors of the means are in `errors`.  They are 0 for exact means.
+    `errors` contains the standard errors of the means.  The standard error of an exact mean is 0.
     """
 
     means: dict[str, np.ndarray]
@@ -28,10 +28,7 @@ class Known(NamedTuple):
 
 
 def known(problem: Problem, rng: np.random.Generator) -> Known:
-    """Return the means and variances of known estimators for this problem.
-
-    For several variables, the means and variances of direct gradients are simulated.  All other numbers are exact.
-    """
+    """If there are several variables, simulate the direct gradients.  All other means and variances are exact."""
     zero = np.zeros(problem.h.shape)
     means = {"E f": problem.gradient()}
     errors = {"E f": zero}
@@ -53,8 +50,6 @@ def known(problem: Problem, rng: np.random.Generator) -> Known:
 
 
 class Mean(NamedTuple):
-    """Describes the mean of the user's gradients."""
-
     name: str                           # the known mean that agrees with this mean, or "both" or "neither"
     distances: dict[str, float]         # the distance of this mean from each known mean, in standard errors
     bias: float
@@ -62,10 +57,7 @@ class Mean(NamedTuple):
 
 
 def of(finding: Finding, kind: str | None, truth: Known) -> Mean:
-    """Compare the mean of the user's gradients with the known means.
-
-    If the estimator has already been recognised, `kind` is "direct", "two-sided" or "reinforce".  Otherwise it is None.
-    """
+    """`kind` is "direct", "two-sided" or "reinforce" if the estimator has been recognised, and None otherwise."""
     problem, found = finding.problem, finding.moments
     least_event = max(np.ptp(problem.f), 1 / problem.eps) if not finding.moved else 0.0
     error = found.careful_error(least_event)
@@ -118,7 +110,6 @@ def _sentence(fits: list[str], distances: dict[str, float], bias: float, limit: 
 
 
 def variance_sentence(variances: dict[str, float]) -> str:
-    """Return a sentence that compares the variance of the user's gradients with the variances of other estimators."""
     found = variances["found"]
     parts = []
     for name, words in (("direct", "the direct gradient"), ("reinforce", "REINFORCE"),

@@ -5,10 +5,10 @@
     cross-entropy    onehot(y) - q                             the gradient of log q(y), without noise
 
 The mean of `released` is (onehot(y) - q) / eps, which is 1/eps times the direction of `cross-entropy`.  But `released`
-is noisy, and `cross-entropy` is not.  `direct-loss` is direct optimisation (estimators/direct.py) of f = -l, as on
-slide 33.  The mean of `direct-loss` is grad_h (1/eps) log(1 + q(y) (e^eps - 1)).  For a large eps, it is close to the
-mean of `released`.  As eps -> 0, it tends to the gradient of q(y), the expected accuracy.  For images whose q(y) is
-near 0, the gradient of q(y) is almost 0, while `cross-entropy` is largest.
+is noisy, and `cross-entropy` is not.  `direct-loss` is direct optimisation (estimators/direct.py) with f = -l
+(slide 33).  The mean of `direct-loss` is grad_h (1/eps) log(1 + q(y) (e^eps - 1)).  For a large eps, this mean is close
+to the mean of `released`.  As eps -> 0, it tends to the gradient of q(y), the expected accuracy.  If q(y) is near 0 for
+an image, the gradient of q(y) is almost 0, but component y of `cross-entropy` is almost 1.
 """
 from __future__ import annotations
 
@@ -21,19 +21,17 @@ from refimpl import arguments, direct, gumbel
 
 
 def released(h: np.ndarray, labels: np.ndarray, rng: np.random.Generator, eps: float) -> np.ndarray:
-    """Return (onehot(y) - onehot(z*)) / eps, of shape (B, k).  The integer `labels` have shape (B,)."""
+    """Return an array of shape (B, k): (onehot(y) - onehot(z*)) / eps.  `labels` holds the integers y in shape (B,)."""
     (h,), k, eps = arguments.scores(h=h), np.shape(h)[-1], arguments.temperature("eps", eps)
     z_star = gumbel.argmax(h, gumbel.sample(h.shape, rng))
     return (gumbel.one_hot(arguments.indices(labels, k, "labels"), k) - gumbel.one_hot(z_star, k)) / eps
 
 
 def direct_loss(h: np.ndarray, labels: np.ndarray, rng: np.random.Generator, eps: float) -> np.ndarray:
-    """Return the direct gradient for f(z) = -[z != y].  It has shape (B, k).
+    """Return an array of shape (B, k): the direct gradient for f(z) = -[z != y].
 
-    This is direct loss minimisation with the 0/1 loss.
-
-    The mean of this gradient is (q_eps - q) / eps, where q_eps = softmax(h + eps onehot(y)).  The arguments are those
-    of `released`.
+    The method is direct loss minimisation with the 0/1 loss.  The mean of this gradient is (q_eps - q) / eps, where
+    q_eps = softmax(h + eps onehot(y)).  The arguments are those of `released`.
     """
     (h,), k, eps = arguments.scores(h=h), np.shape(h)[-1], arguments.temperature("eps", eps)
     f = gumbel.one_hot(arguments.indices(labels, k, "labels"), k) - 1
@@ -42,7 +40,7 @@ def direct_loss(h: np.ndarray, labels: np.ndarray, rng: np.random.Generator, eps
 
 def cross_entropy(h: np.ndarray, labels: np.ndarray, rng: np.random.Generator | None = None,
                   eps: float | None = None) -> np.ndarray:
-    """Return grad_h log q(y) = onehot(y) - q, of shape (B, k).  `rng` and `eps` are accepted but not used."""
+    """Return an array of shape (B, k): grad_h log q(y) = onehot(y) - q.  `rng` and `eps` are not used."""
     (h,), k = arguments.scores(h=h), np.shape(h)[-1]
     return gumbel.one_hot(arguments.indices(labels, k, "labels"), k) - softmax(h, axis=-1)
 

@@ -35,7 +35,7 @@ class Family(ABC):
     """
 
     options: ClassVar[Mapping[str, Setting]] = {}
-    """The options by name that a user can choose besides n and k.  They are the keywords of create()."""
+    """The options that a user can choose in addition to n and k.  The names are the keywords of create()."""
     released: ClassVar[Mapping[str, Value]] = {}
     """The options that the authors' code uses."""
 
@@ -48,7 +48,7 @@ class Family(ABC):
     relaxable: bool = True
     """Whether the family has a relaxed arg max, relax()."""
     has_unary_kl: bool = True
-    """Whether the scores of each variable alone define a law of this variable.  If so, unary_kl() can be computed."""
+    """Whether unary_kl() can be computed: the scores of one variable must define a law of this variable."""
     noise_on_every_score: bool = False
     """Whether perturb() adds a separate Gumbel variable to each number of theta.  If so, adding a number to a score has
     the same effect as adding it to the noise, so the density of the noise can be differentiated instead of the law of
@@ -70,7 +70,7 @@ class Family(ABC):
         return cls(n, k, **options)
 
     def label(self) -> str:
-        """Return a few words for the legend of a picture, or "" for independent variables."""
+        """Return a short description for the legend of a plot.  It is empty for independent variables."""
         return ""
 
     def values(self, dtype: np.dtype = np.float64) -> np.ndarray:
@@ -91,11 +91,11 @@ class Family(ABC):
         return np.zeros(self.outputs)
 
     def theta(self, out: np.ndarray) -> np.ndarray:
-        """Return theta, the parameters of the family, for an encoder output `out` of shape (B, outputs)."""
+        """Return theta, the parameters of the family.  The encoder output `out` has shape (B, outputs)."""
         return out
 
     def back(self, out: np.ndarray, dtheta: np.ndarray) -> np.ndarray:
-        """Convert `dtheta`, the gradient with respect to theta, to the gradient with respect to `out`."""
+        """Return the gradient with respect to `out`.  `dtheta` is the gradient with respect to theta."""
         return dtheta
 
     @abstractmethod
@@ -129,9 +129,9 @@ class Family(ABC):
 
     @abstractmethod
     def joint_argmax(self, theta: np.ndarray, table: np.ndarray) -> np.ndarray:
-        """Return the z with the highest h(z) + table(z), by enumeration.
+        """Return an array of shape (B, n, k): the z with the highest h(z) + table(z), found by enumeration.
 
-        `table` has shape (B, k^n), in the order of joint.values.  The result has shape (B, n, k).
+        `table` has shape (B, k^n), with the joint values in the order of joint.values.
         """
 
     def relax(self, theta: np.ndarray, rng: np.random.Generator, tau: float) -> Relaxed:

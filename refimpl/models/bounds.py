@@ -3,9 +3,9 @@
     log p(x) = logsumexp_z f(x, z) - log K        the prior is uniform on K joint values
     ELBO     = E_q f(x, z) - sum_i KL(q_i || uniform)
 
-The output of the decoder does not depend on x, so the outputs for all z are computed only once.  One matrix product
-computes the scores of a block of images.  All scores together may need too much memory: for K = 2^15 and
-10,000 images there are 3.3e8 scores.
+The output of the decoder does not depend on x, so the decoder is evaluated once for each z.  The scores f(x, z) of all
+images may need too much memory: if K = 2^15, there are 3.3e8 scores for 10,000 images.  Therefore, the images are taken
+in blocks.  One matrix product computes the scores of a block.
 """
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DOUBLE_UP_TO = 1_024        # with more joint values, float32 is used, which cau
 
 
 class Bounds(NamedTuple):
-    """Holds the exact ELBO, log-likelihood and gap (log_likelihood - elbo) in nats, averaged over images."""
+    """The exact ELBO, log-likelihood and gap (log_likelihood - elbo), in nats.  All three are means over the images."""
 
     elbo: float
     log_likelihood: float
@@ -30,12 +30,12 @@ class Bounds(NamedTuple):
 
 
 def bounds(logits: np.ndarray, images, encode: Callable[[np.ndarray], np.ndarray] | None = None) -> Bounds:
-    """Return the exact ELBO, log-likelihood and gap, averaged over images.
+    """Return the exact ELBO, log-likelihood and gap, averaged over the images.
 
     logits   an array of shape (K, pixels): the decoder's output for every joint value, in the order of joint.values
     images   a data.Part
-    encode   a function that maps images x to an array of shape (B, n, k): the scores h of a factorised q.  `encode`
-             must be None if q has no closed form; then elbo and gap are NaN
+    encode   a function that maps images x to an array of shape (B, n, k): the scores h of a factorised q.  If q has
+             no closed form, `encode` must be None, and the ELBO and the gap are NaN
 
     Raises arguments.NotFinite if a score is not finite.
     """

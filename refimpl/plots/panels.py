@@ -1,4 +1,4 @@
-"""Draw three of the explorer's four panels: the joint law, the errors against eps, and one draw.
+"""Plot three of the explorer's four panels: the joint law, the errors for a range of eps, and one draw.
 
 Each function empties its axes and draws on them again.  New axes would be slower, because they need new ticks.
 """
@@ -24,7 +24,6 @@ def _empty(ax: Axes) -> None:
 
 
 def law(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, names: Sequence[str]) -> None:
-    """Show P(z* = i, z(eps) = j) as a heat map, with the row sums q on its right and the column sums q_eps below it."""
     _empty(ax)
     chances = direct.joint_law(h, f, eps)
     ax.imshow(chances, cmap="Greys", vmin=0, vmax=1)
@@ -43,10 +42,6 @@ def law(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, names: Sequence[str]
 
 
 def errors(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, draws: int) -> None:
-    """Plot the exact errors of a mean of direct gradients against eps, with dots at the given `eps`.
-
-    `draws` is the number of gradients in the mean.
-    """
     _empty(ax)
     if ax.get_xscale() != "log":                        # setting the scale again would make new ticks
         ax.set(xscale="log", yscale="log")
@@ -66,10 +61,7 @@ def errors(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, draws: int) -> No
 
 
 def one_draw(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, gammas: np.ndarray, names: Sequence[str]) -> None:
-    """Show the scores h + gamma and eps f + h + gamma of one draw as bars.  Stars mark z* and z(eps).
-
-    `gammas` is the noise of this draw, of shape (3,).
-    """
+    """`gammas` is the noise of one draw.  It has shape (3,)."""
     _empty(ax)
     heights = np.concatenate([h + gammas, eps * f + h + gammas])
     old, new = (int(z) for z in direct.argmax_pair(h, f, eps, gammas))

@@ -1,4 +1,4 @@
-"""Decide whether measurements support a claim, and whether runs differ by more than chance."""
+"""Decide whether measurements support a claim, and whether a difference between groups of runs may be chance."""
 from __future__ import annotations
 
 import math
@@ -12,15 +12,13 @@ FEWEST = 3              # seeds; with only two seeds each, ranges are apart by c
 
 
 class Finding(NamedTuple):
-    """Holds what the measurements show about a claim."""
-
     holds: bool
     """Whether the rows still support the handwritten sentence about the claim."""
     here: str = ""
     epochs: int = 0
     """The number of epochs of the runs, or 0 if nothing was trained."""
     seeds: tuple[int, ...] = ()
-    """The numbers of seeds of the methods."""
+    """The number of seeds of each method."""
 
 
 Look = Callable[[Store], Finding | None]
@@ -28,8 +26,6 @@ Look = Callable[[Store], Finding | None]
 
 
 class Runs(NamedTuple):
-    """Holds groups of runs that are compared by the values of one column at one epoch."""
-
     groups: Mapping[str, Sequence[Record]]
     epoch: int
     column: str
@@ -39,10 +35,10 @@ class Runs(NamedTuple):
         return spread(self.groups[name], self.epoch, self.column, self.sign)
 
     def apart(self, one: str, other: str) -> bool | None:
-        """Return True if all values of `one` are below all values of `other`, and False if all are above.
+        """Return whether the range of `one` is below the range of `other`, or None if the ranges overlap.
 
-        Return None if the ranges overlap, or if there are fewer than FEWEST seeds.  Unlike a confidence interval for
-        the mean, this comparison is valid even if some of the runs are still on a plateau.
+        If a group has fewer than FEWEST seeds, the result is None.  This comparison is valid even if some of the runs
+        are still on a plateau.  A comparison of confidence intervals for the means would not be valid then.
         """
         a, b = self.of(one).values, self.of(other).values
         if min(len(a), len(b)) < FEWEST:
@@ -52,10 +48,10 @@ class Runs(NamedTuple):
         return False if max(b) < min(a) else None
 
     def ahead(self, one: str, other: str) -> bool | None:
-        """Return whether the mean of `one` is below the mean of `other`, or None if they may be equal.
+        """Return whether the mean of `one` is below the mean of `other`, or None if the means may be equal.
 
-        The means differ if their 95 % intervals do not overlap, or if the 95 % interval of the differences between runs
-        with the same seed excludes 0.
+        The means differ if their 95 % intervals do not overlap.  They also differ if the 95 % interval for the mean
+        difference between runs with the same seed excludes 0.
         """
         a, b = self.of(one), self.of(other)
         if not math.isnan(a.half + b.half) and abs(a.mean - b.mean) > a.half + b.half:
@@ -73,9 +69,10 @@ def compared(experiment: str, dataset: str, names: Mapping[str, str], rule: Call
 
     names         maps the label of each group of runs to the name of the group in the table
     epoch         the epoch at which the runs are compared.  By default it is the last epoch that all runs have reached
-    column, sign  the runs are compared by `sign` times the value of this column
+    column, sign  the numbers that are compared are `sign` times the values of this column
     median        whether the table shows the median over the seeds instead of the mean
-    shown         whether the table shows the values.  The string `words` is written before the values
+    words         the text before the values in the table
+    shown         whether the table shows the values
     """
     def look(store: Store) -> Finding | None:
         groups = {name: store.select(experiment, dataset, label) for label, name in names.items()}

@@ -28,7 +28,7 @@ RISING = ("step", "seconds", "evaluations")
 
 
 def save(path: Path, run: Run, history: np.ndarray) -> None:
-    """Save a run and the rows of its metrics in the file `path`, completely or not at all."""
+    """Save a run and its metrics in the file `path`.  The array `history` has one row of metrics per epoch."""
     content = {"format": run.FORMAT, "settings": json.dumps(run.settings.as_dict()),
                "values": run.model.parameters.values,
                "adam_M": run.adam.M, "adam_V": run.adam.V, "adam_t": run.adam.t,
@@ -39,11 +39,11 @@ def save(path: Path, run: Run, history: np.ndarray) -> None:
 
 def load(path: Path, settings: RunSettings | None = None, kind: type[Run] | None = None,
          missing: str = "is missing: there is no run to continue here") -> tuple[Run, np.ndarray]:
-    """Return the run in a checkpoint, and its rows of metrics as an array of shape (epochs, columns).
+    """Return the run in a checkpoint, and an array of shape (epochs, columns): its metrics after each epoch.
 
-    If `settings` is given, the run must have these settings.  If `kind` is given, the run must be of this kind.
-    Raises InputError if this is not so, and also if the file is missing, is damaged, is not a checkpoint, or was
-    written by an earlier version.  `missing` is the end of the error message for a missing file.
+    Raises InputError if the file is missing, is damaged, is not a checkpoint, or was written by an earlier version.
+    Raises InputError also if the run does not have the settings `settings`, or is not of the kind `kind`.  None allows
+    all settings or all kinds.  If the file is missing, the error message ends with `missing`.
     """
     kind = kind_of(settings) if settings is not None else kind
     content = read_arrays(path, missing=missing, damaged=FOREIGN)
@@ -84,7 +84,6 @@ def load(path: Path, settings: RunSettings | None = None, kind: type[Run] | None
 
 @contextlib.contextmanager
 def _parsing(path: Path) -> Iterator[None]:
-    """Raise an InputError instead of the exceptions that a damaged file can cause in the `with` block."""
     try:
         yield
     except InputError:
@@ -99,7 +98,6 @@ def _require(right: bool) -> None:
 
 
 def _check_history(run: Run, history: np.ndarray) -> None:
-    """Raise ValueError if `history` cannot be the metrics of this run."""
     _require(history.shape[1:] == (len(run.columns),) and history.dtype == np.float64)
     column = dict(zip(run.columns, history.T))
     _require((column["epoch"] == run.FIRST_EPOCH + np.arange(len(history))).all())
@@ -114,7 +112,6 @@ def _check_history(run: Run, history: np.ndarray) -> None:
 
 
 def _settings(kind: type[RunSettings], text: str, path: Path) -> RunSettings:
-    """Return the settings that `text` describes in JSON; raise InputError if the program cannot use them."""
     values = json.loads(text)
     made, problem = kind.from_dict(values), unregistered(values)
     if problem:

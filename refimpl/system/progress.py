@@ -1,4 +1,7 @@
-"""Show how much of a long task is done and how much time is left, if sys.stderr is a terminal."""
+"""Show how much of a long task is done, and how much time is left.
+
+Nothing is shown if sys.stderr is not a terminal.
+"""
 from __future__ import annotations
 
 import sys
@@ -6,8 +9,6 @@ import time
 
 
 class Progress:
-    """Counts up to `total`, and writes the progress to sys.stderr at most ten times per second."""
-
     def __init__(self, label: str, total: int) -> None:
         self.label, self.total, self.done = label, max(total, 1), 0
         self.shown = sys.stderr is not None and sys.stderr.isatty()
@@ -26,7 +27,6 @@ class Progress:
         sys.stderr.flush()
 
     def clear(self) -> None:
-        """Remove the line from the terminal."""
         if self.shown:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()

@@ -15,7 +15,7 @@ from refimpl.latent import sets
 
 
 class Places(NamedTuple):
-    """The objective f(z) = sum_ij c_ij z_ij.  If c is made by tiles.right, f counts the correctly placed tiles."""
+    """The objective f(z) = sum_ij c_ij z_ij.  If c comes from tiles.right, f is the number of correct tiles."""
 
     c: np.ndarray
 
@@ -27,12 +27,14 @@ class Places(NamedTuple):
 
 
 class Likelihood(NamedTuple):
-    """The objective f(z) = log p(picture), in nats, under a mixture of pictures with independent pixels.
+    """The objective f(z) = log p(picture), in nats, under a mixture model.
+
+    The pixels are independent in each component of the mixture:
 
         f(z) = log sum_k pi_k exp(sum_ij c_ijk z_ij),   c_ijk = log p(tile i | place j of component k)
 
-    f is a log-sum-exp of linear functions, so f is convex, and the tangent at z* is nowhere above f.  Therefore a step
-    from z* increases f by at least as much as it increases this tangent.  With one component, f is linear.
+    f is a log-sum-exp of linear functions, so f is convex, and the tangent at z* is nowhere above f.  Let t be the
+    gradient of f at z*.  Then f(z) - f(z*) >= sum_ij t_ij (z_ij - z*_ij) for every z.  With one component, f is linear.
     """
 
     c: np.ndarray
@@ -50,10 +52,13 @@ class Likelihood(NamedTuple):
 
 
 class Mixture:
-    """A mixture of K components with Bernoulli pixels, fitted to whole images by expectation-maximisation."""
+    """A mixture of K components, each with independent Bernoulli pixels.
+
+    The mixture is fitted to whole images by expectation-maximisation.
+    """
 
     def __init__(self, x: np.ndarray, components: int, rng: np.random.Generator, rounds: int = 20) -> None:
-        """Fit the mixture to binary images x, of shape (images, 784)."""
+        """Fit the mixture to x, an array of shape (images, 784) with binary images."""
         x = x.astype(np.float64)
         self.mean = 0.25 + 0.5 * x[rng.choice(len(x), components, replace=False)]
         self.log_pi = np.full(components, -np.log(components))
@@ -64,12 +69,12 @@ class Mixture:
             self.log_pi = np.log(counts + 1) - np.log(len(x) + components)
 
     def joint(self, x: np.ndarray) -> np.ndarray:
-        """Return log pi_k p(x | k), of shape (images, K)."""
+        """Return an array of shape (images, K): log(pi_k p(x | k)) for each image x and each component k."""
         on, off = np.log(self.mean), np.log1p(-self.mean)
         return self.log_pi + x @ (on - off).T + off.sum(axis=1)
 
     def objective(self, tiles: np.ndarray, side: int) -> Likelihood:
-        """Return the objective for `tiles`, of shape (B, N, pixels).  Pixels outside all tiles are ignored."""
+        """`tiles` has shape (B, N, pixels).  Pixels of the image that lie in no tile are ignored."""
         (B, N, pixels), K = tiles.shape, len(self.mean)
         on, off = (cut(each, side).reshape(K * N, pixels) for each in (np.log(self.mean), np.log1p(-self.mean)))
         c = tiles.reshape(B * N, pixels) @ (on - off).T + off.sum(axis=1)
@@ -77,10 +82,10 @@ class Mixture:
 
 
 def best(objective: Likelihood) -> np.ndarray:
-    """Search for the matching with the largest f.  Return the best z that is found, of shape (B, N, N).
+    """Return an array of shape (B, N, N): for each picture, the z with the largest f that the search finds.
 
-    For each component, a search starts from the component's best matching, and moves a few times to the arg max of the
-    tangent of f.  No such move can decrease f.
+    A search starts from the best matching of one component.  If there are several components, the search then moves
+    three times to the arg max of the tangent of f.  No such move can decrease f.
     """
     B, N, _, K = objective.c.shape
     family, found, worth = sets.matchings(N), np.zeros((B, N, N)), np.full(B, -np.inf)

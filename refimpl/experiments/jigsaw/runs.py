@@ -1,8 +1,8 @@
 """Train the jigsaw networks.
 
-In each epoch, 10,000 images are chosen from the first 40,000 training images, and their tiles are shuffled.  In the
-runs without labels, f is the log-likelihood under a mixture model.  This model is fitted to all training images
-except the first 40,000.  The file state.npz contains all that is needed to continue a run.
+In each epoch, 10,000 images are chosen from the first 40,000 training images, and the tiles of each image are shuffled.
+In the runs without labels, f is the log-likelihood of the picture under a mixture model.  This model is fitted to all
+training images except the first 40,000.  The file state.npz contains all that is needed to continue a run.
 """
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Row = dict[str, float]
 
 @dataclass(frozen=True)
 class JigsawSettings:
-    """All settings that determine a run, except its length."""
+    """All settings that determine a run, except for the number of epochs."""
 
     dataset: str
     seed: int
@@ -50,50 +50,40 @@ class JigsawSettings:
     eps: float | None = None
     tau: float | None = None
     by_place: bool = False
-    """Whether f counts a tile as correct only at its own place, even if another tile has the same pixels."""
+    """If False, f also counts a tile as correct at the place of another tile with the same pixels."""
     labels: bool = True
-    """Whether f counts the tiles at their correct places.  If not, f is the log-likelihood of the picture."""
+    """If True, f is the number of correct tiles.  If False, f is the log-likelihood of the picture."""
     draws: int = 1
-    """The factor by which the usual number of draws of the noise is multiplied."""
+    """The usual number of draws of the noise is multiplied by this number."""
 
     def as_dict(self) -> dict[str, object]:
         return dict(vars(self))
 
 
 class Tested(NamedTuple):
-    """Holds the jigsaws that every run solves after each epoch."""
-
     tiles: np.ndarray
     y: np.ndarray
     right: np.ndarray
 
     @classmethod
     def of(cls, part: data.Part, side: int) -> Tested:
-        """Cut the first images of `part` into tiles, and shuffle the tiles."""
         whole = tiles.cut(part.images(slice(0, TESTED)), side)
         shuffled, y = tiles.shuffle(whole, np.random.default_rng(SHUFFLES))
         return cls(shuffled, y, tiles.right(shuffled, y))
 
     def shares(self, z: np.ndarray) -> tuple[float, float]:
-        """Return the share of the correct tiles, and the share of the images in which all tiles are correct."""
         count = (self.right * z).sum(axis=(1, 2))
         return float(count.mean() / z.shape[1]), float((count == z.shape[1]).mean())
 
 
 @functools.lru_cache(maxsize=1)
 def mixture_of(dataset: str, data_dir: str | None) -> Mixture:
-    """Return a mixture model that is fitted to all training images except the first 40,000."""
     whole = data.load(dataset, data_dir).train.images(slice(SHUFFLED, None))
     return Mixture(whole, COMPONENTS, np.random.default_rng(FITTING))
 
 
 @functools.lru_cache(maxsize=1)
 def ceiling(dataset: str, data_dir: str | None, side: int) -> tuple[Likelihood, dict[str, float]]:
-    """Return the objective f for the test images, and four numbers with which a network's results can be compared.
-
-    The numbers are the mean f of the true matchings, the mean f of the best matchings found, and the shares of correct
-    tiles and of correct images in these best matchings.
-    """
     tested = Tested.of(data.load(dataset, data_dir).test, side)
     f = mixture_of(dataset, data_dir).objective(tested.tiles, side)
     z = best(f)
@@ -102,8 +92,6 @@ def ceiling(dataset: str, data_dir: str | None, side: int) -> tuple[Likelihood, 
 
 
 class JigsawRun:
-    """A training run of one jigsaw network."""
-
     def __init__(self, settings: JigsawSettings, data_dir: str | None) -> None:
         self.settings, self.data_dir, side = settings, data_dir, settings.side
         self.dataset, self.rng = data.load(settings.dataset, data_dir), np.random.default_rng(settings.seed)
@@ -133,7 +121,6 @@ class JigsawRun:
         self.adam.step()
 
     def epoch(self) -> None:
-        """Train for one epoch, solve the tested jigsaws, and add a row of results."""
         chosen, started = self.rng.choice(SHUFFLED, EPOCH, replace=False), time.process_time()
         for start in range(0, EPOCH, BATCH):
             self.step(self.dataset.train.images(chosen[start:start + BATCH]))
@@ -151,7 +138,7 @@ class JigsawRun:
             self.made_by[name] += [now] * (now not in self.made_by[name][-1:])
 
     def solve(self, shuffled: np.ndarray) -> np.ndarray:
-        """Return an array of shape (B, N, N): the matchings with the largest scores, without noise."""
+        """Return an array of shape (B, N, N): for each jigsaw, the matching with the largest score without noise."""
         return gradients.matchings(shuffled.shape[1]).argmax(self.scorer.run(shuffled).theta)
 
     def save(self, path: Path) -> None:
@@ -163,7 +150,6 @@ class JigsawRun:
 
     @classmethod
     def load(cls, path: Path, settings: JigsawSettings, data_dir: str | None) -> JigsawRun:
-        """Return the run in this file.  Raises InputError if the file is damaged, or if the settings differ."""
         found, run = read_arrays(path, "is missing", FOREIGN), cls(settings, data_dir)
         try:
             if json.loads(str(found["settings"])) != settings.as_dict():
@@ -191,14 +177,12 @@ class JigsawRun:
 
 
 def opened(cell: Cell, out: Path, data_dir: str | None) -> JigsawRun:
-    """Return the saved run of this cell, or a new run if none is saved."""
     path = out / cell.folder / FILE
     return JigsawRun.load(path, cell.settings, data_dir) if path.exists() else JigsawRun(cell.settings, data_dir)
 
 
 def train(name: str, wanted: Sequence[Cell], every: Sequence[Cell], epochs: int, out: Path, jobs: int,
           data_dir: str | None, report: Callable[[str], None]) -> tuple[dict[Cell, list[Row]], list[Record]]:
-    """Train the runs in `wanted`, one after the other.  Return the rows and records of the finished runs in `every`."""
     if jobs != 1:
         raise InputError(f"--jobs must be 1 for {name}, whose runs are trained one after the other, got {jobs}")
 

@@ -1,14 +1,14 @@
-"""Show the explorer of Theorem 1.  It has sliders for eps, for the spread of f, and for each h.
+"""Show the explorer of Theorem 1.  It has sliders for eps, for the spread of f, and for each entry of h.
 
     python -m refimpl explore
     python -m refimpl explore --save explore.png            without a display
 
 The explorer has four panels:
 
-    the draws as points, and the walls between the regions with different arg maxes
+    the draws as points, and the walls at which the arg max changes
     the exact joint law of z* and z*(eps)
-    the exact errors of the mean of these draws, against eps
-    the draw under the mouse, with its two arg maxes
+    curves of the exact errors of a mean of direct gradients, for a range of eps
+    the scores of the draw under the mouse, with stars at the two arg maxes
 """
 from __future__ import annotations
 
@@ -29,10 +29,6 @@ SIZE = (13.6, 8.2)                                      # inches, at 100 dots ea
 
 
 def problem(h: np.ndarray | None, f: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, Sequence[str]]:
-    """Return h, f and the names of the values.  If h and f are None, return those of the tutorials.
-
-    Raises InputError if h and f are not three numbers each, or if a number is out of range.
-    """
     if h is None and f is None:
         return walls.H, walls.F, walls.NAMES
     verify.scores(h=h, f=f)                             # checks them as `verify` does
@@ -46,10 +42,10 @@ def problem(h: np.ndarray | None, f: np.ndarray | None) -> tuple[np.ndarray, np.
 @plots.own_settings()
 def run(h: np.ndarray | None = None, f: np.ndarray | None = None, eps: float = 0.3, seed: int = 0,
         samples: int = 2_000, save: Path | None = None) -> None:
-    """Draw the explorer into the file `save`.  If `save` is None, open a window and wait until it is closed.
+    """Plot the explorer into the file `save`.  If `save` is None, open a window and wait until the user closes it.
 
-    Raises InputError if an option is out of range, if the file's suffix is not a known format, or if there is neither a
-    display nor a file.
+    Raises InputError if an option is out of range, if the suffix of `save` is not a known format, or if `save` is None
+    and there is no display.
     """
     options.check("explore", eps=eps, seed=seed, samples=samples)
     h, f, names = problem(h, f)

@@ -3,10 +3,11 @@
     python -m refimpl verify --k 6
     python -m refimpl verify --h 0.5,-1,0.2 --f 1,2,0 --eps 0.3
 
-The problem has k values, encoder scores h, and decoder scores f of a few nats.  It is random unless h and f are given.
+z has k values, with the encoder scores h and the decoder scores f.  If h and f are not given, they are random.
+
 Two exact computations must agree to within 1e-10.  A sampled value must be within five standard errors of the exact
-value, so in about one run in 10^5 some true claim fails.  Some scores do not allow a claim to be tested, for example if
-z* and z*(eps) are equal in every draw.  The report then states why the claim cannot be tested (evidence.py).
+value.  Therefore, a true claim fails in about one of 10^5 runs.  For some h and f, a claim cannot be tested.  For
+example, z* and z*(eps) may be equal in every draw.  The report then states the reason (evidence.py).
 """
 from __future__ import annotations
 
@@ -36,7 +37,7 @@ def _short(claim: Claim) -> Claim:
 
 
 def problem(k: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Return two arrays of shape (k,): random scores h of the encoder and f of the decoder.
+    """Return two arrays of shape (k,): random encoder scores h and random decoder scores f.
 
     h is normalised, so h = log q.  The scores f are a few nats in size.
     """
@@ -46,10 +47,10 @@ def problem(k: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
 
 def scores(k: int = 6, seed: int = 0, h: np.ndarray | None = None, f: np.ndarray | None = None
            ) -> tuple[np.ndarray, np.ndarray]:
-    """Return h and f, where h is normalised to log q.  If both are None, return random scores for k values.
+    """Return h and f.  h is normalised, so h = log q.  If h and f are not given, they are random scores of k values.
 
-    Raises InputError if only one of `h` and `f` is given, if their lengths differ, if a length is below 2 or above 50,
-    if an entry is below -1,000 or above 1,000, or if all entries of f are equal.
+    Raises InputError if only h or only f is given, if the lengths of h and f differ, if a length is below 2 or
+    above 50, if an entry is below -1,000 or above 1,000, or if all entries of f are equal.
     """
     if (h is None) != (f is None):
         raise InputError("--h and --f go together: as many scores of the decoder as of the encoder")
@@ -69,11 +70,11 @@ def run(k: int = 6, seed: int = 0, samples: int = 200_000, out: Path | str | Non
         report: Callable[[Claim], None] = lambda claim: None, h: np.ndarray | None = None,
         f: np.ndarray | None = None, eps: float = EPS,
         started: Callable[[np.ndarray, np.ndarray], None] = lambda h, f: None) -> list[Claim]:
-    """Check all claims for h and f, or for random scores of k values if h and f are not given.
+    """Check all claims for h and f.  If h and f are not given, they are random scores of k values.
 
     The function calls started(h, f) when all arguments have been checked, and report(claim) after each claim.  If a
     folder `out` is given, the function writes theorem1.png and component.png into this folder.  Raises InputError if a
-    number is out of range, or if h and f are not allowed.
+    number is out of range, or if scores() does not accept h and f.
     """
     options.check("verify", k=k, eps=eps, seed=seed, samples=samples)
     h, f = scores(k, seed, h, f)
@@ -205,12 +206,12 @@ def _claims(h: np.ndarray, f: np.ndarray, eps: float, samples: int, rng: np.rand
 
 
 def preferred_probability(k: int, eps: float) -> float:
-    """Return the probability p of the best value b if q maximises T - KL(q || uniform).
+    """Return p, the probability of the best value b under the q that maximises T - KL(q || uniform).
 
-    T is the tilted objective.  If all other values are worse by much more than 1/eps nats, T = f_b + (1/eps) log p.  At
-    the maximum all other values are equally probable, and 1 / (eps p) = log((k - 1) p / (1 - p)).  At eps = 1 and
-    k = 10, p is 0.476, so more than half of all samples are wrong.  The maximum of the ELBO (eps -> 0) would have
-    p = 1.
+    T is the tilted objective.  If all other values are worse than b by much more than 1/eps nats,
+    T = f_b + (1/eps) log p.  At the maximum, all values except b are equally probable, and
+    1 / (eps p) = log((k - 1) p / (1 - p)).  For eps = 1 and k = 10, p is 0.476, so more than half of all samples are
+    not b.  The ELBO is the limit eps -> 0.  The q that maximises the ELBO has p = 1.
     """
     # Solve eps p t = 1 for t = log((k - 1) p / (1 - p)), which keeps its digits when p rounds to 1.
     probability = lambda t: 1 / (1 + (k - 1) * np.exp(-t))
@@ -218,7 +219,6 @@ def preferred_probability(k: int, eps: float) -> float:
 
 
 def _maximised_probability(k: int, eps: float) -> float:
-    """Compute preferred_probability by a general optimiser."""
     f = np.full(k, -1e3)
     f[0] = 0
     found = minimize(lambda h: -(direct.tilted_objective(h, f, eps) - exact.kl(h)), np.zeros(k), method="BFGS",
@@ -235,7 +235,6 @@ def _gradient_by_differences(function: Callable[[np.ndarray], np.ndarray], x: np
 
 
 def _tilted_gradient(text: str, mean_g: np.ndarray, h: np.ndarray, f: np.ndarray, eps: float) -> Claim:
-    """Compute the gradient of T by finite differences, and compare the mean of g with this gradient."""
     objective = lambda x: direct.tilted_objective(x, f, eps)
     claim = identity(text, mean_g, _gradient_by_differences(objective, h), 1e-7)
     rounding = 1e-15 * abs(float(objective(h))) / 0.01
@@ -245,10 +244,9 @@ def _tilted_gradient(text: str, mean_g: np.ndarray, h: np.ndarray, f: np.ndarray
 
 
 def _best_eps(text: str, h: np.ndarray, f: np.ndarray, best: float) -> Claim:
-    """Compare the eps `best` with the result of Brent's search between `best` / 1.5 and 1.5 * `best`.
+    """The mean squared error can be almost constant near `best`, so the search may find another eps.
 
-    The search may find another eps, because the mean squared error can be almost constant near `best`.  So the claim
-    also holds if the error at `best` is not larger than the error at that other eps, up to rounding.
+    So the claim also holds if the error at `best` is, up to rounding, not larger than the error at the other eps.
     """
     error = lambda t: float(direct.mse(h, f, best * np.exp(t)))
     found = minimize_scalar(error, bounds=(-0.4, 0.4), method="bounded", options={"xatol": 1e-9})
@@ -259,9 +257,9 @@ def _best_eps(text: str, h: np.ndarray, f: np.ndarray, best: float) -> Claim:
 def _slope(text: str, h: np.ndarray, f: np.ndarray, two_sided: bool, order: int) -> Claim:
     """Check the order of the exact bias: if eps is halved, the bias must fall by a factor close to 2^order.
 
-    The test begins at eps = 0.01 / (max f - min f).  If it does not find the order there, it divides eps by ten, up to
-    six times.  The claim also holds if the first term of the bias vanishes, because the order is then higher at every
-    eps.
+    The largest eps of the test is 0.01 / (max f - min f).  This eps is also divided by 10, 100, ..., 10^6, because it
+    may be too large to show the order.  The claim also holds if the first term of the bias is 0, because the order is
+    then higher.
     """
     f = (f - f.max()) / np.ptp(f)
     eps = np.multiply.outer(0.01 / 10.0 ** np.arange(7), [1.0, 0.5])
@@ -279,11 +277,12 @@ def _slope(text: str, h: np.ndarray, f: np.ndarray, two_sided: bool, order: int)
 
 
 def _control_variate(h: np.ndarray, f: np.ndarray) -> Claim:
-    """Compare the total variance of g with that of onehot(z*(eps)) / eps, which has no control variate.
+    """Compare the total variances of g and of onehot(z*(eps)) / eps, which is g without its control variate.
 
-    The variance of g is of order 1/eps, and the variance without the control variate is of order 1/eps^2.  The claim
-    compares them at eps = 0.01, or at 0.1 / (max f - min f) if that is smaller.  At large eps, g has the larger
-    variance: z*(eps) is then almost always the value with the largest f, but onehot(z*) still varies.
+    The variance of g is of order 1/eps.  Without the control variate, the variance is of order 1/eps^2.  The claim
+    compares the variances at eps = 0.01 or at eps = 0.1 / (max f - min f), whichever is smaller.  At a large eps, the
+    control variate increases the variance: z*(eps) is then almost always the value with the largest f, but onehot(z*)
+    still varies.
     """
     small = min(0.01, 0.1 / float(np.ptp(f)))
     eps = np.geomspace(small, 1e4 * small, 2_000)

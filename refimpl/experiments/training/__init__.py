@@ -1,1 +1,1 @@
-"""Define and train the runs of the paper's comparisons, and draw their pictures."""
+"""Define and train the runs of the paper's comparisons, and plot the results of these runs."""

@@ -1,4 +1,4 @@
-"""Draw the pictures of the experiments.  Each panel compares the runs that answer one question."""
+"""Plot the results of the experiments.  Each panel compares the runs that answer one question."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -21,17 +21,12 @@ GRADIENTS = ("exact", "tilted", "noisy-exact", "direct")            # no bias or
 
 
 def datasets(records: Records) -> list[str]:
-    """Return the names of the data sets in the records.  The data sets of the paper come first."""
     known = ("mnist", "fashion-mnist", "omniglot")
     found = {record.dataset for record in records}
     return [name for name in known if name in found] + sorted(found - {*known})
 
 
 def chosen(records: Records, labels: Sequence[str], dataset: str, short: bool = False) -> list[Record]:
-    """Return the runs with these labels on one data set.
-
-    If `short` is true, the labels of the returned runs are cut off at the first comma.
-    """
     return [replace(record, label=label.split(",")[0] if short else label) for label in labels for record in records
             if (record.label, record.dataset) == (label, dataset)]
 
@@ -47,7 +42,6 @@ def binary(records: Records, title: str) -> Figure:
 
 
 def released(records: Records, title: str) -> Figure:
-    """Compare runs with the default settings, with one released setting, and with all released settings."""
     panels = []
     for dataset in datasets(records):
         for name, between in (("direct", "direct, no KL"), ("rebar", "rebar, batch mean"),
@@ -59,7 +53,7 @@ def released(records: Records, title: str) -> Figure:
 
 
 def structured(records: Records, title: str) -> Figure:
-    """Plot -log p(x), because there is no bound for encoders with pair scores."""
+    """The panels show -log p(x), because encoders with pair scores have no ELBO."""
     labels = ("unstructured", "unstructured, no KL", "pairwise, w >= 0", "pairwise, w >= 0, start 0",
               "pairwise, any sign")
     panels = [Panel(dataset, chosen(records, labels, dataset), "test_log_likelihood", above=8,
@@ -99,7 +93,6 @@ def plateau_exits(records: Records, title: str) -> Figure:
 
 
 def plateau_tests(records: Records, title: str) -> Figure:
-    """Plot a panel for each changed setting, except for the weight of the KL term."""
     titles = ("learning rate 0.0003", "learning rate 0.003", "k = 50", "decoder learns from z*",
               "momentum, learning rate 0.03", "momentum, learning rate 0.1", "momentum, learning rate 0.3",
               "momentum, learning rate 1")
@@ -109,10 +102,7 @@ def plateau_tests(records: Records, title: str) -> Figure:
 
 
 def latent_sizes(records: Records, title: str) -> Figure:
-    """Plot the bound of each seed, and the median over the seeds, against k.
-
-    A few seeds may stay on a plateau, and a mean would depend mainly on them.
-    """
+    """A few runs may stay on a plateau.  They would dominate a mean, so the median is shown."""
     figure, axes = plots.new_figure(len(datasets(records)), width=7.0, height=4.0)
     for ax, dataset in zip(axes, datasets(records)):
         here = [record for record in records if record.dataset == dataset]
@@ -135,7 +125,6 @@ def latent_sizes(records: Records, title: str) -> Figure:
 
 
 def ranked(records: Records, title: str, merit: str = "test_elbo", words: str = NATS, sign: float = -1.0) -> Figure:
-    """Plot a row of dots for each label, with the best label at the top."""
     panels = [Panel(dataset, [record for record in records if record.dataset == dataset], merit, sign=sign, last=True)
               for dataset in datasets(records)]
     rows = len({record.label for record in records})
