@@ -50,6 +50,8 @@ def known(problem: Problem, rng: np.random.Generator) -> Known:
 
 
 class Mean(NamedTuple):
+    """Describes the mean of the user's gradients."""
+
     name: str                           # the known mean that agrees with this mean, or "both" or "neither"
     distances: dict[str, float]         # the distance of this mean from each known mean, in standard errors
     bias: float

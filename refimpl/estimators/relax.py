@@ -96,6 +96,8 @@ def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, t
 
 
 class Gradients(NamedTuple):
+    """Holds the samples, the Pass of b, grad_h and the gradient that trains r."""
+
     grad_h: np.ndarray
     samples: Coupled
     run: Pass

@@ -78,6 +78,7 @@ class Record:
         return self.experiment, self.dataset, self.label, self.settings.get("seed")
 
     def at(self, epoch: float, name: str, key: str = "epoch") -> float:
+        """Return the value of the column `name` at an epoch.  If there is no value, return NaN."""
         return next((float(row.get(name, math.nan)) for row in self.rows if row.get(key) == epoch),
                     math.nan)
 
@@ -172,6 +173,10 @@ def _read(value: str) -> Value:
 
 
 def read(path: Path) -> Record:
+    """Read a record from a file.
+
+    Raises InputError if the file is missing or damaged, or if it has another format.
+    """
     content = read_whole(path, "is missing")
     if len(content) <= LARGEST and content.startswith(b"# refimpl rows ") and \
             content.split(b"\n")[0].rstrip(b"\r") not in (FIRST_LINE.encode(), EARLIER.encode()):
@@ -187,6 +192,10 @@ def read(path: Path) -> Record:
 
 
 def write(folder: Path, record: Record) -> None:
+    """Write the record into `folder`.  A file of the same run or table is replaced.
+
+    Raises InputError, and writes nothing, if a file of this name contains another run or table.
+    """
     path, before = folder / record.file, None
     with contextlib.suppress(InputError):           # a file that cannot be read is replaced
         before = read(path)
@@ -211,6 +220,10 @@ def write_measurements(out: Path, experiment: str, label: str, settings: dict[st
 
 
 def add(folder: Path, record: Record) -> bool:
+    """Write the record into `folder`, unless this folder has a longer run.  Return True if the record was written.
+
+    Raises InputError, and writes nothing, if the earlier file is damaged or contains another record.
+    """
     path = folder / record.file
     if path.exists():
         before = read(path)
@@ -240,6 +253,10 @@ def read_all(folder: Path, refused: Callable[[InputError], None] = raise_it) -> 
 
 
 def read_source(source: Path, refused: Callable[[InputError], None] = raise_it) -> list[Record]:
+    """Return the record of a file, or all records of a folder.
+
+    Raises InputError if there are no files.  `refused` is used as in read_all().
+    """
     source = Path(source)
     paths = sorted(path for path in source.rglob("*.csv") if "rows" in Path(os.path.abspath(path)).parts) \
         if source.is_dir() else [source]

@@ -78,6 +78,7 @@ class Explorer:
         return float(10 ** self.sliders["eps"].val)
 
     def update(self) -> None:
+        """Show the problem that the sliders define."""
         problem = h, f, eps = self.h, self.f, self.eps
         draws = len(self.noise)
         self.cloud.update(*problem, self.noise)
@@ -93,6 +94,7 @@ class Explorer:
         self.choose(self.chosen)
 
     def choose(self, index: int) -> None:
+        """Circle a draw, and show its scores and winners in the last panel."""
         self.chosen = index
         self.here.set_data(*self.cloud.points[[index]].T)
         with matplotlib.rc_context(STYLE):

@@ -24,6 +24,7 @@ def _empty(ax: Axes) -> None:
 
 
 def law(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, names: Sequence[str]) -> None:
+    """Show P(z* = i, z(eps) = j) as a heat map, with the row sums q on its right and the column sums q_eps below it."""
     _empty(ax)
     chances = direct.joint_law(h, f, eps)
     ax.imshow(chances, cmap="Greys", vmin=0, vmax=1)
@@ -42,6 +43,7 @@ def law(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, names: Sequence[str]
 
 
 def errors(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, draws: int) -> None:
+    """Plot the exact errors of a mean of `draws` direct gradients against eps.  Dots mark the given `eps`."""
     _empty(ax)
     if ax.get_xscale() != "log":                        # setting the scale again would make new ticks
         ax.set(xscale="log", yscale="log")

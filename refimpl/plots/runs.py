@@ -25,6 +25,11 @@ def of_run(run, rows: Rows, dataset: data.Dataset) -> dict[str, Figure]:
 
 
 def vae(run, rows: Rows, dataset: data.Dataset) -> dict[str, Figure]:
+    """Return the pictures of a run of `train`: curves.png and samples.png.
+
+    samples.png shows the mean image of every value of z.  If there are several variables, it shows the mean images of
+    joint values that were sampled for test images.
+    """
     settings, model = run.settings, run.model
     names = None
     if settings.n == 1:
@@ -50,6 +55,7 @@ def _digits(value: np.ndarray, k: int) -> str:
 
 
 def mixture(run, rows: Rows, dataset: data.Dataset) -> dict[str, Figure]:
+    """Return curves.png and samples.png for a run of `semi-supervised`, and switched.png if there are attributes."""
     settings = run.settings
     curve = curves.accuracies(rows, settings.label(), settings.entry.name)
     if not settings.entry.attributes:

@@ -24,6 +24,8 @@ CONFIRMED, PARTLY, OPEN, REFUTED, OTHER = VERDICTS = (
 
 
 class Claim(NamedTuple):
+    """Describes one claim of the slides.  It becomes one row of the table."""
+
     words: str
     slide: str
     section: str

@@ -34,6 +34,10 @@ class Spread:
         return cells.interval(self.values)[1]
 
     def text(self, digits: int = 2, unit: str = "", sign: str = "") -> str:
+        """Return the mean as text, with half the width of its 95 % interval: "1.50 ± 0.20".
+
+        A single value has no interval.  If `sign` is "+", a positive mean has a plus sign.
+        """
         if not self.values:
             return "–"
         half = "" if math.isnan(self.half) else f" ± {self.half:.{digits}f}"
@@ -45,6 +49,7 @@ class Spread:
         return None if math.isnan(self.half) or abs(self.mean) <= self.half else 1 if self.mean > 0 else -1
 
     def range_text(self, digits: int = 2, unit: str = "") -> str:
+        """Return the median as text, with the lowest and the highest value: "1.50 (1.20 … 1.90)"."""
         if len(self.values) < 2:
             return self.text(digits, unit)
         return f"{self.median:.{digits}f} ({min(self.values):.{digits}f} … {max(self.values):.{digits}f}){unit}"
@@ -115,6 +120,10 @@ def spread(runs: Sequence[Record], epoch: int, column: str, sign: float = -1.0) 
 
 
 def at_best_validation(runs: Sequence[Record], epoch: int) -> Spread:
+    """Return the test -ELBO of each run at the epoch with the best validation bound.
+
+    Epochs after `epoch` are ignored, and so are runs that do not reach `epoch`.
+    """
     values = []
     for record in runs:
         rows = [row for row in record.rows if row["epoch"] <= epoch and not math.isnan(row.get("valid_elbo", math.nan))]

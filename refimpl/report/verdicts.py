@@ -12,6 +12,8 @@ FEWEST = 3              # seeds; with only two seeds each, ranges are apart by c
 
 
 class Finding(NamedTuple):
+    """Holds what the measurements show about a claim."""
+
     holds: bool
     """Whether the rows still support the handwritten sentence about the claim."""
     here: str = ""
@@ -26,6 +28,8 @@ Look = Callable[[Store], Finding | None]
 
 
 class Runs(NamedTuple):
+    """Holds groups of runs that are compared by the values of one column at one epoch."""
+
     groups: Mapping[str, Sequence[Record]]
     epoch: int
     column: str

@@ -9,6 +9,8 @@ import time
 
 
 class Progress:
+    """Counts up to `total`, and writes the progress to sys.stderr at most ten times per second."""
+
     def __init__(self, label: str, total: int) -> None:
         self.label, self.total, self.done = label, max(total, 1), 0
         self.shown = sys.stderr is not None and sys.stderr.isatty()

@@ -61,6 +61,8 @@ class JigsawSettings:
 
 
 class Tested(NamedTuple):
+    """Holds the jigsaws that every run solves after each epoch."""
+
     tiles: np.ndarray
     y: np.ndarray
     right: np.ndarray
@@ -84,6 +86,7 @@ def mixture_of(dataset: str, data_dir: str | None) -> Mixture:
 
 @functools.lru_cache(maxsize=1)
 def ceiling(dataset: str, data_dir: str | None, side: int) -> tuple[Likelihood, dict[str, float]]:
+    """Return f for the test images, and the best results that a network can be compared with."""
     tested = Tested.of(data.load(dataset, data_dir).test, side)
     f = mixture_of(dataset, data_dir).objective(tested.tiles, side)
     z = best(f)
@@ -92,6 +95,8 @@ def ceiling(dataset: str, data_dir: str | None, side: int) -> tuple[Likelihood, 
 
 
 class JigsawRun:
+    """A training run of one jigsaw network."""
+
     def __init__(self, settings: JigsawSettings, data_dir: str | None) -> None:
         self.settings, self.data_dir, side = settings, data_dir, settings.side
         self.dataset, self.rng = data.load(settings.dataset, data_dir), np.random.default_rng(settings.seed)
@@ -150,6 +155,7 @@ class JigsawRun:
 
     @classmethod
     def load(cls, path: Path, settings: JigsawSettings, data_dir: str | None) -> JigsawRun:
+        """Load the run from a file.  Raises InputError if the file is damaged or has other settings."""
         found, run = read_arrays(path, "is missing", FOREIGN), cls(settings, data_dir)
         try:
             if json.loads(str(found["settings"])) != settings.as_dict():

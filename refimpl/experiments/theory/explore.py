@@ -29,6 +29,10 @@ SIZE = (13.6, 8.2)                                      # inches, at 100 dots ea
 
 
 def problem(h: np.ndarray | None, f: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, Sequence[str]]:
+    """Return h, f and the names of the values.  The default is the problem of the tutorials.
+
+    Raises InputError if h and f are not three numbers each, or if a number is out of range.
+    """
     if h is None and f is None:
         return walls.H, walls.F, walls.NAMES
     verify.scores(h=h, f=f)                             # checks them as `verify` does

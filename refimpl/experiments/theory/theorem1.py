@@ -11,6 +11,7 @@ AVERAGED = 100              # number of samples in each mean whose mean squared 
 
 
 def errors(h: np.ndarray, f: np.ndarray, samples: int, rng: np.random.Generator, seed: int) -> Figure:
+    """Plot bias, standard deviation and root mean squared error against eps, both exact and sampled."""
     figure, axes = plots.new_figure(3, width=4.4, height=4.0)
     unit = 1 / (f.max() - f.min())
     fine, coarse = np.geomspace(0.02, 30, 120) * unit, np.geomspace(0.03, 20, 9) * unit
@@ -55,6 +56,7 @@ def errors(h: np.ndarray, f: np.ndarray, samples: int, rng: np.random.Generator,
 
 
 def component(h: np.ndarray, f: np.ndarray, samples: int, rng: np.random.Generator) -> Figure:
+    """Plot one component of the direct gradient against eps, and the same component of grad E f."""
     figure, (ax,) = plots.new_figure(1, width=9.0, height=5.5)
     truth = exact.gradient(h, f)
     i = int(np.abs(truth).argmax())

@@ -160,6 +160,7 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
 
 def mean_and_half(runs: dict[Cell, list[Row]], group: Sequence[Cell], epoch: int, name: str, factor: int,
                   unit: str = "") -> str:
+    """Return the mean of a group of runs as text, with half the width of its 95 % interval: "1.50 ± 0.20"."""
     mean, half = interval([factor * at_epoch(runs[cell], epoch, name) for cell in group])
     return f"{mean:.2f}{unit}" + ("" if math.isnan(half) else f" ± {half:.2f}")
 
