@@ -6,9 +6,9 @@
 3. An arg max has no useful derivative, so the encoder learns from a second arg max, z(eps).  By Theorem 1,
    (onehot z(eps) - onehot z*) / eps estimates the gradient of E f(z*) with respect to h.
 4. The decoder learns from z*.  Each backward pass differentiates the lines of its forward pass in reverse order.
-5. After each epoch the bound on -log p(x) is computed exactly, as a sum over all ten values of z.
+5. After each epoch, the bound on -log p(x) is computed exactly, as a sum over all ten values of z.
 
-Comments give array shapes and labels from this list.  Labels (1) and (5) are also used in the paper's supplement:
+Comments give array shapes, and labels that refer to this list.  The paper's supplement also uses (1) and (5):
 
     (a)  h = relu(x W1 + b1) W2 + b2                                    encoder
     (b)  a = relu(z V1 + c1) V2 + c2                                    decoder, z as a one-hot vector
@@ -55,7 +55,7 @@ def forward(weights: list[np.ndarray], x: np.ndarray) -> tuple[np.ndarray, ...]:
 
 
 def gradients(weights: list[np.ndarray], x: np.ndarray, noise: np.ndarray, eps: float = EPS) -> list[np.ndarray]:
-    """Estimate the gradient of the loss (e) for all weights, given x of shape (B, 784) and noise of shape (B, k)."""
+    """Estimate the gradient of the loss for each weight.  x has shape (B, 784), and noise has shape (B, k)."""
     W1, b1, W2, b2, V1, c1, V2, c2 = weights
     r, h, s, a, f, q, log_q = forward(weights, x)                       # as there  (a) (b) (c) (5)
     onehot, B = np.eye(f.shape[1]), len(x)                              # (k, k)    (5) row z is the one-hot z
@@ -92,7 +92,7 @@ def adam(weights: list, grads: list, M: list, V: list, t: int) -> tuple[list, li
 
 
 def bound(weights: list[np.ndarray], x: np.ndarray) -> float:
-    """Return the exact mean of -ELBO, in nats, over the N images in x, which has shape (N, 784)."""
+    """Return the exact mean of -ELBO over the images x, in nats.  x has shape (N, 784)."""
     *_, f, q, log_q = forward(weights, x)                               # (N, k)    (a) (b) (c) (5)
     KL = (q * log_q).sum(axis=1) + np.log(q.shape[1])                   # (N,)      (d)
     return float((-(q * f).sum(axis=1) + KL).mean(dtype=np.float64))    # ()        (e)
@@ -113,7 +113,7 @@ def train(images: data.Part, rng: np.random.Generator, epochs: int = EPOCHS):
 
 
 def main() -> None:
-    """Train on MNIST and print the exact bound on the test images after each epoch."""
+    """Train on MNIST, and print the exact bound on the test images after each epoch."""
     mnist = data.load("mnist")
     for epoch, weights in enumerate(train(mnist.train, np.random.default_rng(SEED)), start=1):
         print(f"epoch {epoch}: test bound -ELBO {bound(weights, mnist.test.images()):.2f} nats", flush=True)

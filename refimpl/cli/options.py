@@ -25,10 +25,6 @@ def numbers(text: str) -> np.ndarray:
 
 
 def number(kind: type, least: float | None = None, most: float | None = None) -> Callable[[str], Value]:
-    """Return a function that converts a string to `kind` for argparse, and rejects values outside the range.
-
-    The range includes the numbers `least` and `most`.
-    """
     declared = Setting(kind, None, "", least, most)
 
     def parsed(text: str) -> Value:
@@ -99,7 +95,6 @@ OTHER_OPTIONS = {"epochs", "out", "resume", "data_dir", "set", "run", "command",
 
 
 def _sources(settings: type[RunSettings]) -> dict[str, Mapping[str, Setting]]:
-    """Return the settings of each allowed estimator or family, by the name of the estimator or family."""
     allowed = settings.__dataclass_fields__["estimator"].metadata["choices"]()
     sources = {name: estimators.REGISTRY[name].hyperparameters for name in allowed}
     if "family" in settings.__dataclass_fields__:
@@ -115,10 +110,7 @@ def _declared(settings: type[RunSettings]) -> dict[str, Setting]:
 
 
 def _default(settings: type[RunSettings], name: str) -> str | None:
-    """Return the default of a setting as text, or None if there is no default.
-
-    If some estimators have another default, "VALUE for ESTIMATOR" is added for each of them.
-    """
+    """Return the most common default, then "VALUE for OWNER" for each estimator or family with a different default."""
     defaults = {owner: source[name].default for owner, source in _sources(settings).items() if name in source}
     usual = max(defaults.values(), key=list(defaults.values()).count)
     others = [f"{value} for {owner}" for owner, value in defaults.items() if value != usual]
@@ -128,7 +120,7 @@ def _default(settings: type[RunSettings], name: str) -> str | None:
 
 def given(options: argparse.Namespace, settings: type[RunSettings], base: RunSettings | None = None
           ) -> dict[str, object]:
-    """Return what the user has set on the command line, as a dictionary from fields of the settings to values.
+    """Return the fields that the user has set on the command line, with their values.
 
     If the command continues an earlier run, `base` holds the settings of the earlier run.
     """
@@ -157,7 +149,6 @@ def _foreign(name: str, known: list[str]) -> str:
 
 
 def _named(options: argparse.Namespace, settings: type[RunSettings]) -> list[tuple[str, Value]]:
-    """Return the names and values given with --set, and those given with the options for single settings."""
     pairs: list[tuple[str, Value]] = []
     for text in getattr(options, "set", []):
         name, equals, value = text.partition("=")
@@ -172,7 +163,7 @@ def read_settings(options: argparse.Namespace, settings: type[RunSettings]) -> R
 
 
 def resumed_settings(options: argparse.Namespace, saved: RunSettings, where: str) -> RunSettings:
-    """Return `saved`, the settings of the run to be continued.  Raise InputError if the options contradict them."""
+    """Return the settings of the run to be continued.  Raise InputError if an option contradicts `saved`."""
     wanted = given(options, type(saved), saved)
     if wanted.pop("as_released", False):
         wanted = {**saved.preset(), **wanted}

@@ -1,6 +1,7 @@
 """Adapt argparse to this program.
 
-An error message is one line and suggests the nearest known name.  --help lists the commands in groups.
+An error message is one line without the usage, and it suggests the nearest known name.  --help lists the commands in
+groups.
 """
 from __future__ import annotations
 
@@ -17,14 +18,12 @@ PROGRAM = "python -m refimpl"
 
 
 class Parser(argparse.ArgumentParser):
-    """Parses arguments.  An error is printed on one line, without the usage, and suggests the nearest known name."""
-
     late: Callable[[], str] | None = None
-    """Returns more text for the end of --help.  It is called only when --help is printed."""
+    """Returns more text for the end of --help.  This function is called only when --help is printed."""
     elsewhere: dict[str, str]
     """Maps the last word of each command to the whole command.
 
-    If the user types a word that is no command of this parser, the error message can suggest a command from this table.
+    If the user types an unknown command, the error message can suggest a command from this table.
     """
     example = ""
     """The options of an example that --help shows.  The example must work without any change."""
@@ -36,7 +35,7 @@ class Parser(argparse.ArgumentParser):
         self.elsewhere = {}
 
     def _print_message(self, message: str, file=None) -> None:
-        """Print the message, unless `file` is None, which means that the stream is closed."""
+        """Print the message.  If `file` is None, the stream is closed, and nothing is printed."""
         if file is not None:
             super()._print_message(message, file)
 
@@ -63,7 +62,7 @@ class Parser(argparse.ArgumentParser):
         return super().format_help() + example + ("\n" + self.late() if self.late else "")
 
     def described(self) -> list[tuple[str, str]]:
-        """Return two texts for each option, as --help prints them: the option with its arguments, and its help."""
+        """Return two texts of --help for each option: first the option with its arguments, then the line of help."""
         made = self._get_formatter()
         lines = []
         for action in self._actions:
@@ -77,7 +76,7 @@ class Parser(argparse.ArgumentParser):
 
 
 class Help(argparse.ArgumentDefaultsHelpFormatter):
-    """Formats --help, and adds the default of each option that has one."""
+    """Formats --help, and adds the default of each option that has a default."""
 
     def _get_help_string(self, action: argparse.Action) -> str:
         empty = action.default is None or action.default is False or action.default == []
@@ -85,7 +84,7 @@ class Help(argparse.ArgumentDefaultsHelpFormatter):
 
 
 class Commands:
-    """Holds the subcommands of a parser in groups.  The --help of the parser lists one subcommand per line."""
+    """Holds the subcommands of a parser, in groups.  The --help of the parser lists one subcommand per line."""
 
     def __init__(self, parser: Parser, dest: str) -> None:
         self.prog, self.elsewhere = parser.prog, parser.elsewhere

@@ -1,6 +1,6 @@
 """Choose what the decoder learns from, independently of the encoder's gradient.
 
-By default the estimator decides.  For example, with `direct` the decoder learns from a sample z*.  With `exact` the
+By default, the estimator decides.  For example, with `direct` the decoder learns from a sample z*.  With `exact` the
 decoder learns from all values of z, weighted by q.  learning_from() lets the user choose between z* and q.  If two
 runs have the same choice, their estimators differ only in the encoder's gradient.
 """
@@ -18,12 +18,12 @@ SIGNALS = ("z_star", "q")
 
 
 def learning_from(entry: Estimator, signal: str) -> Estimator:
-    """Return a copy of the estimator `entry` whose decoder learns from `signal`.
+    """Return a copy of the estimator `entry`.  With the copy, the decoder learns from `signal`:
 
-        z_star      the decoder learns from one sample of q per image, drawn after the estimate
-        q           the decoder learns from all joint values, weighted by q, if there are few enough of them
+        z_star      one sample of q for each image.  The sample is drawn after the encoder's gradient is estimated
+        q           all joint values, weighted by q.  Their number must not be too large
 
-    The new estimator works for independent variables only.  Raises ValueError if `signal` is neither z_star nor q.
+    The copy works for independent variables only.  Raises ValueError if `signal` is neither z_star nor q.
     """
     if signal not in SIGNALS:
         raise ValueError(f"signal must be one of {', '.join(SIGNALS)}, got {signal!r}")

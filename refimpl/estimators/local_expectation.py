@@ -3,8 +3,8 @@
     grad_{h_i} = q_i (f_i - sum_c q_i(c) f_i(c)),     f_i(c) = f(z with z_i replaced by c), for a sample z
 
 The estimate is unbiased: the expectation over z_i is exact, and the expectation over the other coordinates is sampled.
-It needs as many decoder evaluations as `direct` with the coordinate-wise arg max.  As eps -> 0, the mean of
-`direct` over the noise of z_i, given the other coordinates, tends to this estimate.
+The estimate needs as many decoder evaluations as `direct` with the coordinate-wise arg max.  Fix all coordinates
+except z_i, and average `direct` over the noise of z_i.  As eps -> 0, this average tends to the estimate above.
 """
 from __future__ import annotations
 
@@ -16,6 +16,6 @@ from refimpl.estimators.sampling import sample
 
 
 def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator) -> Estimate:
-    """Return the estimate, from 1 + n (k - 1) decoder evaluations."""
+    """Return the estimate.  It needs 1 + n (k - 1) decoder evaluations."""
     table = objective.table(sample(h, rng))
     return Estimate(exact.gradient(h, table.f), table.at_z)

@@ -4,8 +4,8 @@
 
 This estimator enumerates all joint values, so it is not useful in practice.  It separates the effects of bias and
 noise: `exact` has neither, `tilted` has the bias of `direct`, `noisy-exact` has the noise of `direct`, and `direct` has
-both.  For several variables, every joint value has a Gumbel variable of its own in g.  With this noise, E g is known:
-it is the gradient that `tilted` returns.
+both.  For several variables, g uses a separate Gumbel variable for every joint value.  With this kind of noise, E g is
+known: E g is the gradient that `tilted` returns.
 """
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Draw the pictures of the experiments.  Each picture answers one question.
 
-A line shows the median over the seeds, and a band reaches from the lowest to the highest value.  If the runs were
-measured at only one epoch, each seed is a dot instead.  Each label then has its own row of dots, with the best label at
-the top.
+A line shows the median over the seeds, and a band reaches from the lowest to the highest value.  A panel that shows a
+single epoch has a dot for each run instead.  In such a panel, each label has its own row, and the best label is at the
+top.
 """
 from __future__ import annotations
 
@@ -27,8 +27,6 @@ CROSS = f"cross: paper, after {paper.EPOCHS} epochs"
 
 @dataclass(frozen=True)
 class Panel:
-    """Describes a panel that shows the column `merit`, multiplied by `sign`, against the column `against`."""
-
     title: str
     records: Sequence[Record]
     merit: str = "test_elbo"
@@ -46,7 +44,7 @@ class Panel:
     paper: Mapping[str, float] = field(default_factory=dict)
     """Maps labels of our runs to the paper's values."""
     last: bool = False
-    """Whether only the last epoch is drawn, as dots."""
+    """Whether the panel shows only the last epoch, as dots."""
 
 
 def by_label(records: Sequence[Record]) -> dict[str, list[Record]]:
@@ -64,9 +62,10 @@ def in_common(runs: Sequence[Record], column: str, key: str) -> list[float]:
 
 def curve(runs: Sequence[Record], column: str, against: str = "epoch", sign: float = -1.0
           ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return the values of `against`, and the median, the lowest and the highest value of `column` over the seeds.
+    """Return four arrays with one entry for each epoch or step at which all runs have a value.
 
-    Each array has one entry for each epoch or step at which all runs have a value.  Runs without any value are ignored.
+    The first array holds the values of `against`.  The other three arrays hold `sign` times `column`: the median over
+    the runs, the lowest value and the highest value.  Runs without any value are ignored.
     """
     key = "step" if against == "step" else "epoch"
     runs = [record for record in runs if record.epochs(column, key)]
@@ -101,7 +100,7 @@ def draw(panels: Sequence[Panel], ylabel: str, title: str, columns: int | None =
          height: float = 3.5, alike: bool = False) -> Figure:
     """Draw the panels side by side, with a name at the end of each line.
 
-    If `alike` is true, all panels have the same scales.
+    If `alike` is true, all panels have the same limits of the axes.
     """
     columns, named = columns or len(panels), []
     figure, axes = plots.new_figure(columns, math.ceil(len(panels) / columns), width=width, height=height)
@@ -175,7 +174,7 @@ def _panel(ax: Axes, panel: Panel) -> list[tuple[str, float, float, str]]:
 
 
 def dots(ax: Axes, values: Sequence[float], place: float, colour: str, upright: bool = False) -> None:
-    """Draw a dot for each seed and a stroke at the median.  The dots form a row, or a column if `upright` is true."""
+    """Draw a dot for each run, and a stroke at the median.  The dots form a row, or a column if `upright` is true."""
     stroke = dict(marker="_" if upright else "|", markersize=15, markeredgewidth=2, alpha=1.0)
     for numbers, style in ((values, dict(marker="o", markersize=6, markeredgewidth=0, alpha=0.7)),
                            ([np.median(values)], stroke)):

@@ -26,7 +26,7 @@ from refimpl.nn.parameters import bind
 class VAE:
     """Implements a variational auto-encoder with latent variables of the given family.
 
-    `hidden` is the width of the hidden layer of the encoder and of the decoder.  `dtype` is float32 for training and
+    The encoder and the decoder have one hidden layer each, of width `hidden`.  `dtype` is float32 for training and
     float64 for checks.  A flat vector stores all parameters.  The encoder's parameters come first (see nn.parameters).
     """
 
@@ -60,9 +60,9 @@ class VAE:
 
     def backward(self, x: np.ndarray, estimator: Estimator, rng: np.random.Generator, kl_grad: bool = True,
                  kl_weight: float = 1.0, **settings) -> DecoderObjective:
-        """Estimate the gradient of the loss of a batch, and add it to the parameters' gradients.
+        """Estimate the gradient of the loss for a batch, and add it to the parameters' gradients.
 
-        x          the images, of shape (B, pixels), as zeros and ones in the model's dtype
+        x          an array of shape (B, pixels): images of zeros and ones, in the model's dtype
         kl_grad    whether the gradient includes the KL term
         kl_weight  the weight of the KL term.  If kl_weight = 1, the loss is an upper bound on -log p(x)
         settings   the hyperparameters of the estimator, and `memory` if the estimator needs it
@@ -92,19 +92,20 @@ class VAE:
     # --- what it has learnt -------------------------------------------------------------------------------------------
 
     def decode_all(self) -> np.ndarray:
-        """Return an array of shape (K, pixels): the logits for every joint value; raise InputError if K is too big."""
+        """Return an array of shape (K, pixels): the logits for all joint values.  Raise InputError if K is too big."""
         return self.decoder.forward(self.family.values(self.dtype))
 
     def score_all(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return theta and f in float64 for images x.  f has shape (B, K) and holds f at every joint value."""
+        """Return theta and f for images x, in float64.  The array f has shape (B, K), with a column per joint value."""
         a = self.decode_all().astype(np.float64)
         f = x.astype(np.float64) @ a.T - softplus_sum(a)
         return self.encode(x).astype(np.float64), f
 
     def bounds(self, images) -> bounds.Bounds:
-        """Enumerate all joint values.  Return the mean ELBO, log-likelihood and gap over the images of a data.Part.
+        """Return three means over the images of a data.Part: ELBO, log-likelihood and gap.
 
-        ELBO and gap are NaN if q has no closed form.  Raises InputError if there are too many joint values.
+        The means are exact, because all joint values are enumerated.  ELBO and gap are NaN if q has no closed form.
+        Raises InputError if there are too many joint values.
         """
         return bounds.bounds(self.decode_all(), images, self.encode if self.family.normalised else None)
 
@@ -115,9 +116,9 @@ class VAE:
     def sampled_elbo(self, images, rng: np.random.Generator, block: int = 2_000) -> float:
         """Return the mean of f(x, z*) - KL(unary scores || uniform) over the images, with one sampled z* per image.
 
-        For independent variables, the mean is an unbiased estimate of the ELBO.  For pair scores, it is minus the loss
-        that the released code reports.  This loss is NOT a bound on -log p(x), because its KL term ignores the pair
-        scores.
+        For independent variables, the mean is an unbiased estimate of the ELBO.  For pair scores, the released
+        code reports the same mean with the opposite sign, as its loss.  This loss is NOT a bound on -log p(x), because
+        its KL term ignores the pair scores.
         """
         total = 0.0
         for x in images.blocks(block, self.dtype):

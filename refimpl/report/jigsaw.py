@@ -25,7 +25,7 @@ def _milliseconds(group: list[Record]) -> str:
 
 
 def results(store: Store) -> str:
-    """Make a table of the methods that use labels, for each data set."""
+    """Make a table of the methods that use labels.  Each data set has its own table."""
     parts = []
     for dataset in store.datasets("jigsaw"):
         groups = {(method, side): store.select("jigsaw", dataset, label(method, side)) for method in METHODS
@@ -52,7 +52,6 @@ def results(store: Store) -> str:
 
 
 def questions(store: Store) -> str:
-    """Make the table of the runs on MNIST with another f, with more draws of the noise, or with another eps."""
     lines = []
     for side, names in ((4, ("direct", f"direct, {BY_PLACE}", "reinforce", f"reinforce, {BY_PLACE}")),
                         (3, ("direct", "direct, 10 draws", "direct, eps 1", "direct, eps 1, 10 draws", "reinforce",
@@ -67,7 +66,6 @@ def questions(store: Store) -> str:
 
 
 def unlabelled(store: Store) -> str:
-    """Make the table of the runs without labels."""
     lines = []
     for dataset in store.datasets("jigsaw"):
         groups = {method: group for method in UNLABELLED
@@ -85,7 +83,7 @@ def unlabelled(store: Store) -> str:
 
 
 def tuned(store: Store) -> dict[tuple[bool, str], list[Record]]:
-    """Group the runs of `jigsaw-tuning` by method and by whether labels are used.  The best run of a group is first."""
+    """Group the runs of `jigsaw-tuning` by method and by use of labels.  The best run of each group comes first."""
     found: dict[tuple[bool, str], list[Record]] = {}
     for record in store.select("jigsaw-tuning"):
         found.setdefault((bool(record.settings["labels"]), str(record.settings["method"])), []).append(record)

@@ -27,10 +27,9 @@ def setting(default: object, text: str, *, least: float | None = None, most: flo
     text          the line of help
     least, most   the smallest and the largest allowed value of a count
     check         a function in arguments.py.  It checks the range of a number that is not a count
-    choices       a function that returns the allowed names.  It is called only when the names are needed, so names
-                  that a user has registered are included.
+    choices       a function that returns the allowed names, including the names that a user has registered
     files         a suffix.  The name of any file with this suffix is also allowed
-    option        whether the command line has an option for the field.  If not, the value is found in the data
+    option        whether the command line has an option for the field.  If there is none, the data set gives the value
     """
     return field(default=default, metadata=dict(help=text, least=least, most=most, check=check, choices=choices,
                                                 files=files, option=option))
@@ -83,10 +82,6 @@ def check_fields(settings: RunSettings) -> None:
 
 
 def check_options(known: Mapping[str, Setting], given: Mapping[str, Value], of: str) -> None:
-    """Raise InputError if `given` has a name that is not in `known`, or a value that is not allowed.
-
-    `of` is the owner of the settings, for example "the estimator direct".  The error message contains this text.
-    """
     for name, value in given.items():
         if name not in known:
             has = f", which has {', '.join(known)}" if known else ", which has no settings"
@@ -112,7 +107,7 @@ class RunSettings:
     If a field is None, the default of the estimator or of the kind of run is used.  resolved() fills in these defaults
     and the missing hyperparameters.  If `as_released` is set, resolved() replaces it by the settings of the authors'
     code, and raises InputError if another setting contradicts them.  If the data set is a user's file, resolved() also
-    fills in the fields whose names begin with file_.  The run can then only be continued with the same file.
+    fills in the fields whose names begin with file_.  Such a run can be continued only with the same file.
     """
 
     dataset: str = setting("mnist", "images to train on", choices=lambda: data.REGISTRY, files=data.own_images.SUFFIX)
@@ -209,15 +204,15 @@ class RunSettings:
         return math.prod(self.shape)
 
     def load(self, data_dir: str | None = None, limit: int | None = None) -> data.Dataset:
-        """Return the data set; raise InputError if its file cannot be read or was changed after the run started."""
+        """Return the data set.  Raise InputError if its file cannot be read, or has changed since the run started."""
         return data.load(self.dataset, data_dir, limit, self.file_sha256)
 
     def _filled(self) -> RunSettings:
-        """Return the settings after checking and completing the fields that only this kind of run has."""
+        """Check and complete the fields that only this kind of run has, and return the settings."""
         raise TypeError(f"{type(self).__name__} must define _filled")
 
     def _expanded(self) -> RunSettings:
-        """Replace `as_released` by preset(); raise InputError if another setting contradicts preset()."""
+        """Replace `as_released` by preset().  Raise InputError if another setting contradicts preset()."""
         preset = self.preset()
         for name, value in preset.items():
             given = getattr(self, name)

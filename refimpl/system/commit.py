@@ -31,11 +31,7 @@ def commit() -> str:
 
 
 def threads() -> int:
-    """Return the number of threads that compute a matrix product.
-
-    The number is the value of OPENBLAS_NUM_THREADS, OMP_NUM_THREADS or MKL_NUM_THREADS, or else the number of
-    processors.  With another number of threads, the results of a run differ slightly, because of rounding.
-    """
+    """Return the number of threads for matrix products.  This number slightly changes the rounding of results."""
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         if os.environ.get(name, "").isdigit() and int(os.environ[name]) > 0:
             return int(os.environ[name])

@@ -1,8 +1,9 @@
 """Train models of faces, and run the switch test (slides 2 and 25).
 
 A model has a binary variable for each attribute.  Models are trained by `direct` and by three other estimators, with 0,
-20, 50, 200 and 1,000 labels.  The table lists the accuracy of each attribute, the share of images with three correct
-attributes, and the bound.  The switch test changes one variable of a sample or of an encoded test image (judge.py).
+20, 50, 200 and 1,000 labels.  The table lists the accuracy of each attribute, the share of images whose three
+attributes are all correct, and the bound.  The switch test changes one variable of a sample or of an encoded test
+image (judge.py).
 """
 from __future__ import annotations
 
@@ -35,7 +36,7 @@ Runs = dict[Cell, list[dict[str, float]]]
 
 
 def by_labels(dataset: str, seed: int) -> list[Cell]:
-    """Return the runs with this seed.  g has 10 components, because a face has 9 nuisances (data/faces.py)."""
+    """Return the runs with this seed.  The Gaussian has 10 components: a face has 9 nuisances (data/faces.py)."""
     if not data.get(dataset).attributes:
         raise InputError(f"experiment faces needs images with attributes, and {dataset} has none; there are "
                          + ", ".join(name for name, entry in data.REGISTRY.items() if entry.attributes))
@@ -46,7 +47,7 @@ def by_labels(dataset: str, seed: int) -> list[Cell]:
 
 
 def lines(runs: Runs, epoch: int) -> list[str]:
-    """Return the printed table of the mean accuracies and the mean -ELBO, with 95 % intervals."""
+    """Return the lines of a table with the mean accuracies, the mean -ELBO and their 95 % intervals."""
     made = [f"Test accuracy, %, and -ELBO, nats per image, after {epoch} epoch{'s' * (epoch != 1)} on all images",
             "(with 0 labels: under the best assignment of variables to attributes)",
             f"  {'':26s}" + "".join(f"{name:>16s}" for name in (*faces.ATTRIBUTES, "all three", "-ELBO"))]
@@ -96,7 +97,6 @@ def pictures(runs: Runs, folder: Path) -> dict[str, Figure]:
 
 
 def draw(records: Sequence[Record], title: str) -> Figure:
-    """Plot the final bound and the final errors in the attributes against the number of labels."""
     figure, axes = plots.new_figure(3, width=5.0, height=4.0)
     series = [(0, name, "accuracy", "-", name) for name in ESTIMATORS]
     series += [(1, "direct", column, dash, name)

@@ -2,12 +2,14 @@
 
 The mean of n draws of a statistic is approximately normal only if n is large enough.  The necessary n can be
 computed, because the law of every statistic here is known.  Let s^2 be the variance of one draw, and let m4 be the
-fourth central moment of one draw.  Then the mean is about as close to normal as the frequency of a rare event that
-occurs n s^4 / m4 times on average.  There are three cases:
+fourth central moment of one draw.  The larger n s^4 / m4 is, the closer the mean is to normal.  If the
+statistic is the indicator of a rare event, n s^4 / m4 is about the expected number of occurrences.  There are three
+cases:
 
-    n s^4 / m4 is at least 25           the mean must be within five standard errors of the exact value
-    all draws are very probably equal   every draw must be equal to the likeliest value
-    otherwise                           the claim cannot be tested, and the report states this
+    n s^4 / m4 is at least 25     the mean must be within five standard errors of the exact value.  For several means,
+                                  the limit is higher (see the function allowed)
+    one value is almost certain   every draw must have this value
+    otherwise                     the claim cannot be tested, and the report states this
 """
 from __future__ import annotations
 
@@ -31,16 +33,16 @@ class Claim(NamedTuple):
     exact: str
     found: str
     holds: bool | None
-    """None if the claim cannot be tested; then `found` states why."""
+    """None if the claim cannot be tested.  In this case, `found` states the reason."""
     short: bool = False
-    """Whether the claim belongs to the short selection of five claims for use in a lecture."""
+    """Whether the claim is one of the five claims that are selected for a lecture."""
 
 
 class Sampled:
-    """Computes the mean of a statistic of the noise while draws are added.
+    """Computes the mean of statistic(noise), an array of shape (draws, ...), over all draws.
 
-    statistic(noise) has shape (draws, ...).  If `cells` is given, the statistic is an integer from 0 to cells - 1 in
-    each draw, and `mean` is the frequency of each integer, of shape (cells,).
+    If `cells` is given, statistic(noise) has an integer from 0 to cells - 1 for each draw.  In this case, `mean` is an
+    array of shape (cells,): the frequency of each integer.
     """
 
     def __init__(self, statistic: Callable[[np.ndarray], np.ndarray], cells: int = 0) -> None:
@@ -80,7 +82,6 @@ def normal(variance: float, kurtosis: float) -> Law:
 
 
 def of_events(p: np.ndarray) -> Law:
-    """Return the law of the indicators of events with the probabilities `p`."""
     p = np.clip(np.ravel(p), 0, 1)
     others = np.minimum(p, 1 - p)
     variance = p * (1 - p)
@@ -108,9 +109,9 @@ def of_values(probability: np.ndarray, values: np.ndarray) -> Law:
 def allowed(values: int, errors: float = STANDARD_ERRORS) -> float:
     """Return the limit, in standard errors, for the largest deviation of several sampled values.
 
-    `values` is the number of sampled values.  Let p be the probability that one given value deviates by chance by
-    more than `errors`: 6e-7 for five standard errors.  If all values deviate only by chance, the probability that at
-    least one deviation is above the limit is at most p.
+    `values` is the number of sampled values.  Let p be the probability that the deviation of a single value is above
+    `errors` by chance.  For five standard errors, p is 6e-7.  The probability that the largest deviation is above the
+    limit by chance is at most p.
     """
     return float(-ndtri(ndtr(-errors) / values))
 
@@ -132,11 +133,6 @@ def identity(text: str, one: np.ndarray, other: np.ndarray, tolerance: float = R
 
 
 def estimated(text: str, truth: np.ndarray, sampled: Sampled, law: Law) -> Claim:
-    """Return the claim that a sampled quantity has the exact value `truth`.
-
-    The claim shows the entry that deviates by the largest number of standard errors.  If n s^4 / m4 is below EVENTS for
-    an entry (see the top of this module), this entry is tested only if all its draws are very probably equal.
-    """
     truth, mean, n = np.ravel(truth), np.ravel(sampled.mean), sampled.n
     events = n / law.kurtosis
     often = events >= EVENTS
