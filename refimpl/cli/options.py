@@ -25,6 +25,7 @@ def numbers(text: str) -> np.ndarray:
 
 
 def number(kind: type, least: float | None = None, most: float | None = None) -> Callable[[str], Value]:
+    """Return a function for argparse that converts a string to a number in the range `least` to `most`."""
     declared = Setting(kind, None, "", least, most)
 
     def parsed(text: str) -> Value:

@@ -18,6 +18,8 @@ PROGRAM = "python -m refimpl"
 
 
 class Parser(argparse.ArgumentParser):
+    """Parses arguments.  Every error is one line, which suggests the nearest known name."""
+
     late: Callable[[], str] | None = None
     """Returns more text for the end of --help.  This function is called only when --help is printed."""
     elsewhere: dict[str, str]

@@ -27,6 +27,8 @@ CROSS = f"cross: paper, after {paper.EPOCHS} epochs"
 
 @dataclass(frozen=True)
 class Panel:
+    """Describes a panel that shows the column `merit`, multiplied by `sign`, against the column `against`."""
+
     title: str
     records: Sequence[Record]
     merit: str = "test_elbo"

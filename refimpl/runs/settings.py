@@ -82,6 +82,7 @@ def check_fields(settings: RunSettings) -> None:
 
 
 def check_options(known: Mapping[str, Setting], given: Mapping[str, Value], of: str) -> None:
+    """Raise InputError if an option in `given` is unknown, or if its value is not allowed."""
     for name, value in given.items():
         if name not in known:
             has = f", which has {', '.join(known)}" if known else ", which has no settings"

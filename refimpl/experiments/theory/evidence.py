@@ -133,6 +133,7 @@ def identity(text: str, one: np.ndarray, other: np.ndarray, tolerance: float = R
 
 
 def estimated(text: str, truth: np.ndarray, sampled: Sampled, law: Law) -> Claim:
+    """Return the claim that a sampled quantity has the exact value `truth`."""
     truth, mean, n = np.ravel(truth), np.ravel(sampled.mean), sampled.n
     events = n / law.kurtosis
     often = events >= EVENTS
