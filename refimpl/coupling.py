@@ -38,7 +38,7 @@ def joint_law(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False)
     """Return an array of shape (..., k, k): the exact P(z* = i, z*(eps) = j) in row i and column j.
 
     If `two_sided` is True, z*(-eps) takes the place of z*.  Otherwise, let w = exp(h), a = exp(-eps f) and
-    C(s) = sum_z w_z max(1, s / a_z).  Off the diagonal, P(i, j) is 0 unless a_j < a_i, that is, unless f_j > f_i.  Then
+    C(s) = sum_z w_z max(1, s / a_z).  If f_j <= f_i and i != j, P(i, j) is 0.  If f_j > f_i, that is a_j < a_i,
 
         P(i, j) = (w_i w_j / a_j) (I(a_i) - I(a_j)),     I(t) = integral^t ds / C(s)^2
 

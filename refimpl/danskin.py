@@ -5,8 +5,8 @@ The prediction generating function
     G(h, eps) = E_gamma max_z { eps f(z) + h(z) + gamma(z) }
 
 is an average of maxima of linear functions.  Each maximum has kinks.  Away from the kinks, its derivative is the slope
-of the highest line (Danskin).  The average over the noise, G, has no kinks, so the mixed derivative of G is the same in
-both orders:
+of the highest line (Danskin).  But G itself has no kinks, so the two orders of differentiation give the same mixed
+derivative:
 
     d/dh d/deps G = d/dh  E f(z*(eps))          (equation 3)
     d/deps d/dh G = d/deps E onehot(z*(eps))    (equation 4)

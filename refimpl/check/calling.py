@@ -114,7 +114,7 @@ def call(hook: Hook, problem: Problem, noise: np.ndarray, rng: np.random.Generat
 
 
 def _generator(hook: Hook, rng: np.random.Generator) -> object:
-    """Return the fourth argument of a function that draws its own noise."""
+    """Return what the user's function gets as its fourth argument instead of noise: a source of random numbers."""
     if hook.fourth == "numpy":
         return rng
     seed = int(rng.integers(2**31))

@@ -94,7 +94,7 @@ class Explorer:
         self.choose(self.chosen)
 
     def choose(self, index: int) -> None:
-        """Circle a draw, and show its scores and winners in the last panel."""
+        """Mark the draw with this index by a circle, and show its scores and winners in the last panel."""
         self.chosen = index
         self.here.set_data(*self.cloud.points[[index]].T)
         with matplotlib.rc_context(STYLE):

@@ -16,8 +16,8 @@ from refimpl import joint
 class Naming(NamedTuple):
     """Defines the meaning of the variables of a model.
 
-    `variable` has shape (n,), and variable[j] is the index i of the variable that means attribute j.  `value` has shape
-    (n, k).  If variable i has the value v, then attribute j is equal to the number value[j, v].
+    `variable` has shape (n,), and variable[j] is the index i of the variable that represents attribute j.  `value` has
+    shape (n, k).  If variable i has the value v, then attribute j is equal to the number value[j, v].
     """
 
     variable: np.ndarray

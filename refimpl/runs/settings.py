@@ -148,7 +148,7 @@ class RunSettings:
                       for name, value in values.items()})
 
     def resolved(self) -> RunSettings:
-        """Return the settings after replacing `as_released` by preset() and filling in every default.
+        """Return the settings with all defaults filled in.  If `as_released` is set, preset() is applied first.
 
         Settings that are already resolved are returned unchanged.  Raises InputError if a value is not allowed.
         """

@@ -161,7 +161,7 @@ class VAERun(Run):
 
     @property
     def may_be_missing(self) -> tuple[str, ...]:
-        """Return the columns that may contain NaN.  With several latent variables, they include the exact bounds."""
+        """Return the columns that may contain NaN.  If n > 1, the columns of the exact bounds are among them."""
         several = ("train_elbo", "valid_elbo", "test_elbo", "test_log_likelihood", "gap") if self.settings.n > 1 else ()
         return (*super().may_be_missing, *several)
 

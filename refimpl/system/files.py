@@ -109,7 +109,7 @@ def folder_name(text: str) -> Path:
 def output_folder(path: Path | str) -> Path:
     """Make the folder `path` and its parents if they do not exist, and return the path.
 
-    Raises InputError if `path` is the empty string, a file, or a folder that cannot be created or written to.
+    Raises InputError if `path` is the empty string or a file, or if the folder cannot be created or written to.
     """
     if path == "":                                      # Path("") would be ".": see folder_name
         raise InputError("--out must name a folder, got an empty name")

@@ -15,7 +15,7 @@ ROWS, COLUMNS = 1, 0                                    # the axis of (N, N, B) 
 
 
 def forward(scores: np.ndarray, tau: float, rounds: int = ROUNDS) -> list[np.ndarray]:
-    """Return a list of P after each division.  `scores` has shape (B, N, N), and every P has shape (N, N, B).
+    """Return a list with the matrices P after each division.  `scores` has shape (B, N, N), and P has shape (N, N, B).
 
     The batch is the last axis of P.  This makes the sums over rows and columns fast.
     """

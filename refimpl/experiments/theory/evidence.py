@@ -39,7 +39,9 @@ class Claim(NamedTuple):
 
 
 class Sampled:
-    """Computes the mean of statistic(noise), an array of shape (draws, ...), over all draws.
+    """Computes the mean of a statistic over all draws.
+
+    The array statistic(noise) has shape (draws, ...).
 
     If `cells` is given, statistic(noise) has an integer from 0 to cells - 1 for each draw.  In this case, `mean` is an
     array of shape (cells,): the frequency of each integer.
@@ -119,8 +121,8 @@ def allowed(values: int, errors: float = STANDARD_ERRORS) -> float:
 def identity(text: str, one: np.ndarray, other: np.ndarray, tolerance: float = RELATIVE, scale: float = 0.0) -> Claim:
     """Return the claim that two exact computations agree.
 
-    The difference is divided by the largest absolute value in `one`, or by `scale` if `scale` is larger.  The claim
-    holds if no quotient is above `tolerance`.
+    Let s be the largest absolute value in the array `one`, or `scale` if this is larger.  The claim holds if the
+    largest difference between the entries of `one` and `other` is at most `tolerance` * s.
     """
     one, other = np.atleast_1d(one), np.atleast_1d(other)
     shown = f"{one.flat[np.abs(one).argmax()]:.6g}"

@@ -12,7 +12,7 @@ from refimpl.latent.solvers.base import check, matrix
 def argmax(u: np.ndarray, w: np.ndarray) -> np.ndarray:
     """Return an array of shape (B, n).  Each row is a local maximum: changing one variable cannot increase the score.
 
-    The loop ends, because every change increases the score.
+    The code changes one variable at a time until no change increases the score.
     """
     u, w = check(u, w)
     n = u.shape[1]
