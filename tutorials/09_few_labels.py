@@ -79,8 +79,8 @@ print("both ways give the same first layer for all ten classes; the second one t
 # %% [markdown]
 # ## What a label teaches
 #
-# For an image with label $y$, we want $q(y)$ to be large. Here are three gradients with respect to the scores $h$.
-# Training follows each of them *upwards*:
+# For an image with label $y$, we want $q(y)$ to be large. Here are three gradients with respect to the scores $h$. A
+# run uses one of them and follows it *upwards*:
 #
 # - **Cross-entropy**: $\nabla_h \log q(y) = \text{onehot}(y) - q$. It has no noise.
 # - **As released**: take the direct gradient and replace the perturbed arg max by the label, which gives
@@ -98,8 +98,8 @@ print("both ways give the same first layer for all ten classes; the second one t
 #
 # $$E_q e^{-\epsilon \ell} = q(y) + (1 - q(y))\, e^{-\epsilon}$$
 #
-# The *pull* on the label's score is the component of the gradient for $h(y)$. The derivative of $q(y)$ with respect to
-# $h(y)$ is $q(y)(1 - q(y))$, so the mean pull of direct loss minimisation is
+# The *pull* on the label's score $h(y)$ is entry $y$ of the gradient. The derivative of $q(y)$ with respect to $h(y)$
+# is $q(y)(1 - q(y))$, so the mean pull of direct loss minimisation is
 #
 # $$\frac{(1 - e^{-\epsilon})\, q(y) (1 - q(y))}{\epsilon\, (q(y) + (1 - q(y)) e^{-\epsilon})}$$
 #
@@ -160,8 +160,9 @@ assert (5 * pulls[5.0] > pulls[1.0]).all() and (pulls[1.0] > 0.05 * pulls[0.05])
 # The data of this example are three clouds of points. The decoder has three means $m_z$, and the encoder is linear. The
 # score $f$ of class $z$ is minus the squared distance between the point and $m_z$, divided by twice the variance of a
 # cloud. The decoder and the encoder are trained on the ELBO by direct optimisation. One point of each class is
-# labelled. This point lies off the centre of its cloud. Its label adds one of the three terms to the gradient. The
-# arrays have an additional axis for the seeds, so the runs with all seeds are trained at the same time.
+# labelled. This point lies off the centre of its cloud. Its label adds a term to the gradient. We compare runs with
+# each of the three terms above. The arrays have an additional axis with one entry for each seed, so one call of `train`
+# makes a run with every seed.
 
 # %%
 centres = np.array([[-2.0, 0.0], [2.0, 0.5], [0.0, 2.5]])
@@ -273,16 +274,16 @@ assert heavy[drawn, 0].mean() < 0.5 < 0.9 < heavy[mean, 0].min() and heavy[mean,
 #
 # Does direct loss fail because of its form, or because of its weight? In the last four rows, the label's term has the
 # weight 20. With this weight, cross-entropy renames the clusters, and its accuracy is a little higher than that of the
-# released term, which has noise. Direct loss at $\epsilon = 5$ pulls at most a fifth as hard as cross-entropy. But at
-# weight 20, direct loss at $\epsilon = 5$ finds the correct names with all ten seeds. So at weight one, direct loss
-# with this $\epsilon$ failed because of its weight. At $\epsilon = 0.05$ and weight 20, direct loss still fails when
-# the labels are used from the first step on. The reason is the noise: the mean of direct loss, computed without draws,
-# gives the correct names with all ten seeds. The effect of the form of direct loss can be seen when the labels are used
-# only after 200 steps. By then, some labelled points are in a wrong cluster, with $q(y)$ near 0. On these points,
-# direct loss hardly pulls. Cross-entropy at weight 20 brings all these points back to the correct cluster. Direct loss
-# with $\epsilon = 0.05$ and weight 20 does not bring them back, even if its mean is computed without draws. So the
-# weight, the noise and the form of a label's term all matter. (This is a toy problem with one learning rate and plain
-# gradient steps.)
+# released term, which has noise. The mean pull of direct loss at $\epsilon = 5$ is at most a fifth of the pull of
+# cross-entropy. But at weight 20, direct loss at $\epsilon = 5$ finds the correct names with all ten seeds. So at
+# weight one, direct loss with this $\epsilon$ failed because of its weight. At $\epsilon = 0.05$ and weight 20, direct
+# loss still fails when the labels are used from the first step on. The reason is the noise: the mean of direct loss,
+# computed without draws, gives the correct names with all ten seeds. The effect of the form of direct loss can be seen
+# when the labels are used only after 200 steps. By then, some labelled points are in a wrong cluster, with $q(y)$ near
+# 0. On these points, direct loss hardly pulls. Cross-entropy at weight 20 brings all these points back to the correct
+# cluster. Direct loss with $\epsilon = 0.05$ and weight 20 does not bring them back, even if its mean is computed
+# without draws. So the weight, the noise and the form of a label's term all matter. (This is a toy problem with one
+# learning rate and plain gradient steps.)
 #
 # The three labels are poorly chosen: each labelled point is off the centre of its cloud and pulls the boundary to
 # itself. So cross-entropy from the start is slightly less accurate than training without labels (under the best
@@ -308,9 +309,9 @@ plt.show()
 
 # %% [markdown]
 # **What to see.** Without labels, the classes do not become the digits: under the best naming of the classes, less than
-# half of the images are classified correctly. After its pretraining, the run with fifty labels is already more accurate
-# than the run without labels is at the end. After the epochs on all images, the accuracy with fifty labels is above
-# nine in ten. (These epochs also use the labels.)
+# half of the images are classified correctly. After the pretraining, the accuracy of the run with fifty labels is
+# already higher than the final accuracy of the run without labels. After the epochs on all images, the accuracy with
+# fifty labels is above nine in ten. (These epochs also use the labels.)
 #
 # What do the labels do, besides naming the classes? These three runs cannot answer this question, for two reasons.
 # Because of the pretraining, the runs with labels had more steps than the run without labels. And there is only one run
@@ -355,14 +356,15 @@ plt.show()
 #
 # </details>
 #
-# **2 (medium).** Show two facts about the gradient of direct loss minimisation. As $\epsilon \to \infty$, this gradient
-# becomes equal to the released term with the same $\epsilon$. As $\epsilon \to 0$, the mean of this gradient tends to
-# the gradient of the expected accuracy $q(y)$.
+# **2 (medium).** Show two facts about the mean of the gradient of direct loss minimisation. For large $\epsilon$, this
+# mean is nearly equal to the mean of the released term with the same $\epsilon$. As $\epsilon \to 0$, this mean tends
+# to the gradient of the expected accuracy $q(y)$.
 #
 # <details><summary>Solution</summary>
 #
 # The mean of the gradient is $(\text{softmax}(h - \epsilon \ell) - q) / \epsilon$. As $\epsilon \to \infty$, the
-# softmax tends to $\text{onehot}(y)$. As $\epsilon \to 0$, the mean tends to $q (f - E_q f)$ with
+# softmax tends to $\text{onehot}(y)$. So for large $\epsilon$, the mean is nearly $(\text{onehot}(y) - q)/\epsilon$,
+# which is the mean of the released term. As $\epsilon \to 0$, the mean tends to $q (f - E_q f)$ with
 # $f = -\ell = \text{onehot}(y) - 1$. This limit is $q(y) (\text{onehot}(y) - q)$, which is $\nabla q(y)$. In numbers:
 #
 # ```python

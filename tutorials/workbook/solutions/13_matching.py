@@ -19,7 +19,7 @@ from scipy.optimize import linear_sum_assignment
 
 
 def matching(theta: np.ndarray) -> np.ndarray:
-    """Return the best matching z for each matrix of scores in theta.  z has shape (B, n, n) and holds 0s and 1s."""
+    """Return the best matching for each matrix of scores in theta, as an array of 0s and 1s of shape (B, n, n)."""
     z = np.zeros(theta.shape)
     for b in range(len(theta)):
         z[b][linear_sum_assignment(theta[b], maximize=True)] = 1
