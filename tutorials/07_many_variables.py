@@ -36,7 +36,7 @@ def sigmoid(l):
 # %% [markdown]
 # ## The exact gradient
 #
-# With $n = 6$ binary variables there are 64 vectors $z$, and all of them can be listed. Variable $i$ is 1 with
+# With $n = 6$ binary variables, there are 64 vectors $z$, and all of them can be listed. Variable $i$ is 1 with
 # probability $\sigma(l_i)$, where $l_i$ is its *logit* and $\sigma$ is the function `sigmoid`, defined above. The
 # variables are independent, so $q(z) = \prod_i q(z_i)$. The gradient of the mean score is
 # $\partial E_q f / \partial l_i = E_q[f(z) (z_i - \sigma(l_i))]$.
@@ -66,8 +66,8 @@ for i in range(n):                                                          # ch
 #
 # $$z(\epsilon) = \arg\max_z \; \epsilon f(z_1, \ldots, z_n) + \sum_i (l_i + \gamma_i) z_i$$
 #
-# This is a maximum over $2^n$ vectors. Slide 30 uses an approximation. Each variable is chosen *as if the others
-# stayed as they are* in $z^{\star}$:
+# This is a maximum over $2^n$ vectors. Slide 30 uses an approximation. Each variable is chosen *as if the other
+# variables kept their values* in $z^{\star}$:
 #
 # $$z_i(\epsilon) = 1 \quad \text{where} \quad l_i + \gamma_i + \epsilon\, \text{gain}_i > 0$$
 #
@@ -183,8 +183,8 @@ def local_expectation():
 # the mean of these two estimates.
 #
 # **DisARM.** ARM uses the exact value of $U$, but $f$ depends only on $b_1$ and $b_2$. What do $b_1$ and $b_2$ tell us
-# about $U$? Look at the unit interval, in which $U$ lies. The two thresholds $\sigma(-l)$ and $\sigma(l)$ cut it into
-# three parts, and in each part $b_1$ and $b_2$ are fixed:
+# about $U$? Look at the unit interval, in which $U$ lies. The two thresholds $\sigma(-l)$ and $\sigma(l)$ cut this
+# interval into three parts. Both $b_1$ and $b_2$ are fixed in each part:
 
 # %%
 later_figures.disarm((1.0, -0.4))
@@ -417,9 +417,9 @@ assert (np.abs(unshared.mean(axis=0) - exact_mean(0.1)) < 4 * error).all()
 #
 # Do the estimators have the same order in training as in the table? We train models with eight binary variables and 100
 # hidden units on MNIST, for eight epochs and with one seed. The runs differ in the gradient estimator. There is one
-# other difference: with enumeration (`exact`), the decoder learns from all vectors, weighted by $q$, and with the other
-# estimators, it learns from a sample. The bound is exact: it is a sum over all 256 vectors. (In these runs, REBAR and
-# RELAX learn their weights from earlier batches.)
+# other difference. With enumeration (`exact`), the decoder learns from all vectors, and each vector is weighted by $q$.
+# With any other estimator, the decoder learns from a sample. The bound is exact: it is a sum over all 256 vectors. (In
+# these runs, REBAR and RELAX learn their weights from earlier batches.)
 
 # %%
 names = ("exact", "direct", "local-expectation", "rebar", "relax", "arm", "disarm", "reinforce-loo")
@@ -452,10 +452,10 @@ assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-
 # ## When to choose which estimator
 #
 # [results.md](results.md#fifteen-binary-variables) has longer runs, with fifteen variables on Fashion-MNIST, a hundred
-# epochs and one to three seeds for each estimator. In these runs, with our settings (fixed $\epsilon$, with the
-# gradient of the KL term), `direct` ends at 150.8 nats, DisARM at 155.0, RELAX at 155.5, REBAR at 157.1, local
-# expectation at 157.3 and ARM at 161.8. The 95 % intervals of REBAR and DisARM (two seeds each) overlap with the
-# interval of `direct`. With the settings of the released code, the comparison is still open.
+# epochs and one to three seeds for each estimator. These runs have our settings: a fixed $\epsilon$, and the gradient
+# of the KL term. `direct` ends at 150.8 nats, DisARM at 155.0, RELAX at 155.5, REBAR at 157.1, local expectation at
+# 157.3 and ARM at 161.8. The 95 % intervals of REBAR and DisARM (two seeds each) overlap with the interval of `direct`.
+# With the settings of the released code, the comparison is still open.
 # [results.md](results.md#fifteen-binary-variables) also shows that it is the *bias* of `direct` that helps, and that
 # this bias helps the decoder.
 #
@@ -510,10 +510,9 @@ assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-
 #
 # </details>
 #
-# **3 (hard).** The REBAR baseline of the released code multiplied every image's $\nabla \log q$ by the *batch mean*
-# of $f$, instead of the image's own $f$. Do the same with REINFORCE, on batches of $B = 100$ copies of this problem.
-# Show that the sum of these estimates over a batch is an unbiased estimate of the gradient, and find out what happens
-# to the variance.
+# **3 (hard).** In the released code, REBAR multiplies every image's $\nabla \log q$ by the *batch mean* of $f$, instead
+# of the image's own $f$. Do the same with REINFORCE, on batches of $B = 100$ copies of this problem. Show that the sum
+# of these estimates over a batch is an unbiased estimate of the gradient, and find out what happens to the variance.
 #
 # <details><summary>Solution</summary>
 #
@@ -546,7 +545,7 @@ assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-
 #
 # ## Now write it yourself
 #
-# In workbook file 12 you write the table of single changes for $n$ binary variables. Both `direct` and local
+# In workbook file 12, you write the table of single changes for $n$ binary variables. Both `direct` and local
 # expectation are computed from this table. Check the file with `python tutorials/workbook/check.py 12`.
 #
 # ## What to read next

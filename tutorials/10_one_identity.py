@@ -49,10 +49,10 @@ truth = q * (f - q @ f)                                             # grad E f(z
 #
 # Four remarks. First, the method *score function of the noise* does not differentiate a maximum. (*Score function* is
 # the statisticians' name for the derivative of a log density. This name has nothing to do with the scores $h$ and $f$.)
-# Second, Fenchel-Young has no $f$. Third, implicit MLE adds to the scores a function that depends on $z^{\star}$. So if
-# the slope of $f$ is not the same everywhere, implicit MLE does not estimate the derivative of any single $G$. Fourth,
-# chapter 9 follows the slide and uses the name *direct loss minimisation* for the direct gradient with noise, where $f$
-# is minus a loss. The method of McAllester et al. has no noise.
+# Second, Fenchel-Young has no $f$. Third, implicit MLE adds a function to the scores, and this function depends on
+# $z^{\star}$. So if the slope of $f$ is not the same everywhere, implicit MLE does not estimate the derivative of any
+# single $G$. Fourth, in chapter 9, as on the slide, the name *direct loss minimisation* means the direct gradient with
+# noise. There, $f$ is minus a loss. The method of McAllester et al. has no noise.
 #
 # To compare the methods without sampling, we need the laws of both arg maxes under any noise, not only Gumbel noise.
 # Value $i$ is the winner if the noise of every other value $j$ is less than the noise of $i$ plus the margin
@@ -100,8 +100,8 @@ assert np.allclose(left, right, atol=1e-9) and np.allclose(mixed, truth, atol=1e
 #
 # Leave out the noise, and write $z(h)$ for the arg max of $h$ alone. As a function of $h$, $f(z(h))$ is a staircase,
 # and its slope is 0 except at the jumps. Vlastelica et al. nevertheless use the difference of two arg maxes. Divided by
-# $\epsilon$, this difference is the gradient of a function, the *ramp*, which is the tilted objective of chapter 4
-# without the noise.
+# $\epsilon$, this difference is the gradient of a function, the *ramp*. The ramp is the tilted objective of chapter 4,
+# but without the noise.
 #
 # $$\text{ramp}(h) = \frac{1}{\epsilon} \left( \max_z (\epsilon f + h) - \max_z h \right)$$
 #
@@ -152,8 +152,8 @@ plt.show()
 # $$\frac{\partial}{\partial h_i} E f(z^{\star}) = E\left[ f(z^{\star}) (1 - r_i X_i) \right]$$
 #
 # This estimate has no bias. It needs one arg max and one value of $f$. But $r_i X_i$ varies even when the winner is
-# fixed. To remove this variation, we average over all noise with the same winner. For this we need the mean of
-# $1 - r_i X_i$, given that clock $j$ rang first. Let $S = \sum_i r_i$.
+# fixed. To remove this variation, we average over all noise with the same winner. So we need the mean of $1 - r_i X_i$
+# over the noise with which clock $j$ rings first. Let $S = \sum_i r_i$.
 #
 # 1. The first ring comes after an exponential time of rate $S$, whichever clock rings. So $r_j X_j$ has the mean
 #    $r_j / S = q_j$.
@@ -163,9 +163,9 @@ plt.show()
 #
 # Here $[i = j]$ is 1 if $i = j$, and 0 otherwise. The result is REINFORCE. Given the winner, REINFORCE is the mean of
 # the estimate of Berthet et al. Such a conditional mean never has a higher variance than the estimate itself (Rao and
-# Blackwell). The difference of the two variances follows from the same three steps. Given $z^{\star} = j$,
-# $r_i X_i = q_i R + [i \ne j] V_i$, where $R$ and $V_i$ are independent standard exponential variables, whose variance
-# is 1. So
+# Blackwell). The difference of the two variances follows from the same three steps. Suppose that $z^{\star} = j$. Then
+# $r_i X_i = q_i R + [i \ne j] V_i$ with two independent standard exponential variables $R$ and $V_i$. Each of these two
+# variables has the variance 1. So
 #
 # $$\text{Var}_{\text{noise}} = \text{Var}_{\text{REINFORCE}} + E\left[ f(z^{\star})^2 \left( q_i^2 + [i \ne z^{\star}] \right) \right]$$
 
@@ -228,7 +228,8 @@ assert (direct.gradient(h, hot[y], 100.0, noise[:20_000]) * 100.0 == hot[y] - ho
 #   $E f(z^{\star})$ under Gumbel noise. In the code, this gradient is called `truth`.
 # - (b) Direct loss minimisation: the target is the gradient of the mean of $f$ over the data.
 # - (c) Blackbox differentiation: the target is the slope of $f(z(h))$, which is 0.
-# - (d) Fenchel-Young: the target is the gradient of $\log q(y)$. It is the mean of the estimate, so the bias is 0.
+# - (d) Fenchel-Young: the target is the gradient of $\log q(y)$. This gradient is the mean of the estimate, so the bias
+#   is 0.
 #
 # So compare only rows with the same letter. The *variance* is printed twice, for $f$ and for $f + 10$. Adding a
 # constant to $f$ changes no gradient and no arg max. Adding 10 is a useful test, because our $f$ happens to have a mean
@@ -239,9 +240,9 @@ assert (direct.gradient(h, hot[y], 100.0, noise[:20_000]) * 100.0 == hot[y] - ho
 #
 # We have to choose two things. First, direct loss minimisation needs data. We let the scores of each image $x$ be our
 # $h$ plus a Gaussian deviation with the variance of Gumbel noise. With the same $f$ for all images, direct loss
-# minimisation is `direct` with Gaussian instead of Gumbel noise. Second, implicit MLE uses $f$ *between* the values. We
-# let $f$ be curved there: $f(z) = \sum_i f_i z_i + \frac12 \sum_i z_i (1 - z_i)$. At the one-hot vectors, the three
-# *corners*, the formula gives the same $f$ as before. Between the corners this $f$ is concave, like the
+# minimisation is `direct` with Gaussian noise instead of Gumbel noise. Second, implicit MLE uses $f$ *between* the
+# values. We let $f$ be curved there: $f(z) = \sum_i f_i z_i + \frac12 \sum_i z_i (1 - z_i)$. At the one-hot vectors,
+# the three *corners*, the formula gives the same $f$ as before. Between the corners, this $f$ is concave, like the
 # $\log p(x \mid z)$ of a decoder whose logits are linear in $z$.
 
 # %%
@@ -392,8 +393,8 @@ plt.show()
 # - **Any other $f$.** The exact second arg max needs the list of all values. If this list is too long, $f$ has to be
 #   replaced. One way is to use the slope of $f$ at $z^{\star}$. This is implicit MLE. If $f$ is curved, the bias of
 #   implicit MLE does not go away as $\epsilon$ falls. Another way is to use the changes of $f$ when single variables
-#   change. Then the bias goes away as $\epsilon$ falls if the variables are independent (chapter 7), but not if the
-#   variables depend on each other (chapter 8).
+#   change. If the variables are independent, the bias of this second way goes away as $\epsilon$ falls (chapter 7). If
+#   the variables depend on each other, the bias does not go away (chapter 8).
 # - **Decisions that must be made without noise.** Use blackbox differentiation, with an $\epsilon$ so large that the
 #   ramps reach $h$.
 #
@@ -411,8 +412,8 @@ plt.show()
 #
 # <details><summary>Solution</summary>
 #
-# The variance of each component is 1 for the score function of the noise (1 is the variance of a standard exponential
-# variable), $q_i (1 - q_i)$ for REINFORCE, and 0 for `direct`. The score function of the noise and REINFORCE need a
+# The variance of each component is 0 for `direct`, $q_i (1 - q_i)$ for REINFORCE, and 1 for the score function of the
+# noise. (A standard exponential variable has the variance 1.) The score function of the noise and REINFORCE need a
 # baseline. The score function of the noise needs a baseline even more than REINFORCE does. `direct` needs no baseline,
 # because a constant moves no arg max.
 #
@@ -488,7 +489,7 @@ plt.show()
 #
 # ## What to read next
 #
-# In [appendix E](appendix_e_landscape.ipynb) a landscape is learnt from walks. In the package, see
+# In [appendix E](appendix_e_landscape.ipynb), a landscape is learnt from walks. In the package, see
 # `refimpl/estimators/perturbed.py` and `refimpl/estimators/imle.py`. The papers are Vlastelica et al., *Differentiation
 # of blackbox combinatorial solvers* (ICLR 2020); Berthet et al., *Learning with differentiable perturbed optimizers*
 # (NeurIPS 2020); Niepert et al., *Implicit MLE* (NeurIPS 2021); and McAllester et al., *Direct loss minimization for

@@ -74,12 +74,12 @@ def estimate(z_eps, eps):
 #    wall, $z$ and $z'$ still beat the same vectors as before, and $\rho_i$ changes only a little. The integrand is
 #    always at most $\sup \rho_i$. So $\rho_{zz'}$ is continuous in all scores (dominated convergence).
 # 5. *The rest is as in chapter 2.* Raising the score of $z'$ by $\delta$ moves the share $\delta \rho_{zz'}$ of the
-#    draws from $z$ to $z'$, to first order. Raising the score of $z$ by $\delta$ moves the same share from $z'$ to
-#    $z$, because both changes move the same wall. These derivatives are continuous. So when many scores change at
-#    once, their effects add up (the chain rule). Raising $w_{ij}$ by $\delta$ moves the wall by
-#    $\delta (z'_i z'_j - z_i z_j)$. Adding $\epsilon f$ moves the wall by $\epsilon (f(z') - f(z))$. Each draw that
-#    changes from $z$ to $z'$ changes $f$ by $f(z') - f(z)$, and $z_i z_j$ by $z'_i z'_j - z_i z_j$. So both sides of
-#    the theorem are the same sum over the pairs of vectors:
+#    draws from $z$ to $z'$, to first order. Raising the score of $z$ by $\delta$ moves the same share from $z'$ to $z$,
+#    because both changes move the same wall. These derivatives are continuous. So when many scores change at once,
+#    their effects add up (the chain rule). Raising $w_{ij}$ by $\delta$ moves the wall by
+#    $\delta (z'_i z'_j - z_i z_j)$. Adding $\epsilon f$ moves the wall by $\epsilon (f(z') - f(z))$. When a draw moves
+#    from $z$ to $z'$, the value of $f$ changes by $f(z') - f(z)$, and the product $z_i z_j$ changes by
+#    $z'_i z'_j - z_i z_j$. So both sides of the theorem are the same sum over the pairs of vectors:
 #
 # $$\frac{\partial}{\partial w_{ij}} E f(z^{\star}) = \frac12 \sum_{z, z'} \rho_{zz'} (f(z') - f(z)) (z'_i z'_j - z_i z_j) = \frac{\partial}{\partial \epsilon} P(z_i(\epsilon) = z_j(\epsilon) = 1) \Big|_{\epsilon = 0}$$
 #

@@ -29,7 +29,7 @@ forward = import_module("10_encoder_decoder").forward
 
 
 def gradients(weights: list[np.ndarray], x: np.ndarray, noise: np.ndarray, eps: float) -> list[np.ndarray]:
-    """Return [dW1, db1, dW2, db2, dV1, dc1, dV2, dc2] for images x, (B, D), and Gumbel noise, (B, k)."""
+    """Return [dW1, db1, dW2, db2, dV1, dc1, dV2, dc2], computed from the images x and the Gumbel noise."""
     ...
 
 
