@@ -194,14 +194,15 @@ for z in range(3):
 #
 # Chapter 2 used several formulas for Gumbel noise without proof. All of them follow from Theorem 2.
 #
-# *On the line.* With two values the shirt wins if $\Delta_1 = \gamma_1 - \gamma_0 < h_0 - h_1$. By Theorem 2 the
+# *On the line.* With two values, the shirt wins if $\Delta_1 = \gamma_1 - \gamma_0 < h_0 - h_1$. By Theorem 2 the
 # probability of this is $e^{h_0} / (e^{h_0} + e^{h_1}) = 1 / (1 + e^{-(h_0 - h_1)})$. The scores can be chosen so that
 # $h_0 - h_1$ is any number $t$. Hence $P(\Delta_1 < t) = 1/(1 + e^{-t})$. The derivative of this is the density
 # $e^{-t} / (1 + e^{-t})^2$.
 #
-# *In the plane.* With three values the shirt wins if $\Delta_1 < h_0 - h_1$ and $\Delta_2 < h_0 - h_2$. In the same way
-# $P(\Delta_1 < t_1, \Delta_2 < t_2) = 1 / (1 + e^{-t_1} + e^{-t_2})$. Differentiate this with respect to $t_1$ and then
-# with respect to $t_2$. The result is the density of the cloud, $2 e^{-t_1 - t_2} / (1 + e^{-t_1} + e^{-t_2})^3$.
+# *In the plane.* With three values, the shirt wins if $\Delta_1 < h_0 - h_1$ and $\Delta_2 < h_0 - h_2$. As on the
+# line, Theorem 2 gives $P(\Delta_1 < t_1, \Delta_2 < t_2) = 1 / (1 + e^{-t_1} + e^{-t_2})$. Differentiate this
+# probability with respect to $t_1$ and then with respect to $t_2$. The result is the density of the cloud,
+# $2 e^{-t_1 - t_2} / (1 + e^{-t_1} + e^{-t_2})^3$.
 #
 # *Along the walls.* In chapter 2, $\rho_{ij} = \int F'(t - h_i)\, F'(t - h_j) \prod_{z \ne i, j} F(t - h_z)\, dt$. As
 # in the algebra above, $F'(t - h_i) = r_i\, e^{-(t+c)} F(t - h_i)$, and likewise for $j$. Substitute $X = e^{-(t+c)}$,
@@ -260,7 +261,7 @@ for eps in (-1.0, 0.0, 0.5):
 # $$\frac{\partial q_\epsilon(z)}{\partial h(z')} = q_\epsilon(z) ([z = z'] - q_\epsilon(z')), \qquad \frac{\partial q_\epsilon(z)}{\partial \epsilon} = q_\epsilon(z) (f(z) - E_{q_\epsilon} f)$$
 #
 # ($[z = z']$ is 1 if the two values are the same, and 0 otherwise.) If $z \ne z'$, the first formula is minus the
-# density along the wall between the two values. At $\epsilon = 0$ this formula gives $-q_i q_j$ for two different
+# density along the wall between the two values. At $\epsilon = 0$, the first formula gives $-q_i q_j$ for two different
 # values $i$ and $j$.
 #
 # Multiply the first formula by $f(z)$ and sum over $z$. The result is $\partial E_{q_\epsilon} f / \partial h(z')$.

@@ -343,10 +343,10 @@ print("d/d eps of the means of z_1, z_2, z_1 z_2   ", right)
 # This gap is what we lose because $q$ differs from the posterior. With pairs, $q$ is the law of the perturbed arg max,
 # and it is computed by the integral above.
 #
-# Can training by direct optimisation find this least gap? Since $q$ is known here, $\log q$ can be made a part of
-# $f$: follow the gradient upwards with $f(z) - \log q(z)$ instead of $f$, where $q$ is held fixed within a step.
-# (Holding $q$ fixed does no harm, because the mean slope of $\log q$ is zero.) The second arg max is found by listing
-# all four vectors. Encoders with and without pairs are trained for 150 steps of 300 draws.
+# Can training by direct optimisation find this least gap? Here $q$ is known, so $f$ can be replaced by
+# $f(z) - \log q(z)$. Training then raises the mean of this function by gradient ascent. Within each step, the $q$ in
+# the function is held fixed. (Holding $q$ fixed does no harm, because the mean slope of $\log q$ is zero.) The second
+# arg max is found by listing all four vectors. Encoders with and without pairs are trained for 150 steps of 300 draws.
 
 # %%
 four = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
@@ -461,8 +461,9 @@ plt.show()
 #
 # </details>
 #
-# **3 (hard).** When the capacities are rounded to integers, the cut that is found is not always the best one. How much
-# smaller than the maximum can $h(z)$ be at this cut? Find a bound that depends on `unit`, and test it with `unit=20`.
+# **3 (hard).** When the capacities are rounded to integers, the cut that is found is not always the best one. So the
+# score $h(z)$ of this cut can be below the maximum, but how far below? Find a bound that depends on `unit`, and test
+# the bound with `unit=20`.
 #
 # <details><summary>Solution</summary>
 #
@@ -492,8 +493,8 @@ plt.show()
 # ## Now write it yourself
 #
 # The gains of this chapter are computed from the table of single changes. In workbook file 12 you write a function that
-# returns this table. Check the file with `python tutorials/workbook/check.py 12`. Besides this table, a structured
-# encoder needs a solver and the difference of two arg maxes (file 4).
+# returns this table. Check the file with `python tutorials/workbook/check.py 12`. A structured encoder also needs a
+# solver. And it needs the difference of two arg maxes, which you write in file 4.
 #
 # ## What to read next
 #

@@ -14,7 +14,7 @@ def one_hot(scores: np.ndarray) -> np.ndarray:
 
 
 def law(h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return q and log q, (B, k) each."""
+    """Return two arrays of shape (B, k): q and log q."""
     return softmax(h, axis=1), log_softmax(h, axis=1)
 
 

@@ -1,4 +1,4 @@
-"""5. Mean, bias and variance of the difference, exactly."""
+"""5. The exact mean, bias and variance of the estimate."""
 from __future__ import annotations
 
 import numpy as np

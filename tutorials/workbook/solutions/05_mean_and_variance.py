@@ -1,4 +1,4 @@
-"""5. Mean, bias and variance of the difference, exactly.
+"""5. The exact mean, bias and variance of the estimate.
 
 Theorem 2 gives the law of each of the two arg maxes.  So the mean of the estimate g of file 4 is known for every eps.
 The bias is this mean minus the gradient of E f(z*).  As eps goes to 0, the bias goes to 0, but the variance grows.
@@ -21,14 +21,14 @@ law = import_module("02_arg_max").law
 
 
 def mean_and_bias(h: np.ndarray, f: np.ndarray, eps: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean E g and the bias, (B, k) each."""
+    """Return two arrays of shape (B, k): the mean E g and the bias."""
     q, q_eps = law(h)[0], law(h + eps * f)[0]
     mean = (q_eps - q) / eps
     return mean, mean - q * (f - (q * f).sum(axis=1, keepdims=True))
 
 
 def variance(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
-    """Return the variance of each component of g, (B, k)."""
+    """Return an array of shape (B, k): the variance of each component of g."""
     gap_h, gap_f = h[:, None, :] - h[:, :, None], f[:, None, :] - f[:, :, None]     # [b, i, j]: j minus i
     both = 1 / np.exp(gap_h + np.maximum(0, eps * gap_f)).sum(axis=2)
     q, q_eps = law(h)[0], law(h + eps * f)[0]
