@@ -97,7 +97,8 @@ for eps in (0.1, 0.01, 0.001):
 # scores change, the Y moves, but the dots stay where they are. All dots together are the *cloud*.
 #
 # **Guess first.** In the next figure, $\epsilon$ is ten times smaller in the right panel than in the left one. So the
-# winner changes in fewer draws there. By what factor is the number of these draws smaller?
+# winner changes in fewer draws in the right panel. By what factor is the number of changes smaller than in the left
+# panel?
 
 # %%
 draw.clouds(h, f, (1.0, 0.3, 0.1), noise[:150])
@@ -114,8 +115,8 @@ print(f"the winner changes in {share[1.0]:.1%} of all draws at eps = 1, in {shar
 # become narrower, and the winner changes in fewer draws. Over all 100,000 draws, the number of changes falls by a
 # factor of about six. (Among the 150 draws shown, it falls from 38 to 5.) The factor is not ten, because the wide
 # strips at $\epsilon = 1$ reach into regions where there are few dots. As $\epsilon$ tends to 0, the number of changes
-# becomes proportional to $\epsilon$. In the estimate, each draw whose winner changes has the weight $1/\epsilon$. So
-# the mean of the estimate over all noise tends to a limit.
+# becomes proportional to $\epsilon$. In the estimate, a draw has the weight $1/\epsilon$ if its winner changes. So the
+# mean of the estimate over all noise tends to a limit.
 #
 # ![As epsilon falls, the walls move less: the winner changes in fewer draws, and each counts more](figures/walls.gif)
 #
@@ -145,8 +146,9 @@ for i, j in ((0, 1), (0, 2), (1, 2)):
 # %% [markdown]
 # ## One wall, two sides
 #
-# Raise $h_j$ by a small amount. The region of $j$ grows, and every wall of $j$ moves into the region of a neighbour.
-# Per unit of increase in $h_j$, the region of $j$ gains the share $\rho_{ij}$ of the draws from the neighbour $i$:
+# Raise $h_j$ by a small amount. The region of $j$ grows, and every wall of $j$ moves into the region of a neighbour. So
+# $j$ gains draws from each neighbour $i$. Per unit of increase in $h_j$, these draws are the share $\rho_{ij}$ of all
+# draws:
 #
 # $$\frac{\partial q_i}{\partial h_j} = -\rho_{ij} \quad (i \ne j), \qquad \frac{\partial q_j}{\partial h_j} = \sum_{i \ne j} \rho_{ij}$$
 #
@@ -182,15 +184,16 @@ assert np.allclose(J, np.diag(rho.sum(axis=1)) - rho, rtol=0, atol=1e-8)
 #
 # $$\nabla_w E_\gamma [f(z^{\star})] = \lim_{\epsilon \to 0} \frac{1}{\epsilon} E_\gamma [\nabla_w h_w(z(\epsilon)) - \nabla_w h_w(z^{\star})]$$
 #
-# The theorem is also a recipe. Draw the noise once. Find the winner. Find the winner again, with a small multiple of
-# the decoder's scores added. Push the score of the second winner up and the score of the first winner down. (In an
-# auto-encoder, the decoder's weights are trained with the ordinary gradient of $f$ at $z^{\star}$.)
+# The theorem is also a recipe. Draw the noise once. Find the winner. Add a small multiple of the decoder's scores to
+# the encoder's scores, and find the winner again with the same noise. Push the score of the second winner up and the
+# score of the first winner down. (In an auto-encoder, the decoder's weights are trained with the ordinary gradient of
+# $f$ at $z^{\star}$.)
 #
 # *Proof.* Let $J$ be the table of all $\partial q_i / \partial h_j$.
 #
 # *Left side.* $E f(z^{\star}) = \sum_i q_i f_i$. By the chain rule, its derivative with respect to $h_j$ is
-# $\sum_i f_i\, \partial q_i / \partial h_j$. In terms of walls: each neighbour $i$ loses $\rho_{ij}$ to $j$, and every
-# draw whose winner changes from $i$ to $j$ changes $f$ by $f_j - f_i$:
+# $\sum_i f_i\, \partial q_i / \partial h_j$. In terms of walls: each neighbour $i$ loses $\rho_{ij}$ to $j$. If the
+# winner of a draw changes from $i$ to $j$, then $f$ changes by $f_j - f_i$:
 #
 # $$\frac{\partial}{\partial h_j} E f(z^{\star}) = \sum_{i \ne j} \rho_{ij} (f_j - f_i)$$
 #
@@ -216,8 +219,8 @@ assert np.allclose(J, np.diag(rho.sum(axis=1)) - rho, rtol=0, atol=1e-8)
 # of a difference does not depend on whether its two terms use the same draws. (But fresh noise changes the variance of
 # the difference.) With Gumbel noise, $\rho_{ij}$ is $q_i q_j$, and the sum in the proof becomes
 # $q_j (f_j - \sum_i q_i f_i)$. We write $E_q f$ for $\sum_i q_i f_i$. So **with Gumbel noise, the gradient with respect
-# to the scores is $q (f - E_q f)$**: the score of a name is pushed up if its $f$ is above the average, in proportion to
-# how often the name wins. With other noise, only the values of $\rho_{ij}$ are different.
+# to the scores is $q (f - E_q f)$**: the score of a name is pushed up if the $f$ of this name is above the average. The
+# push is proportional to how often the name wins. With other noise, only the values of $\rho_{ij}$ are different.
 #
 # **Where $h$ has a kink.** Take two values of $z$, with $h_w = (0, |w|)$ and $f = (0, 1)$. With Gumbel noise,
 # $E f(z^{\star})$ is $\sigma(|w|)$. At $w = 0$, its slope is $\rho = 1/4$ to the right and $-1/4$ to the left, so the
@@ -293,8 +296,8 @@ print(f"at eps = 0.02 {np.mean(several[0] == 0):.1%} of the shirt's components a
 #
 # $$\text{Var}\, g_i = \frac{C_i}{\epsilon} + O(1), \qquad C_i = q_i \sum_j q_j |f_j - f_i|$$
 #
-# With *fresh* noise for the second arg max, the two winners are independent, and the probability that they differ does
-# not tend to 0 with $\epsilon$. Then
+# With *fresh* noise for the second arg max, the two winners are independent. So the probability that the winners differ
+# does not tend to 0 when $\epsilon$ tends to 0. Then
 # $\text{Var}\, g_i = (q_i (1 - q_i) + q_\epsilon(i) (1 - q_\epsilon(i))) / \epsilon^2$, which is about
 # $2 q_i (1 - q_i) / \epsilon^2$. So if a small $\epsilon$ becomes ten times smaller, the variance becomes about ten
 # times larger with shared noise, and about a hundred times larger with fresh noise.
