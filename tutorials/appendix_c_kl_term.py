@@ -1,11 +1,12 @@
 # %% [markdown]
 # # Appendix C. The KL term and epsilon: the 0.476
 #
-# This appendix belongs to [chapter 4](04_finite_epsilon.ipynb). **You will** predict from the tilted objective $T$ how
-# training with a KL term changes $q$, and then find the predicted number in trained models. **You will learn** that $T$
-# and a KL term pull in opposite directions if $\epsilon$ is large. The appendix runs in about ten seconds. It loads
-# three trained models. `python -m refimpl make tutorial-runs --write eps-1-kl eps-0.1-kl eps-1-no-kl` trains them again
-# in a quarter of a minute.
+# This appendix belongs to [chapter 4](04_finite_epsilon.ipynb). **You will** predict the probability of the best value
+# after training with a KL term. The prediction uses the tilted objective $T$. Then you will find the predicted
+# probability in trained models. **You will learn** that $T$ and a KL term pull in opposite directions if $\epsilon$ is
+# large. The appendix runs in about ten seconds. It loads three trained models.
+# `python -m refimpl make tutorial-runs --write eps-1-kl eps-0.1-kl eps-1-no-kl` trains them again in a quarter of a
+# minute.
 
 # %%
 import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
@@ -119,10 +120,10 @@ print(f"eps = 1 with KL is {behind:.1f} nats worse than eps = 0.1 with KL: {by_g
 # the gap, because $q$ is far from the posterior. The rest is due to the decoder, which learns less: about half of the
 # values that it receives are wrong.
 #
-# A smaller $\epsilon$ weakens the conflict between $T$ and the KL term, and training without the KL gradient removes
-# it. With this single seed, the run without the KL gradient has the best bound of the three runs. The authors' code
-# starts at $\epsilon = 1$ *and* omits the KL gradient. [results.md](results.md) contains further runs, which are
-# longer. Some of them use this gradient, and some do not.
+# A smaller $\epsilon$ weakens the conflict between $T$ and the KL term. Training without the KL gradient removes this
+# conflict. With this single seed, the run without the KL gradient has the best bound of the three runs. The authors'
+# code starts at $\epsilon = 1$ *and* omits the KL gradient. [results.md](results.md) contains further runs, which are
+# longer. Some of these runs use the KL gradient, and some do not.
 #
 # ## An example without a network
 #

@@ -61,17 +61,18 @@ print(f"paths on 4 x 4 cells: {len(every)}; on 16 x 16: {paths.count(16, 16):,};
 # %% [markdown]
 # ## Twenty paths, few enough to check
 #
-# First let $f$ be a function of whole paths: a table of twenty numbers that is not a sum over cells. Which noise should
-# we use? If there is one Gumbel variable for each *path*, all of chapter 4 holds: $q$ is a softmax of twenty scores,
-# and the mean and the variance of the estimate are known. But on $16 \times 16$ cells that means one random number for
-# each of 155 million paths. If there is one Gumbel variable for each *cell*, the arg max can still be found by
-# Bellman's recursion. But this has a price: if two paths have a cell in common, their scores have the noise of this
-# cell in common. So $q$ has no formula. In the next figure, the left picture is computed from the list of the twenty
-# paths, with noise on the paths. The other three pictures are means over draws, with noise on the cells.
+# First let $f$ be a table with one number for each of the twenty paths. This number is not a sum over the cells of the
+# path. Which noise should we use? If there is one Gumbel variable for each *path*, all of chapter 4 holds: $q$ is a
+# softmax of twenty scores, and the mean and the variance of the estimate are known. But on $16 \times 16$ cells this
+# noise needs one random number for each of 155 million paths. If there is one Gumbel variable for each *cell*, the arg
+# max can still be found by Bellman's recursion. But this has a price: if two paths have a cell in common, their scores
+# have the noise of this cell in common. So $q$ has no formula. In the next figure, the left picture is computed from
+# the list of the twenty paths, with noise on the paths. The other three pictures are means over draws, with noise on
+# the cells.
 #
-# How can the estimates with noise on the cells be tested? We compare them with finite differences that use the same
-# noise. In each draw we subtract the finite difference from the estimate. Then we divide the mean of the results by its
-# standard error. There are three comparisons:
+# If the noise is on the cells, how can the estimates be tested? We compare them with finite differences that use the
+# same noise. In each draw we subtract the finite difference from the estimate. Then we divide the mean of the results
+# by its standard error. There are three comparisons:
 #
 # - The mean of `direct` is the gradient of the tilted objective $T$ (chapter 4), so `direct` is compared with finite
 #   differences of $T$. In each draw, `direct` and the finite difference hardly differ. So this test finds even an error
@@ -203,8 +204,8 @@ assert seen[16, 0.01][0] > 0.6 and seen[16, 0.01][2] > 5 * seen[16, 0.1][2] and 
 #
 # `direct` is run with three values of $\epsilon$. All runs have the learning rate 0.3 and use the same five seeds, so
 # the methods differ only in the gradient. The networks are tested on terrains that were not used in training. The
-# arrays have an additional axis for the runs, so all runs are trained side by side: finding the best paths of many
-# grids takes hardly longer than finding those of a few.
+# arrays have an additional axis for the runs, so all runs are trained side by side. This saves time: the search for the
+# best paths takes hardly longer on many grids than on a few grids.
 
 # %%
 SIDE, TERRAINS, EPOCHS, BATCH = 16, 200, 10, 10
@@ -368,20 +369,21 @@ for method, part in of.items():
 
 # %% [markdown]
 # **What to see.** Above: the black line is the path. Before training, the scores are those of a network with random
-# weights. (The picture shows seed 0, one of the two seeds that start with the lowest costs. With the other three seeds,
-# the cost before training is more than 130 % above the least possible cost.) Below left: each line is one run. The
-# lines of the two methods overlap, but one run of `direct` ends lower than all other runs. Below right: the trained
-# networks are given the five colours without noise, and the scores are converted to costs. The walks do not determine
-# the costs completely. The cheapest path does not change if all costs are multiplied by the same positive number. It
-# does not change either if the same number is added to all costs, since all paths have 31 cells. So the colours of
-# water and meadow are set to their true costs, and the learnt costs of the other three colours are compared with the
-# true ones. On average over the seeds, the learnt costs of these three colours are too high. Why?
+# weights. (The picture shows seed 0. Before training, the paths of this seed and of one other seed are much cheaper
+# than the paths of the other three seeds. With each of these three seeds, the cost of a path is on average more than
+# 130 % above the least possible cost.) Below left: each line is one run. The lines of the two methods overlap, but one
+# run of `direct` ends lower than all other runs. Below right: the trained networks are given the five colours without
+# noise, and the scores are converted to costs. The walks do not determine the costs completely. The cheapest path does
+# not change if all costs are multiplied by the same positive number. It does not change either if the same number is
+# added to all costs, since all paths have 31 cells. So the learnt costs are scaled and shifted until water and meadow
+# have their true costs. Then the learnt costs of the other three colours are compared with the true costs of these
+# colours. On average over the seeds, the learnt costs of these three colours are too high. Why?
 #
-# Both methods assume that the walker makes mistakes, because in the model a walk is the best path for *noisy* scores.
-# Our walkers make no mistakes. This may be the reason why the learnt costs are too high. If this is the reason, the
-# learnt costs are correct for walkers who make exactly the mistakes that the model assumes. To test this, we leave the
-# network out and learn one score for each kind of ground by Fenchel-Young. In three runs, the walkers make no mistakes.
-# In three other runs, the walkers make mistakes of the kind that the model assumes:
+# In the model of both methods, a walk is the best path for *noisy* scores. So both methods assume that the walkers make
+# mistakes. Our walkers make no mistakes. This may be the reason why the learnt costs are too high. If this is the
+# reason, the learnt costs are correct for walkers who make exactly the mistakes that the model assumes. To test this,
+# we leave the network out and learn one score for each kind of ground by Fenchel-Young. In three runs, the walkers make
+# no mistakes. In three other runs, the walkers make mistakes of the kind that the model assumes:
 
 # %%
 def five_scores(mistakes, steps=250, rate=0.3):

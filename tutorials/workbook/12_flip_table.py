@@ -1,9 +1,9 @@
 """12. The table of single changes, for n binary variables.
 
 With n binary variables, z has 2^n values.  These are too many for an arg max that needs f at every value.
-So each variable is chosen as if the other variables stayed as in z*.  This choice needs f after each change of one
-variable.  For each variable i, the table contains f with z_i = 0 and f with z_i = 1.  The gain of variable i is the
-difference: f with z_i = 1, minus f with z_i = 0.
+So the value of each variable is chosen as if the other variables stayed as in z*.  This choice needs f at z* and at
+the n vectors that differ from z* in exactly one variable.  For each variable i, the table contains f with z_i = 0 and
+f with z_i = 1.  The gain of variable i is the difference: f with z_i = 1, minus f with z_i = 0.
 
     table_i(c)  = f(z_1, ..., z_i = c, ..., z_n)        the other variables are as in z
     gain_i      = table_i(1) - table_i(0)               from the table at z = z*
