@@ -235,8 +235,8 @@ plt.show()
 # with an $\epsilon$ that falls slowly from 1. All other runs are trained with the KL gradient.
 #
 # How good can a model be if it uses only some of its ten values? The best picture for a value is a weighted mean of
-# images. The EM algorithm finds these pictures without a network. The prior of every value is $1/10$, which costs
-# $\log 10$ nats. Dotted lines show the resulting $-\log p(x)$.
+# images. The EM algorithm finds these pictures without a network. The prior of every value, $1/10$, costs $\log 10$
+# nats. Dotted lines show the resulting $-\log p(x)$.
 
 # %%
 heights = {used: later_mixture.height(used, x_all, test_all) for used in (1, 2, 4, 5, 6)}
@@ -341,7 +341,8 @@ assert q[:, leader].mean() > 0.99 and ahead.mean() > 20
 #
 # The expectation in the denominator is near 1 if two conditions hold: nearly all of $q$ is on the leader, and
 # $q_i e^{\epsilon\, \text{lead}_i} \ll 1$ for every losing value. For the figure, we set this expectation to 1. In the
-# runs, the expectation keeps $q_i\, \text{push}_i$ below $1/\epsilon$. The bias has two parts. Each has its own method:
+# runs, the expectation keeps $q_i\, \text{push}_i$ below $1/\epsilon$. The bias has two parts. Two methods test them
+# separately:
 #
 # - **The cap.** If the losing value explains the image *worse* than the leader, as it does for nearly all images, the
 #   push is at least $-1/\epsilon$, however negative the lead is. The method `capped` uses the push in these cases, and
@@ -375,10 +376,10 @@ for words, reward in found.items():
 # With $\epsilon = 0.1$, a losing value has enough probability for the decoder to go on learning from it. With
 # $\epsilon = 1$, the cap is so low that the losing values together keep half of all samples (appendix C), so the bound
 # itself becomes poor. The following runs test this theory on MNIST, at full size, with a decoder that learns from $q$.
-# The first table is about the two parts of the bias, for one seed. The second table has five seeds. It also treats the
-# other differences between `direct` and enumeration: the noise, and a decoder that learns from $z^{\star}$. (`tilted`
-# uses the mean of the direct gradient. The noise of `direct` is a direct gradient minus this mean, and `noisy-exact`
-# uses the gradient of enumeration plus this noise.)
+# The first table is about the two parts of the bias, and has one seed. The second table has five seeds. It also treats
+# the other differences between `direct` and enumeration: the noise, and a decoder that learns from $z^{\star}$.
+# (`tilted` uses the mean of the direct gradient. The noise of `direct` is a direct gradient minus this mean, and
+# `noisy-exact` uses the gradient of enumeration plus this noise.)
 
 # %%
 exits = later_rows.exits()
@@ -401,8 +402,8 @@ later_rows.show_plateau(five)
 #   runs are below 208 nats after the third epoch, but all end above the median of `direct`. With the other settings, no
 #   run of `noisy-exact` is close to the best after three epochs.
 #
-# The second table also shows three further results. `tilted` (the row *the mean alone*) leaves the plateau with every
-# seed. Its decoder learns from $q$. A decoder that learns from $z^{\star}$ does not help enumeration. And after ten
+# The second table shows three further results. `tilted` (the row *the mean alone*) leaves the plateau with every seed.
+# Its decoder learns from $q$. Enumeration does not get better with a decoder that learns from $z^{\star}$. After ten
 # epochs the median of enumeration on MNIST is as good as the median of `direct`. So a single seed does not show which
 # method is best in the end: after ten epochs, the run in the figure above is the worst of enumeration's five runs.
 # Fashion-MNIST has no such plateau. There `direct`, with bias and noise, has a better median than `tilted` and
@@ -421,7 +422,7 @@ later_rows.show_plateau(five)
 # **The objective.** The authors' code trains `direct` *without the KL gradient*, and the other two methods with it.
 # Does this explain their result? The next cell shows MNIST with their settings and ours. (Their Gumbel-softmax is the
 # straight-through version, with a falling temperature. Ours uses relaxed samples and a constant temperature, so the
-# rows of Gumbel-softmax show no number from the paper.)
+# column *paper* has a dash for Gumbel-softmax.)
 
 # %%
 bounds = later_rows.published()
@@ -430,10 +431,10 @@ yardsticks = later_rows.yardsticks()
 later_rows.show_yardsticks(yardsticks)
 
 # %% [markdown]
-# The objective explains at most a part of the result. (The authors' recipe makes two changes: it leaves out the KL
-# gradient, and its $\epsilon$ falls. Each of the last two lines at $k = 50$ shows only one of these changes. After ten
-# epochs `direct` is at 210 nats without the KL gradient, and near 196.5 with a falling $\epsilon$. With both changes it
-# is at 142.7. So neither change alone explains the result: [results.md](results.md#convergence).)
+# The objective explains at most part of the result. (The authors' recipe differs from ours by two changes: it leaves
+# out the KL gradient, and its $\epsilon$ falls. Each of the last two lines at $k = 50$ shows only one of these changes.
+# After ten epochs `direct` is at 210 nats without the KL gradient, and near 196.5 with a falling $\epsilon$. With both
+# changes it is at 142.7. So neither change alone explains the result: [results.md](results.md#convergence).)
 #
 # - The objective does not explain *the plateau*: `direct` with the KL gradient shares enumeration's objective, but
 #   leaves the plateau within the first epoch.
@@ -458,11 +459,11 @@ later_rows.show_yardsticks(yardsticks)
 #
 # ## What the second arg max is good for
 #
-# The mean $E\,\text{onehot}(z^{\star}) = q$ is known. So we could drop the second arg max, $z^{\star}$, and use the
-# estimate $(\text{onehot}(z(\epsilon)) - q)/\epsilon$, which has the same mean. The slides call the $z^{\star}$ term a
-# *built-in control variate*. When does it reduce the variance? Both variances are known exactly. Without the second arg
-# max, the variance is $q_\epsilon (1-q_\epsilon)/\epsilon^2$. With the second arg max, the variance is given in
-# chapter 4. The next cell compares the two variances on 200 test images, for the model before and after training.
+# The mean $E\,\text{onehot}(z^{\star}) = q$ is known. Here the second arg max is $z^{\star}$. Without it, the estimate
+# $(\text{onehot}(z(\epsilon)) - q)/\epsilon$ has the same mean. The slides call the $z^{\star}$ term a *built-in
+# control variate*. When does it reduce the variance? Both variances are known exactly. Without the second arg max, the
+# variance is $q_\epsilon (1-q_\epsilon)/\epsilon^2$. With the second arg max, the variance is given in chapter 4. The
+# next cell compares the two variances on 200 test images, for the model before and after training.
 
 # %%
 panels, eps_line = {}, np.geomspace(0.01, 1, 25)
@@ -537,8 +538,9 @@ plt.show()
 #
 # <details><summary>Solution</summary>
 #
-# The relaxed objective scores mixtures of pictures, which the discrete model does not produce for any $z$. From this
-# score it subtracts the KL term of the discrete $q$. The result is *above* $\log p(x)$, so it is not a lower bound.
+# The relaxed objective gives scores to mixtures of pictures. The discrete model produces no such mixture for any $z$.
+# From the score of the mixture, the objective subtracts the KL term of the discrete $q$. The result is *above*
+# $\log p(x)$, so it is not a lower bound.
 #
 # ```python
 # h, f = (scores.reshape(-1, k).astype(float) for scores in loaded.model.score_all(test))

@@ -2,11 +2,11 @@
 # # 11. When the sum is out of reach
 #
 # **You will** put the pieces of a picture into their places with a linear scorer. The scorer learns through a solver,
-# without a sum over all arrangements. **You will learn** why the best of $n!$ matchings is cheap to find, but the sum
-# over them is not; that Theorem 1 holds for every arg max of a linear score; when direct optimisation was better than
-# other methods in our runs; and when to use which method. **You need** chapters [2](02_theorem_1.ipynb) and
-# [8](08_structured_encoders.ipynb); [10](10_one_identity.ipynb) helps. The chapter runs in about five seconds. The
-# table of symbols is at the end.
+# without a sum over all arrangements. **You will learn** why it is cheap to find the best of $n!$ matchings, but
+# expensive to sum over all matchings; that Theorem 1 holds for every arg max of a linear score; when direct
+# optimisation was better than other methods in our runs; and when to use which method. **You need** chapters
+# [2](02_theorem_1.ipynb) and [8](08_structured_encoders.ipynb); [10](10_one_identity.ipynb) helps. The chapter runs in
+# about five seconds. The table of symbols is at the end.
 
 # %%
 import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
@@ -39,13 +39,13 @@ rng = np.random.default_rng(11)
 # takes the place of tile 2, and tile 2 takes the place of tile 1. Finding a cycle that increases the score is a
 # shortest-path problem. So no list of all matchings is needed.
 #
-# *The sum* over all matchings, $\sum_z e^{h(z)}$, has a term for each bad matching too. The sum is called the permanent
+# *The sum* over all matchings, $\sum_z e^{h(z)}$, has terms for the bad matchings too. The sum is called the permanent
 # of the matrix with the entries $e^{\theta_{ij}}$. Computing a permanent is #P-hard (Valiant 1979): a fast algorithm
 # for permanents could also count the solutions of every puzzle whose solutions are easy to check. Probably no such
-# algorithm exists. The best exact algorithms known take about $2^n$ steps. One of them is `by_subsets` below. It adds
-# the tiles one after another, and stores one sum for each *set* of places that are already taken. Randomised algorithms
-# approximate the sum in polynomial time (Jerrum, Sinclair and Vigoda 2004), but they are too slow for training: their
-# running time is a high power of $n$.
+# algorithm exists. The fastest known exact algorithms take about $2^n$ steps. One of them is `by_subsets` below. It
+# adds the tiles one after another, and stores one sum for each *set* of places that are already taken. Randomised
+# algorithms approximate the sum in polynomial time (Jerrum, Sinclair and Vigoda 2004), but they are too slow for
+# training: their running time is a high power of $n$.
 
 # %%
 def best(theta):                                                # the highest score of a matching
@@ -96,9 +96,9 @@ chart.legend(fontsize=9, loc="upper right")
 plt.show()
 
 # %% [markdown]
-# In the plot, the dots are measured times. The dotted lines continue them, growing like $n!$ and like $n^2\, 2^n$. The
-# list can be used for up to about nine tiles, and `by_subsets` for up to twenty or thirty. But `best` finds the best of
-# $512!$ matchings in milliseconds.
+# The dots are measured times. The dotted lines continue them. They grow like $n!$ for the list, and like $n^2\, 2^n$
+# for `by_subsets`. The list works for up to about nine tiles, and `by_subsets` for up to twenty or thirty. But `best`
+# finds the best of $512!$ matchings in milliseconds.
 #
 # The next table lists five sets. For the first three, the sum is as easy to compute as the best element. For these
 # three, use the sum:
@@ -125,14 +125,14 @@ plt.show()
 # $$\frac{\partial}{\partial \theta_i} E f(z^{\star}) = \lim_{\epsilon \to 0} E \frac{z_i(\epsilon) - z^{\star}_i}{\epsilon}$$
 #
 # The proof is the one in [appendix D](appendix_d_unary_noise.ipynb). That proof is written for the set of all binary
-# vectors, as in chapter 8, but uses only that the entries are 0 or 1. As in chapter 2, the proof looks at the *walls*:
-# two different arrays $z$ and $z'$ tie for certain draws of the noise, and these draws form a wall between them in the
-# space of the noises. The proof has five steps.
+# vectors (chapter 8), but needs only one property: every entry is 0 or 1. As in chapter 2, the proof looks at the
+# *walls*: two different arrays $z$ and $z'$ tie for certain draws of the noise, and these draws form a wall between
+# them in the space of the noises. The proof has five steps.
 #
 # 1. The wall of $z \ne z'$ is a hyperplane. Its normal is $z - z'$, with the entries 0, 1 and $-1$.
-# 2. The part of the wall on which $z$ and $z'$ beat all other arrays has a finite density of noise $\rho_{zz'}$. To see
-#    this, take an entry in which $z$ and $z'$ differ, and hold the noises of all other entries fixed. Then $z$ and $z'$
-#    tie at only one value of this entry's noise.
+# 2. Take the part of the wall on which $z$ and $z'$ beat all other arrays. On this part, the noise has a finite density
+#    $\rho_{zz'}$. To see this, take an entry in which $z$ and $z'$ differ, and hold the noises of all other entries
+#    fixed. Then $z$ and $z'$ tie at only one value of this entry's noise.
 # 3. No third array $z''$ ties with $z$ and $z'$ along the whole wall. Otherwise $z - z''$ would be $z - z'$ or its
 #    negative. Then $z''$ would be $z'$, or it would be $2 z - z'$, which has entries 2 or $-1$ where $z$ and $z'$
 #    differ.
@@ -184,7 +184,7 @@ for lead in (0.5, 1.0, 2.0, 4.0):
 #
 # **The bias** can be computed without sampling in two small cases. In the first case, $z$ marks two of four places. The
 # two highest perturbed scores are two draws without replacement. A subset can be drawn in two orders, so its
-# probability has two terms. In the second case, there are two tiles: use the formula above. In both cases, $\mu$ is
+# probability has two terms. In the second case, the formula above gives the law for two tiles. In both cases, $\mu$ is
 # known, so both sides of the theorem are known:
 
 # %%
@@ -310,7 +310,7 @@ plt.show()
 # [A jigsaw that learns to solve itself](jigsaw.md) does the same with a network, for $2 \times 2$ to $4 \times 4$
 # tiles, on two data sets, with three seeds. The linked page compares `direct` with other methods:
 #
-# - *cross-entropy* teaches the network to classify each tile by its place, without a matching;
+# - *cross-entropy* teaches the network to predict the place of each tile, without a matching;
 # - *Fenchel-Young* takes the correct matching minus $z^{\star}$ as its gradient (chapter 10);
 # - *Gumbel-Sinkhorn* replaces the matching by a matrix of positive numbers whose rows and columns sum to 1, and
 #   differentiates $f$ at this matrix;
@@ -347,14 +347,13 @@ for dataset in ("mnist", "fashion-mnist"):
 # %% [markdown]
 # The numbers are means over three seeds. They show three things.
 #
-# *With labels, `direct` is not the best method.* The correct place of every tile is known, so it is enough to classify
-# each tile by its place. This training needs no noise and no matching. With nine or sixteen tiles, Fenchel-Young is
+# *With labels, `direct` is not the best method.* The correct place of every tile is known, so it is enough to predict
+# the place of each tile. Cross-entropy needs no noise and no matching. With nine or sixteen tiles, Fenchel-Young is
 # second. Its gradient, the correct matching minus $z^{\star}$, raises the score of the correct place of every misplaced
-# tile. The gradient of `direct` is 0 in every draw in which adding $\epsilon c_{ij}$ does not change the matching.
-# (With a very large $\epsilon$, `direct` would have the gradient of Fenchel-Young, divided by $\epsilon$.) With ten
-# draws per step, `direct` on average solves as many pictures as Fenchel-Young. This was tried only on MNIST at
-# $3 \times 3$, and the ranges over the seeds overlap ([the
-# runs](jigsaw.md#is-it-the-noise-of-the-gradient-or-its-mean)).
+# tile. The gradient of `direct` is 0 in every draw where adding $\epsilon c_{ij}$ does not change the matching. (With a
+# very large $\epsilon$, `direct` would have the gradient of Fenchel-Young, divided by $\epsilon$.) With ten draws per
+# step, `direct` on average solves as many pictures as Fenchel-Young. This was tried only on MNIST at $3 \times 3$, and
+# the ranges over the seeds overlap ([the runs](jigsaw.md#is-it-the-noise-of-the-gradient-or-its-mean)).
 #
 # *With sixteen tiles, `direct` is better than the other methods that know only* $f$. `direct` is ahead of
 # Gumbel-Sinkhorn, and far ahead of REINFORCE, which uses no slope of $f$. At $2 \times 2$, the sum has only 24 terms,
@@ -362,11 +361,11 @@ for dataset in ("mnist", "fashion-mnist"):
 #
 # *Without labels, `direct` is the best of the three methods that can be used.* Now the correct place of a tile is
 # unknown. $f(z)$ is the log-likelihood of the assembled picture under a mixture of ten mean pictures. The mixture was
-# learnt from other images that were not cut. This $f$ is a logsumexp of linear functions, and $c_{ij}$ is its slope at
-# $z^{\star}$. Cross-entropy and Fenchel-Young need a correct matching, so they cannot be used.
+# learnt from other images, which were never cut. This $f$ is a logsumexp of linear functions, and $c_{ij}$ is its slope
+# at $z^{\star}$. Cross-entropy and Fenchel-Young need a correct matching, so they cannot be used.
 #
 # These runs have limits. The network is small, and never sees two neighbouring tiles. There are few epochs, and the
-# settings were chosen at one size.
+# settings were chosen with one number of tiles.
 #
 # ## A subset that explains
 #
@@ -391,13 +390,13 @@ assert min(shares["direct"] + shares["two-sided"]) > max(shares["relaxed"] + sha
 # ![The ten pixels of ten test images, a row for each method, direct at the top](figures/subset.png)
 #
 # The picture comes from the same runs, and [the table](results-gradients.md#a-subset-that-explains) has more of their
-# results. *Straight-through* uses $c_i$ itself as the gradient with respect to $\theta_i$. *Relaxed* first multiplies
-# $c_i$ by the derivative of a softmax. Two methods choose pixels without learning: *random* chooses them at random for
-# each image, and *most variable* takes those with the largest variance over the images. With `direct`, one- or
-# two-sided, every seed is better than every seed of straight-through and relaxed. Straight-through, relaxed and both
-# forms of `direct` use the slope $c_i$ at $z^{\star}$. But only `direct` finds out which *other* pixels would be chosen
-# if $\epsilon c_i$ were added. (The runs are short, 300 steps, with three settings tried for each method.
-# Straight-through did best at the lowest learning rate that was tried.)
+# results. *Straight-through* uses $c_i$ itself as the gradient with respect to $\theta_i$. *Relaxed* uses $c_i$ times
+# the derivative of a softmax. Two methods choose pixels without learning: *random* chooses them at random for each
+# image, and *most variable* takes those with the largest variance over the images. With `direct`, one- or two-sided,
+# every seed is better than every seed of straight-through and relaxed. Straight-through, relaxed and both forms of
+# `direct` use the slope $c_i$ at $z^{\star}$. But only `direct` finds out which *other* pixels would be chosen if
+# $\epsilon c_i$ were added. (The runs are short, 300 steps, with three settings tried for each method. For
+# straight-through, the lowest learning rate was best.)
 #
 # Does the subset *explain* the decision? Be careful. The chooser sees the whole image. So the chooser can recognise the
 # digit itself, and then choose pixels from which the reader can guess the digit. Even if the ten pixels are enough for
@@ -418,7 +417,7 @@ assert min(shares["direct"] + shares["two-sided"]) > max(shares["relaxed"] + sha
 # NeurIPS 2020) relax the arg max of a linear score over any set, for example trees or subsets. Perturbed optimisers
 # (Berthet et al., NeurIPS 2020) are the source of Fenchel-Young and of the score function of the noise. I-MLE (Niepert
 # et al., NeurIPS 2021) is `direct` with a linear function in place of $f$. Gumbel-Rao (Paulus et al., ICLR 2021)
-# averages the straight-through gradient over all noise that has the same winner.
+# averages the straight-through gradient over all draws with the same winner.
 #
 # ## Now write it yourself
 #
@@ -491,7 +490,7 @@ assert min(shares["direct"] + shares["two-sided"]) > max(shares["relaxed"] + sha
 #
 # ## Where it goes wrong in practice
 #
-# - The sign is wrong. Solvers of assignment problems minimise a cost. Use `maximize=True`, or give the solver minus the
+# - The sign is wrong. Solvers of assignment problems minimise a cost. Use `maximize=True`, or change the sign of all
 #   scores. Do the same for both matchings.
 # - The second matching has fresh noise. Then nearly every tile moves, and the variance becomes far larger (chapter
 #   2).
