@@ -48,8 +48,8 @@ gradient = q * (f - q @ f)                      # the true gradient of E f with 
 #
 # $$T(h) = \frac{G(h, \epsilon) - G(h, 0)}{\epsilon} = \frac{1}{\epsilon} \log \frac{\sum_z e^{h(z) + \epsilon f(z)}}{\sum_z e^{h(z)}} = \frac{1}{\epsilon} \log E_q\, e^{\epsilon f}$$
 #
-# So at a finite $\epsilon$ the direct gradient is *unbiased* as a gradient of this function, which is called the
-# *tilted objective* $T$. It is biased only as an estimate of the gradient of $E_q f$.
+# This function is called the *tilted objective* $T$. At a finite $\epsilon$, the direct gradient is an *unbiased*
+# estimate of the gradient of $T$. It is biased only as an estimate of the gradient of $E_q f$.
 #
 # **Guess first.** What does $T$ tend to as $\epsilon$ tends to infinity?
 
@@ -77,7 +77,7 @@ plt.show()
 #
 # The objective $T$ hardly punishes a $q$ that is spread over several values. To see this, halve the probability of the
 # best value, and distribute the other half over the remaining values in proportion to their probabilities. In
-# $E_q e^{\epsilon f}$ the term of the best value is halved, and all other terms grow. So $E_q e^{\epsilon f}$ is at
+# $E_q e^{\epsilon f}$, the term of the best value is halved, and all other terms grow. So $E_q e^{\epsilon f}$ is at
 # least half of what it was, and $T$ falls by at most $(\log 2) / \epsilon$ nats, however bad the other values are. In
 # contrast, $E_q f$ can fall by any amount.
 #
@@ -119,8 +119,8 @@ begins, ends = brentq(excess, 0.5, 3), brentq(excess, 3, 12)
 print(f"problem with five values: the bias is longer than the gradient for eps from {begins:.2f} to {ends:.2f}")
 
 # %% [markdown]
-# **What to see.** Left: on these logarithmic axes the slopes at the left end are 1 and 2. So dividing $\epsilon$ by 10
-# divides the one-sided bias by 10 and the two-sided bias by 100. At the right end the estimates tend to 0, so both
+# **What to see.** Left: on these logarithmic axes, the slopes at the left end are 1 and 2. So dividing $\epsilon$ by 10
+# divides the one-sided bias by 10 and the two-sided bias by 100. At the right end, the estimates tend to 0, so both
 # biases become as long as the gradient. Right: the bias need not rise steadily with $\epsilon$. In the problem on the
 # right, the bias is *longer* than the gradient for some $\epsilon$. At these $\epsilon$, an estimate that is always 0
 # (*the estimate 0*) is closer to the true gradient than the mean of the direct estimate is.
@@ -139,9 +139,9 @@ print(f"problem with five values: the bias is longer than the gradient for eps f
 # in this second race is $z(\epsilon)$. The clock $i$ wins both races if two conditions hold for every other $j$:
 # $X_j > X_i$ and $e^{-\epsilon f_j} X_j > e^{-\epsilon f_i} X_i$. Together they are
 # $X_j > X_i \max(1, e^{\epsilon (f_j - f_i)})$. Given $X_i = t$, these events are independent for different $j$. For
-# clock $j$ the event has the probability $e^{-r_j t \max(1, e^{\epsilon (f_j - f_i)})}$. Multiply these probabilities,
+# clock $j$, the event has the probability $e^{-r_j t \max(1, e^{\epsilon (f_j - f_i)})}$. Multiply these probabilities,
 # and integrate over $t$ with the density $r_i e^{-r_i t}$ of $X_i$. (The exponent $-r_i t$ of this density becomes the
-# term $j = i$ of the sum below. In this term the maximum is 1.)
+# term $j = i$ of the sum below. In this term, the maximum is 1.)
 #
 # $$P_{ii} = \int_0^\infty r_i\, e^{-t \sum_j r_j \max(1, e^{\epsilon (f_j - f_i)})}\, dt = \frac{r_i}{\sum_j r_j \max(1, e^{\epsilon (f_j - f_i)})}$$
 #
@@ -176,9 +176,9 @@ assert np.allclose(direct.variance(h, f, 0.5), variance(0.5))
 #
 # ![One draw as three alarm clocks; in the second race another one overtakes](figures/clocks.gif)
 #
-# **What to see.** The animation shows one draw of the noise. In the first race the coat rings first. Then $\epsilon$
+# **What to see.** The animation shows one draw of the noise. In the first race, the coat rings first. Then $\epsilon$
 # grows from 0. The open circles are the times of the first race. The full dots are the times of the second race. The
-# stars mark the winners. At some $\epsilon$ the shirt overtakes the coat.
+# stars mark the winners. At some $\epsilon$, the shirt overtakes the coat.
 #
 # ## The best epsilon if the true gradient is known
 #
@@ -200,13 +200,13 @@ factor = best[100][0] / best[10_000][0]
 print(f"from 100 to 10,000 draws the best eps falls by a factor of {factor:.2f}; 100^(1/3) = {100 ** (1 / 3):.2f}")
 
 # %% [markdown]
-# **What to see.** The dots mark the best $\epsilon$. Far to the left of them the error comes mostly from the noise, and
-# far to the right mostly from the bias. With more draws a smaller $\epsilon$ is better. From 100 to 10,000 draws, the
-# best $\epsilon$ falls by a factor of slightly more than 4.6, the factor given by the law below. Even at the best
-# $\epsilon$ a *single* estimate is hardly better than the estimate 0. But training averages over many estimates (see
-# "What is $M$ in training?" below).
+# **What to see.** The dots mark the best $\epsilon$. Far to the left of them, the error comes mostly from the noise.
+# Far to the right, it comes mostly from the bias. With more draws, a smaller $\epsilon$ is better. From 100 to 10,000
+# draws, the best $\epsilon$ falls by a factor of slightly more than 4.6, the factor given by the law below. Even at the
+# best $\epsilon$, a *single* estimate is hardly better than the estimate 0. But training averages over many estimates
+# (see "What is $M$ in training?" below).
 #
-# At small $\epsilon$ the mean squared error is about $\epsilon^2 |\beta|^2 + C / (\epsilon M)$, where $C = \sum_i C_i$
+# At small $\epsilon$, the mean squared error is about $\epsilon^2 |\beta|^2 + C / (\epsilon M)$, where $C = \sum_i C_i$
 # and $\epsilon \beta$ is the leading term of the bias. Set the derivative with respect to $\epsilon$ to zero:
 #
 # $$\epsilon = \left( \frac{C}{2 M |\beta|^2} \right)^{1/3}$$
@@ -214,8 +214,8 @@ print(f"from 100 to 10,000 draws the best eps falls by a factor of {factor:.2f};
 # So the best $\epsilon$ falls like $M^{-1/3}$. And because $g(10 f, \epsilon) = 10\, g(f, 10 \epsilon)$ (chapter 2,
 # exercise 2), the best $\epsilon$ is inversely proportional to the scale of $f$.
 #
-# The components of an estimate add up to 0, so all estimates lie in a plane. In the next figure each dot is the mean of
-# 100 estimates.
+# The components of an estimate add up to 0, so all estimates lie in a plane. In the next figure, each dot is the mean
+# of 100 estimates.
 #
 # **Guess first.** For which $\epsilon$ (0.03, 0.3 or 3) are the dots closest to the true gradient, and for which are
 # they furthest away?
@@ -227,11 +227,11 @@ draw.clouds(means, gradient, mean_of_g, off)
 plt.show()
 
 # %% [markdown]
-# **What to see.** The arrow is the true gradient, and the ring is the exact mean of the estimate. At $\epsilon = 0.03$
+# **What to see.** The arrow is the true gradient, and the ring is the exact mean of the estimate. At $\epsilon = 0.03$,
 # the ring surrounds the head of the arrow, but the cloud is wide. (The dots lie on a grid, because each component is a
 # small whole number times $1/(100\, \epsilon)$. A larger dot stands for several equal means. A few dots lie outside the
-# axes.) At 3 the cloud is narrow, but in the wrong place. At 0.3 both errors are acceptable. The number in each title
-# is the root mean square of the distance between the dots and the head of the arrow.
+# axes.) At $\epsilon = 3$, the cloud is narrow, but in the wrong place. At $\epsilon = 0.3$, both errors are
+# acceptable. The number in each title is the root mean square of the distance between the dots and the arrow's head.
 #
 # ## Choosing epsilon without the true gradient
 #
@@ -240,15 +240,15 @@ plt.show()
 #
 # $$|\text{bias}|_1 \le \left( \frac{e^{\epsilon\, \text{range}} - 1}{\epsilon\, \text{range}} - 1 \right) |\text{gradient}|_1$$
 #
-# (The proof is in `refimpl/experiments/theory/choosing_eps.py`.) At $\epsilon = 1/\text{range}$ the factor in brackets
+# (The proof is in `refimpl/experiments/theory/choosing_eps.py`.) At $\epsilon = 1/\text{range}$, the factor in brackets
 # is $e - 2 = 0.72$. If $\epsilon$ is above about $1.26/\text{range}$, this factor is greater than 1, so the bias can be
 # longer than the gradient. Therefore $\epsilon$ should be at most $1/\text{range}$. How much smaller it should be
-# depends on the noise. An estimate is noisy if the winner changes in few draws. So count in how many of the $M$ draws
-# the winner changes at $\epsilon = 1/\text{range}$. The rule is
+# depends on the noise. An estimate is noisy if the winner changes in few draws. So, among the $M$ draws, count those in
+# which the winner changes at $\epsilon = 1/\text{range}$. The rule is
 #
 # $$\epsilon = \frac{1}{\text{range}} \min\left( 1, \left( \frac{20}{\text{changed draws}} \right)^{1/3} \right)$$
 #
-# By this rule $\epsilon$ is inversely proportional to the range, and for large $M$ it falls like $M^{-1/3}$. If the
+# By this rule, $\epsilon$ is inversely proportional to the range, and it falls like $M^{-1/3}$ for large $M$. If the
 # winner changes in fewer than 5 draws, the $M$ draws are not enough to determine $\epsilon$. Then the rule returns
 # $1/\text{range}$ and warns that the estimate 0 may be better.
 #
@@ -278,7 +278,7 @@ for h_sure in (np.array([8.0, 0, 0]), np.array([12.0, 0, 0])):
 
 # %% [markdown]
 # (The answer to the guess is 0.) The next table tests the rule on four kinds of random problems. There are twelve
-# problems of each kind. The scale of $f$ differs widely between problems. In the kinds called "concentrated" a single
+# problems of each kind. The scale of $f$ differs widely between problems. In the kinds called "concentrated", a single
 # value has most of $q$. The errors are expected values over the noise, computed exactly.
 
 # %%
@@ -287,14 +287,14 @@ print("\n".join(choosing_eps.lines(found, 1_000)))
 
 # %% [markdown]
 # **What to see.** The first four rows show mean squared errors, divided by the least possible error. So 1 is the
-# optimum. (The row `answering 0` is for the estimate 0.) With three to ten values the rule is close to the optimum, and
-# so is the choice `1/R always` (median 1.07, worst 1.93). The rule is useful where $q$ is concentrated: its worst
-# result is 7, and the worst result of `1/R always` is 417. With a fixed $\epsilon = 0.1$ the median error is several
-# times the least error, because this choice does not take the scale of $f$ into account. On most concentrated problems
-# a thousand draws are too few to choose $\epsilon$, and the rule warns. On all concentrated problems the error of the
-# rule is at most 1.06 times the error of the estimate that is always 0.
+# optimum. (The row `answering 0` is for the estimate 0.) With three to ten values, the rule is close to the optimum,
+# and so is the choice `1/R always` (median 1.07, worst 1.93). The rule is useful where $q$ is concentrated: its worst
+# result is 7, and the worst result of `1/R always` is 417. With a fixed $\epsilon = 0.1$, the median error is several
+# times the least error, because this choice does not take the scale of $f$ into account. On most of the concentrated
+# problems, a thousand draws are too few to choose $\epsilon$, and the rule warns. On all concentrated problems, the
+# error of the rule is at most 1.06 times the error of the estimate 0.
 #
-# With two values the worst numbers are huge. The reason is that the bias is then a single number. Where $h$ and $f$
+# With two values, the worst numbers are huge. The reason is that the bias is then a single number. Where $h$ and $f$
 # prefer different values, this number crosses zero at one particular $\epsilon$, which nobody can find without knowing
 # the true gradient. Therefore the row "over best up to 1/R" makes another comparison. It divides the error of the rule
 # by the smaller of two errors: the error of the best $\epsilon$ up to `1/R`, and the error of the estimate 0. All
@@ -303,7 +303,7 @@ print("\n".join(choosing_eps.lines(found, 1_000)))
 # ## Which estimator and which epsilon
 #
 # **One-sided or two-sided?** The two-sided estimate is the same as a one-sided estimate that starts at the scores
-# $h - \epsilon f$ and uses $2\epsilon$. So at small $\epsilon$ its variance is $C_i / (2\epsilon)$ instead of
+# $h - \epsilon f$ and uses $2\epsilon$. So at small $\epsilon$, its variance is $C_i / (2\epsilon)$ instead of
 # $C_i / \epsilon$, and its bias is of second order. Both estimates take two arg maxes. (But if the decoder is trained
 # at $z^{\star}$, the two-sided estimate needs $z^{\star}$ as a third arg max.) The next cell compares the two, each at
 # its own best $\epsilon$.
@@ -311,7 +311,7 @@ print("\n".join(choosing_eps.lines(found, 1_000)))
 # The third estimate in the comparison is REINFORCE with a *baseline*:
 # $(f(z^{\star}) - E_q f) \nabla \log q(z^{\star})$. The mean of REINFORCE is the gradient, because
 # $\sum_z f \nabla q = E_q[f \nabla \log q]$. Subtracting a baseline does not change this mean, because $\nabla \log q$
-# has the mean 0. But the baseline removes any constant in $f$. (Without a baseline REINFORCE becomes useless if 100 is
+# has the mean 0. But the baseline removes any constant in $f$. (Without a baseline, REINFORCE becomes useless if 100 is
 # added to $f$.) The exact baseline $E_q f$ needs $f$ of all values, so in practice a running mean of $f$ is used
 # instead. REINFORCE also needs $\nabla \log q$. For the matchings of chapter 1, neither $\nabla \log q$ nor the sum
 # over all $z$ can be computed.
@@ -355,15 +355,15 @@ for n, ratio in ratios.items():
 # %% [markdown]
 # **What to see.** Left: the two-sided error is about half the one-sided error, or less. The two-sided bias is much
 # smaller than the one-sided bias, so a larger $\epsilon$ can be used. The two-sided error falls like $M^{-2/5}$, and
-# the one-sided error falls like $M^{-1/3}$. REINFORCE has no bias, so its error falls like $M^{-1/2}$, and for many
-# draws its error is the smallest of the three. Right: the two-sided estimate is worse on two of the forty problems. On
-# these two the one-sided bias happens to be small at one large $\epsilon$, beyond $1/\text{range}$. So **use the
-# two-sided estimate, unless a third arg max costs too much.** (The rule above is for one-sided estimates. For two-sided
+# the one-sided error falls like $M^{-1/3}$. REINFORCE has no bias, so its error falls like $M^{-1/2}$. For many draws,
+# its error is the smallest. Right: the two-sided estimate is worse on two of the forty problems. On these two problems,
+# the one-sided bias happens to be small at one large $\epsilon$, beyond $1/\text{range}$. So **use the two-sided
+# estimate, unless a third arg max costs too much.** (The rule above is for one-sided estimates. For two-sided
 # estimates, you can use the same $\epsilon$, but a larger one is better: the best two-sided $\epsilon$ falls like
 # $M^{-1/5}$, and the best one-sided $\epsilon$ falls faster, like $M^{-1/3}$. The paper, the authors' code and, by
 # default, this package use one-sided estimates.)
 #
-# **What is $M$ in training?** In training there are many images with one draw each, and the weights change. Averaging
+# **What is $M$ in training?** In training, there are many images with one draw each, and the weights change. Averaging
 # over images and over steps reduces the noise, as averaging over draws does. But averaging does not reduce the bias.
 # The next cell shows two experiments. In the first experiment, many images share the weight $w$. Each image has one
 # draw, and its own $h$ and $f$. All images together estimate the slope with respect to $w$. In the second experiment,
@@ -397,17 +397,17 @@ draw.training(numbers, error, floor, paths, settles, optimum)
 plt.show()
 
 # %% [markdown]
-# **What to see.** Left: with more images the error falls towards the bias (dashed lines), but not below it. At
-# $\epsilon = 0.1$ even 8,000 images are too few for the bias to be visible. Right: although most single estimates are
+# **What to see.** Left: with more images, the error falls towards the bias (dashed lines), but not below it. At
+# $\epsilon = 0.1$, even 8,000 images are too few for the bias to be visible. Right: although most single estimates are
 # 0, $w$ rises and settles. It settles at the maximum of $T - w^2/20$ (dashed lines) and not at the maximum of
 # $E f - w^2/20$ (black line). (On the left, the last points are inaccurate, because each comes from four groups of
-# images. With these scores the bias rises until about $\epsilon = 1.25$, and then falls. It is smaller at
+# images. With these scores, the bias rises until about $\epsilon = 1.25$, and then falls. It is smaller at
 # $\epsilon = 3$ than at 0.5.)
 #
 # Both experiments show that training averages over many draws. The number of draws is the $M$ of the rule above: the
 # number of images in a batch, times the number of steps during which the weights hardly change.
 #
-# **Where $q$ is concentrated**, the winner changes in few draws. For $\epsilon$ up to $1/\text{range}$ the share of
+# **Where $q$ is concentrated**, the winner changes in few draws. For $\epsilon$ up to $1/\text{range}$, the share of
 # these draws is at most $1.72\, \epsilon\, |\text{gradient}|_1$. Suppose that the gradient is a thousandth of the range
 # of $f$. Then at most two draws in a thousand give a nonzero estimate. REINFORCE does not help, because it seldom draws
 # the improbable values. If you can, enumerate all values.
@@ -437,8 +437,8 @@ chapter_2.race(shown)
 plt.show()
 
 # %% [markdown]
-# **What to see.** At $\epsilon = 0.3$ and at $\epsilon = 1$ hardly any run ends on the wrong side. With the larger
-# $\epsilon$ the bias makes the mean of $f$ rise more slowly. REINFORCE with a baseline does as well as the direct
+# **What to see.** At $\epsilon = 0.3$ and at $\epsilon = 1$, hardly any run ends on the wrong side. With the larger
+# $\epsilon$, the bias makes the mean of $f$ rise more slowly. REINFORCE with a baseline does as well as the direct
 # gradient.
 #
 # | your problem | what to use |
@@ -449,9 +449,9 @@ plt.show()
 # | you use the direct gradient, and know the range of $f$ | $\epsilon$ at most $1/\text{range}$, and smaller with more draws |
 #
 # How is the arg max of $\epsilon f + h + \gamma$ computed if $f$ is a neural network? With one variable, $f$ is a table
-# of $k$ values, and each entry takes one run of the decoder. With several variables the arg max is approximated. Either
-# each variable is chosen as if the others kept their values in $z^{\star}$ (chapter 7), or $f$ is replaced by the
-# linear function that has the same slope at $z^{\star}$ (implicit MLE, chapter 10).
+# of $k$ values, and each entry takes one run of the decoder. With several variables, the arg max is approximated.
+# Either each variable is chosen as if the others kept their values in $z^{\star}$ (chapter 7), or $f$ is replaced by
+# the linear function that has the same slope at $z^{\star}$ (implicit MLE, chapter 10).
 #
 # ## Exercises
 #
@@ -476,7 +476,7 @@ plt.show()
 # <details><summary>Solution</summary>
 #
 # The two-sided estimate is a one-sided estimate that starts at the scores $h - \epsilon f$ and uses $2\epsilon$. As
-# $\epsilon \to 0$ these scores tend to $h$, so the constant is the same $C_i$, and it is divided by $2 \epsilon$.
+# $\epsilon \to 0$, these scores tend to $h$, so the constant is the same $C_i$, and it is divided by $2 \epsilon$.
 #
 # ```python
 # def two_sided_variance(e):
@@ -495,7 +495,7 @@ plt.show()
 #
 # <details><summary>Solution</summary>
 #
-# Suppose that clock $i$ rings first, at time $t$, and that $f_j > f_i$. In the second race clock $j$ overtakes clock
+# Suppose that clock $i$ rings first, at time $t$, and that $f_j > f_i$. In the second race, clock $j$ overtakes clock
 # $i$ if $X_j$ is at most $e^{\epsilon(f_j - f_i)}\, t$. The probability of this is about
 # $r_j t\, \epsilon (f_j - f_i)$. Let $S$ be the sum of the rates. Then $\int r_i e^{-S t} r_j t\, dt = q_i q_j$, so
 # $P_{ij} \approx \epsilon\, q_i q_j \max(0, f_j - f_i)$. The component $g_i$ is not 0 if the winner changes to $i$ or
@@ -518,7 +518,7 @@ plt.show()
 #
 # ## Now write it yourself
 #
-# The workbook checks what you write. After this chapter you can write file 5, the exact mean, bias and variance:
+# The workbook checks what you write. After this chapter, you can write file 5, the exact mean, bias and variance:
 # `python tutorials/workbook/check.py 5`.
 #
 # ## What to read next

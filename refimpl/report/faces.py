@@ -104,9 +104,9 @@ def attributes(store: Store) -> str:
     return (table(["labels", "all three right, after training on the labelled images alone",
                    "all three right, after training on all images", *ATTRIBUTES, "attributes with a variable of their "
                    "own", "epochs", "seeds"], lines)
-            + "\n\nThe percentages are shares of the test images. They are medians over the seeds of `direct` (the "
-            "lowest and highest are in brackets). Without labels, each variable has the name of the attribute that "
-            "fits it best. Guessing would be right in 50 % of the images for each attribute. " + commits_line(records))
+            + "\n\nAll runs use `direct`. The percentages are shares of the test images: medians over the seeds (the "
+            "lowest and highest values are in brackets). Without labels, each variable has the name of the attribute "
+            "that fits it best. Guessing an attribute would be right for 50 % of the images. " + commits_line(records))
 
 
 def unnamed(store: Store) -> str:
