@@ -46,14 +46,14 @@ M = len(noise)
 # This auto-encoder is *discrete*, because the name is one of finitely many. We want the encoder to choose names from
 # which the decoder paints well. So $f(z)$ should be high on average.
 #
-# Chapters 1 to 4 use the same three scores $h$, the same three scores $f$ and the same draws of the noise, all set in
-# the cell above. The encoder slightly prefers *dress*. The decoder's score is highest for *shirt* and very low for
-# *coat*.
+# Chapters 1 to 4 use the same three scores $h$, the same three scores $f$ and the same draws of the noise. The cell
+# above defines these numbers. The encoder slightly prefers *dress*. The decoder's score is highest for *shirt* and very
+# low for *coat*.
 #
 # The choice is random. A random number $\gamma(z)$, the *noise*, is added to each score $h(z)$, and the name with the
 # largest sum is chosen. We call this name the *winner*, and write $z^{\star}$ for it. The noise here is NumPy's Gumbel
-# noise, shifted so that its mean is 0. Chapter 3 explains what is special about Gumbel noise. Until then nearly any
-# other noise could be used instead.
+# noise, shifted so that its mean is 0. Chapter 3 explains what is special about Gumbel noise. Before that chapter,
+# nearly any other noise could be used instead of Gumbel noise.
 
 # %%
 z_star = (h + noise).argmax(axis=1)
@@ -98,10 +98,10 @@ print(f"intervals with a change: {jumps_of_one} for one draw, {jumps_of_ten} for
       f"{600 - jumps_of_ten} intervals this mean is exactly flat")
 
 # %% [markdown]
-# **What to see.** A single draw gives a staircase. Here the staircase has one jump, and is flat on either side of the
-# jump. The mean of ten draws is a finer staircase with 13 jumps, and it is still flat between them. The black curve is
-# the mean of 100,000 draws. It is a staircase too, but its steps are far too small to see. The mean over *all* noise is
-# a smooth curve.
+# **What to see.** A single draw gives a staircase. Here the staircase has one jump, and it is flat on both sides of the
+# jump. The mean of ten draws is a finer staircase with 13 jumps, and it is still flat between these jumps. The black
+# curve is the mean of 100,000 draws. It is a staircase too, but its steps are far too small to see. The mean over *all*
+# noise is a smooth curve.
 #
 # A program is trained by following the slope of its result. Here the slope of a single run is zero, except at the
 # jumps, where it does not exist. Averaging the slopes of more runs does not help, because the mean of zeros is zero.
@@ -221,19 +221,20 @@ print("winners from left to right:", ", ".join(order))
 # fixed and differentiate the winning expression.
 #
 # *Proof.* If line $z$ is strictly above the others at $\epsilon$, it is still above them in a small interval around
-# $\epsilon$. In this interval the maximum *is* that line. $\square$ (The lines need not be straight. For differentiable
-# curves the derivative of the maximum is the derivative of the winning curve.)
+# $\epsilon$. In this interval, the maximum *is* that line. $\square$ (The theorem also holds for curves instead of
+# lines. If the curves are differentiable, the derivative of the maximum is the derivative of the winning curve.)
 #
 # The maximum also has a derivative with respect to each score. Raise $h(z)$ by a small amount. If $z$ wins, the maximum
 # rises by the same amount. If $z$ does not win, the maximum does not change. So the gradient of the maximum with
 # respect to $h$ is $\text{onehot}(z(\epsilon))$, the vector with a 1 at the winner and 0 elsewhere.
 #
-# **At a kink** two values tie, and the maximum has no derivative there. If $\epsilon$ changes, the slope of the maximum
-# changes at the kink. To the left of the kink, the slope is the smaller of the two values of $f$. To the right, it is
-# the larger one. There is a similar kink with respect to a score. If you raise one of the two tied scores, the maximum
-# rises by the same amount. If you lower this score, the maximum does not change, because the other value stays at the
-# top. So the slope is 1 to the right and 0 to the left, as in the right panel of the last figure. If the noise has a
-# density, the probability that there is a kink at a given $\epsilon$ and $h$ is zero.
+# **At a kink**, two values tie, and the maximum has no derivative there. As a function of $\epsilon$, the maximum has a
+# different slope on each side of the kink. To the left of the kink, the slope is the smaller of the two values of $f$.
+# To the right of the kink, the slope is the larger value. There is a similar kink with respect to a score. If you raise
+# one of the two tied scores, the maximum rises by the same amount. If you lower this score, the maximum does not
+# change, because the other value stays at the top. So the slope is 1 to the right and 0 to the left, as in the right
+# panel of the last figure. If the noise has a density, the probability that there is a kink at a given $\epsilon$ and
+# $h$ is zero.
 #
 # The next cell checks both derivatives for 1,000 draws. It compares each derivative with a difference quotient of the
 # maximum.
@@ -306,7 +307,7 @@ draw.averages(grid, {draws: means(draws) for draws in (1, 10, 1000, M)})
 plt.show()
 
 # %% [markdown]
-# **What to see.** One draw gives a bent line (left) and a staircase (right). With a thousand draws the kinks and steps
+# **What to see.** One draw gives a bent line (left) and a staircase (right). With a thousand draws, the kinks and steps
 # are too small to see, and the curves are close to the black curves, which are the means of all 100,000 draws. Only the
 # mean over *all* noise, written $E_\gamma$, has no kink at all. This mean is a function of the scores and of
 # $\epsilon$:
@@ -357,8 +358,8 @@ assert np.allclose(value, maximum(h, at, noise)) and (place == won).all()
 # ## Train with Danskin's theorem
 #
 # Danskin's theorem alone is enough to train a program that contains an arg max. Suppose that somebody has labelled
-# 1,000 photos like ours: 600 as *shirt*, 100 as *coat* and 300 as *dress*. For which scores $h$ does our program choose
-# the names with these frequencies? Take the loss
+# 1,000 photos like ours: 600 as *shirt*, 100 as *coat* and 300 as *dress*. For which scores $h$ is the probability of
+# each name equal to the share of photos with this label? Take the loss
 #
 # $$L(h) = G(h, 0) - \sum_z \text{observed}(z)\, h(z)$$
 #
@@ -426,8 +427,8 @@ print("largest difference from the observed shares, over all ten seeds:",
 #
 # <details><summary>Solution</summary>
 #
-# With the same noise the two values of $f$ rarely differ. With fresh noise they differ most of the time, and every
-# difference is divided by the small number $2\delta$. Even with the same noise you need two runs for *every weight*,
+# With the same noise, the two values of $f$ rarely differ. With fresh noise, they differ most of the time, and every
+# difference is divided by the small number $2\delta$. Even with the same noise, you need two runs for *every weight*,
 # and a network has hundreds of thousands of weights.
 #
 # ```python
@@ -474,8 +475,8 @@ print("largest difference from the observed shares, over all ten seeds:",
 #
 # ## Now write it yourself
 #
-# The workbook asks you to write the method from scratch, and it checks what you have written. After this chapter you
-# can write file 3, Danskin's derivative: `python tutorials/workbook/check.py 3`.
+# The workbook asks you to write the method from scratch, and it checks what you have written. After this chapter, you
+# can write file 3, which computes Danskin's derivative: `python tutorials/workbook/check.py 3`.
 #
 # ## What to read next
 #

@@ -114,9 +114,9 @@ def backward(weights, z, x, saved):
 #
 # Never trust a backward pass without a check. Move *all* weights by a small step, once along a random direction and
 # once against it. The difference of the two losses, divided by twice the step, must equal the inner product of the
-# gradient and the direction. In float64 with a step of $10^{-6}$ the two numbers agree to seven digits or more. If they
-# do not, there is a mistake. (Fewer digits agree if the inner product happens to be near 0, or if a ReLU has its kink
-# between the two points.)
+# gradient and the direction. In float64, with a step of $10^{-6}$, the two numbers agree to seven digits or more. If
+# fewer digits agree, there is a mistake. (There are two exceptions: the inner product can happen to be near 0, and a
+# ReLU can have its kink between the two points.)
 
 # %%
 def along(weights, direction, step):
@@ -263,10 +263,10 @@ assert -best <= final < -best + 1
 # 21 neighbouring batches (fewer at the two ends). Some batches are easier than others, so a curve can touch the line.
 # Adam comes within one nat of the best possible loss in 300 steps. Each method uses the best of the learning rates that
 # we tried (plain gradient steps: 0.02, 0.05, 0.1, 0.2, 0.5; Adam: 0.001, 0.003, 0.01, 0.03). On such an easy problem,
-# plain gradient steps are only slightly worse.
+# plain gradient steps are only slightly worse than Adam.
 #
-# But both learning rates have to be right. To see the effect of a wrong rate, the next cell trains on the ten mean
-# images instead of all images, which makes each step cheap.
+# But each of the two methods needs a suitable learning rate. The next cell shows the effect of an unsuitable rate. It
+# trains on the ten mean images instead of all images, so each step is cheap.
 
 # %%
 def behind(optimise):
@@ -286,11 +286,11 @@ for words, rates in (("plain steps", (0.02, 0.1, 0.5)), ("Adam", (0.001, 0.01, 0
 # %% [markdown]
 # Each number is the difference between the loss and the best possible loss, in nats. If the rate is too small, both
 # methods are still far from the best loss. If the rate is too large, plain gradient steps become unstable. Adam is less
-# sensitive. Here even the rate 0.1 does no harm. (The training above, with batches, used 0.01. There the rate 0.1 costs
-# some nats.)
+# sensitive to a large rate than plain gradient steps are. In this cell, even the rate 0.1 does no harm to Adam. (In the
+# training above, with batches, Adam used the rate 0.01. In that training, the rate 0.1 costs some nats.)
 #
-# In the next figure each column is a digit. The upper row is what the network has learnt. The lower row is the best
-# possible result, the mean image of that digit.
+# In the next figure, each column belongs to one digit. The upper row shows what the network has learnt. The lower row
+# shows the best possible result, which is the mean image of the digit.
 
 # %%
 _, (_, _, a, _) = forward(trained, np.eye(10), np.zeros((10, 784)))
@@ -355,9 +355,9 @@ print("the layers and the Adam of the package give the same results as ours")
 #
 # </details>
 #
-# **2 (medium).** A discrete encoder gives scores $h$, whose softmax is $q$. Its KL term is
-# $\text{KL}(q \| \text{uniform}) = \sum_z q(z) \log q(z) + \log k$. Derive the gradient of this term with respect to
-# $h$ by hand, and check it.
+# **2 (medium).** A discrete encoder gives scores $h$. Let $q$ be the softmax of these scores. The KL term of the
+# encoder is $\text{KL}(q \| \text{uniform}) = \sum_z q(z) \log q(z) + \log k$. Derive the gradient of this term with
+# respect to $h$ by hand, and check it.
 #
 # <details><summary>Solution</summary>
 #

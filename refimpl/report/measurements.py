@@ -32,9 +32,9 @@ def noise(store: Store) -> str:
                            f"Gumbel-softmax is {ratio:.1f} times that of `direct` (for this model). ")
     return (table(["estimator", "setting", "slide 21", "here, sampled ± standard error", "here, exact",
                    "here, mean over the weights"], lines)
-            + "\n\nThe values are standard deviations of the encoder's gradient, in nats. In the two columns before "
-            "the last one, they are root mean squares over the weights. The last column contains means. "
-            + at_our_settings + commits_line(store.select("variance", label="k = 10")))
+            + "\n\nThe values are standard deviations of the encoder's gradient, in nats. Each weight has its own "
+            "deviation. The two columns before the last one contain the root mean square of these deviations, and the "
+            "last column contains the mean. " + at_our_settings + commits_line(store.select("variance", label="k = 10")))
 
 
 def relaxed(store: Store) -> str:
@@ -152,8 +152,8 @@ def subset(store: Store) -> str:
     records = store.select("subset")
     return (table(["pixels chosen by", "setting", "right validation labels, %", "right test labels, %", "−log p of "
                    "the test labels, nats"], lines)
-            + f"\n\nThe values are means of {plural(len(of), 'seed')} ± half the width of the 95 % interval, after "
-            f"{records[0].settings['steps']} steps. "
+            + f"\n\nThe values are means of {plural(len(of), 'seed')} ± half the width of the 95 % interval. Every "
+            f"run has {records[0].settings['steps']} training steps. "
             + commits_line(records))
 
 

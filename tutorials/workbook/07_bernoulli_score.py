@@ -8,9 +8,9 @@ The backward pass starts from df, the derivative of the loss with respect to thi
     f(x, z) = log p(x given z) = sum_d  x_d a_zd - log(1 + e^a_zd)
     da_zd   = sum_b  df_bz (x_bd - sigmoid(a_zd)),        sigmoid(a) = 1 / (1 + e^-a)
 
-Shapes: x (B, D), a and da (k, D), f and df (B, k).  Units: a is a pure number, and f is in nats.  Logits can be as
-large as 1,000 in absolute value, and then e^a overflows.  np.logaddexp(0, a) computes log(1 + e^a) without overflow,
-and (1 + np.tanh(a / 2)) / 2 computes sigmoid(a) without overflow and without a warning.
+Shapes: x is (B, D), a and da are (k, D), and f and df are (B, k).  Units: a is a pure number, and f is in nats.  Logits
+can be as large as 1,000 in absolute value, and then e^a overflows.  np.logaddexp(0, a) computes log(1 + e^a) without
+overflow, and (1 + np.tanh(a / 2)) / 2 computes sigmoid(a) without overflow and without a warning.
 """
 import numpy as np
 

@@ -11,8 +11,9 @@ Since f is known for all values, the bound is computed as a sum over z, which is
     f    = score(x, a)                           log p(x given z)
     -log p(x) <= -ELBO = -sum_z q(z) f(z) + KL
 
-weights is the list [W1, b1, W2, b2, V1, c1, V2, c2].  Shapes: x (B, D), r (B, H), h, f, q, log_q (B, k), s (k, H),
-a (k, D).  Units: h and a are pure numbers, and f and the bound are in nats.  The bound is a mean over the images.
+weights is the list [W1, b1, W2, b2, V1, c1, V2, c2].  Shapes: x is (B, D), r is (B, H), s is (k, H), a is (k, D), and
+each of h, f, q and log_q is (B, k).  Units: h and a are pure numbers, and f and the bound are in nats.  The bound is a
+mean over the images.
 """
 from importlib import import_module
 
@@ -25,7 +26,7 @@ kl = import_module("08_kl").kl
 
 
 def forward(weights: list[np.ndarray], x: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Return r, h, s, a, f, q and log_q for a batch of images x, (B, D)."""
+    """Return r, h, s, a, f, q and log_q for the images x.  x has shape (B, D)."""
     ...
 
 

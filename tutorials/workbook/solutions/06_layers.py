@@ -8,8 +8,9 @@ of the forward pass in reverse order.  dout contains the factor 1/B of the loss 
     out  = r W2 + b2                      dr  = dout W2^T         but dr = 0 where the ReLU is off, that is where r = 0
                                           dW1 = x^T dr            db1 = sum of dr over the rows
 
-Shapes: x (B, I), W1 (I, H), b1 (H,), r (B, H), W2 (H, O), b2 (O,), out and dout (B, O).  The derivative of the
-loss with respect to an array has the shape of this array.  Units: out is a pure number, and the loss is in nats.
+Shapes: x is (B, I), W1 is (I, H), b1 is (H,), r is (B, H), W2 is (H, O), b2 is (O,), and out and dout are (B, O).  The
+derivative of the loss with respect to an array has the shape of this array.  Units: out is a pure number, and the loss
+is in nats.
 """
 import numpy as np
 
