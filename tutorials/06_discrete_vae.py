@@ -459,11 +459,11 @@ later_rows.show_yardsticks(yardsticks)
 #
 # ## What the second arg max is good for
 #
-# The mean $E\,\text{onehot}(z^{\star}) = q$ is known. Here the second arg max is $z^{\star}$. Without it, the estimate
-# $(\text{onehot}(z(\epsilon)) - q)/\epsilon$ has the same mean. The slides call the $z^{\star}$ term a *built-in
-# control variate*. When does it reduce the variance? Both variances are known exactly. Without the second arg max, the
-# variance is $q_\epsilon (1-q_\epsilon)/\epsilon^2$. With the second arg max, the variance is given in chapter 4. The
-# next cell compares the two variances on 200 test images, for the model before and after training.
+# The mean $E\,\text{onehot}(z^{\star}) = q$ is known. So the estimate $(\text{onehot}(z(\epsilon)) - q)/\epsilon$, with
+# only one arg max, has the same mean. The slides call the $z^{\star}$ term a *built-in control variate*. When does this
+# term reduce the variance? Both variances are known exactly. Without the term, the variance is
+# $q_\epsilon (1-q_\epsilon)/\epsilon^2$. With the term, the variance is given in chapter 4. The next cell compares the
+# two variances on 200 test images, for the model before and after training.
 
 # %%
 panels, eps_line = {}, np.geomspace(0.01, 1, 25)
