@@ -134,13 +134,18 @@ CLAIMS = (
            _ends("omniglot", 50, lambda runs: runs.apart("direct", "enumeration") is True,
                  words="Omniglot (10 epochs): "))),
     Claim("`direct` ends below Gumbel-softmax", "slides 23, 24", "convergence", PARTLY,
-          "On MNIST it does with every seed, with k = 10 and with k = 50, also at the best validation epoch of "
-          "Gumbel-softmax. No other data set was run.",
+          "On MNIST it does with every seed, also at the best validation epoch of Gumbel-softmax. But if τ is always "
+          "0.1 and k = 10, neither method is ahead with every seed.",
           "; ".join(f"MNIST, k = {k}: " + _shown(paper.CONVERGENCE["mnist"][k], STRAIGHT) for k in (10, 50)),
           tuple(_ends("mnist", k, lambda runs: len(runs.of("Gumbel-softmax").values) >= FEWEST
                       and min(at_best_validation(runs.groups["Gumbel-softmax"], runs.epoch).values)
                       > max(runs.of("direct").values) and len(runs.of("direct").values) >= FEWEST,
-                      STRAIGHT, words=f"MNIST, k = {k}: ", epoch=300) for k in (10, 50))),
+                      STRAIGHT, words=f"MNIST, k = {k}: ", epoch=300) for k in (10, 50)) + (
+              _ends("mnist", 10, lambda runs: len({a < b for a, b in zip(runs.of("direct").values,
+                                                                        runs.of("Gumbel-softmax").values)}) == 2
+                    and len(runs.of("Gumbel-softmax").values) >= FEWEST,
+                    {"direct as released": "direct", "gumbel-softmax with tau 0.1": "Gumbel-softmax"}, epoch=300,
+                    shown=False),)),
     Claim("Enumeration takes twice the time of `direct`", "slide 24", "time-per-step", REFUTED,
           "Here one decoder pass per batch covers all values of z, because the decoder's output does not depend on the "
           "image.", f"{paper.WALL_CLOCK:g} times", (_wall_clock,)),
