@@ -124,8 +124,8 @@ heights = [integrand[z] @ t / integrand[z].sum() for z in range(3)]
 print("mean height at which each name wins:", np.round(heights, 6))
 
 # %% [markdown]
-# **What to see.** The three curves have *the same* shape, and differ only in scale. So the height at which the winner
-# wins has the same distribution, whichever name wins. It remains to show that the scale of each curve is proportional
+# **What to see.** The three curves have *the same* shape, and differ only in scale. So the height of the largest sum
+# has the same distribution for every winner. It remains to show that the scale of each curve is proportional
 # to $e^{h(z)}$.
 #
 # ## First proof: the algebra

@@ -404,8 +404,8 @@ later_rows.show_plateau(five)
 #
 # The second table shows three further results. `tilted` (the row *the mean alone*) leaves the plateau with every seed.
 # Its decoder learns from $q$. Enumeration does not get better with a decoder that learns from $z^{\star}$. After ten
-# epochs the median of enumeration on MNIST is as good as the median of `direct`. So a single seed does not show which
-# method is best in the end: after ten epochs, the run in the figure above is the worst of enumeration's five runs.
+# epochs the median of enumeration on MNIST is as good as the median of `direct`. But after ten epochs, the run of
+# enumeration in the figure above is the worst of five. So a single seed does not show which method is best.
 # Fashion-MNIST has no such plateau. There `direct`, with bias and noise, has a better median than `tilted` and
 # `noisy-exact` ([plateau.md](plateau.md)).
 #

@@ -77,8 +77,8 @@ def train(settings: RunSettings, epochs: int, out: Path | str, resume: bool = Fa
     data_dir  the folder that is searched first for data, as in data.load
     report    a function that is called with each new row
     started   a function that is called once, as soon as all arguments have been checked
-    draw      a function that is called at the end and returns a dictionary from file names to figures, for example
-              plots.runs.of_run.  By default there are no pictures
+    draw      a function such as plots.runs.of_run.  It is called at the end, and returns a dictionary from file
+              names to figures.  By default there are no pictures
 
     If the process is killed, at most the current epoch is lost.  If the settings, the data or the folder `out` cannot
     be used, InputError is raised before anything is written.  The same happens if `out` already contains a run and

@@ -50,7 +50,7 @@ METHODS = {
 
 def run(out: Path | str, batch: int = 100, largest: int = 40,
         report: Callable[[Row], None] = lambda row: None) -> list[Row]:
-    """Time all methods for n from 5 to 15, and time max-flow and coordinate ascent also for n from 20 to 40.
+    """Time all methods for n from 5 to 15.  Max-flow and coordinate ascent are also timed for n from 20 to 40.
 
     Values of n above `largest` are left out.  The results are written into the folder `out`.
     Raises InputError if a number is out of range.

@@ -257,9 +257,9 @@ def _best_eps(text: str, h: np.ndarray, f: np.ndarray, best: float) -> Claim:
 def _slope(text: str, h: np.ndarray, f: np.ndarray, two_sided: bool, order: int) -> Claim:
     """Check the order of the exact bias: if eps is halved, the bias must fall by a factor close to 2^order.
 
-    The largest eps of the test is 0.01 / (max f - min f).  This eps is also divided by 10, 100, ..., 10^6, because it
-    may be too large to show the order.  The claim also holds if the first term of the bias is 0, because the order is
-    then higher.
+    The test is repeated at seven values of eps: 0.01 / (max f - min f), and this value divided by 10, 100, ..., 10^6.
+    The largest eps may be too large to show the order.  If the first term of the bias is 0, the order is higher, and
+    the claim holds.
     """
     f = (f - f.max()) / np.ptp(f)
     eps = np.multiply.outer(0.01 / 10.0 ** np.arange(7), [1.0, 0.5])
