@@ -185,8 +185,8 @@ CLAIMS = (
                     and runs.ahead("direct", "ARM") is True and runs.ahead("direct", "REBAR") is None),
            compared("binary", "fashion-mnist", {"local-tilted": "bias", "local-expectation": "neither"},
                     lambda runs: runs.ahead("bias", "neither") is True, shown=False))),
-    Claim("As n grows, a step of `direct` stays cheap, and a step of joint Gumbel-softmax becomes expensive", "slide 32",
-          "structured-encoders", CONFIRMED,
+    Claim("As n grows, a step of `direct` stays cheap, and a step of joint Gumbel-softmax becomes expensive",
+          "slide 32", "structured-encoders", CONFIRMED,
           "The factor is smaller here, because the sum over the 2ⁿ values of z is one matrix product.",
           "n = 15: " + ", ".join(f"{name} {1e3 * paper.STEP[label]:g} ms" for label, name in (
               ("direct, maxflow", "direct"), ("joint Gumbel-softmax", "Gumbel-softmax"))), (_step,)),
