@@ -101,7 +101,7 @@ class Entry(NamedTuple):
 
 
 def content_digest(images: np.ndarray, labels: np.ndarray) -> str:
-    """Return the sha256 of the bytes of `images` followed by the bytes of `labels`."""
+    """Return the sha256 of all bytes: first the bytes of `images`, then the bytes of `labels`."""
     digest = hashlib.sha256(np.ascontiguousarray(images))
     digest.update(np.ascontiguousarray(labels))
     return digest.hexdigest()

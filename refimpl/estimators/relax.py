@@ -96,7 +96,7 @@ def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, t
 
 
 class Gradients(NamedTuple):
-    """Holds the samples, the Pass of b, grad_h and the gradient that trains r."""
+    """Holds grad_h, the samples, the gradient that trains r, and the Pass of b."""
 
     grad_h: np.ndarray
     samples: Coupled

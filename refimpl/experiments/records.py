@@ -222,7 +222,7 @@ def write_measurements(out: Path, experiment: str, label: str, settings: dict[st
 def add(folder: Path, record: Record) -> bool:
     """Write the record into `folder`, unless this folder has a longer run.  Return True if the record was written.
 
-    Raises InputError, and writes nothing, if the earlier file is damaged or contains another record.
+    Raises InputError, and writes nothing, if the record's file in `folder` is damaged or contains another record.
     """
     path = folder / record.file
     if path.exists():

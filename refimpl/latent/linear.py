@@ -13,7 +13,7 @@ the Gibbs distribution exp(theta . z) / sum.
 If f is not linear, c can be a function that returns the slope of f at z*.  Then `direct` becomes I-MLE (Niepert,
 Minervini and Franceschi, NeurIPS 2021).
 
-To use a solver of your own, write one function.  In this example z marks three neighbouring places out of six:
+To use a solver of your own, write one function.  In this example, z marks three neighbouring places out of six:
 
     >>> import numpy as np
     >>> from refimpl.latent.linear import Linear

@@ -83,7 +83,7 @@ def unlabelled(store: Store) -> str:
 
 
 def tuned(store: Store) -> dict[tuple[bool, str], list[Record]]:
-    """Group the runs of `jigsaw-tuning` by method and by use of labels.  The best run of each group comes first."""
+    """Group the runs of `jigsaw-tuning` by method and by whether they use labels.  The best run of a group is first."""
     found: dict[tuple[bool, str], list[Record]] = {}
     for record in store.select("jigsaw-tuning"):
         found.setdefault((bool(record.settings["labels"]), str(record.settings["method"])), []).append(record)

@@ -1,4 +1,4 @@
-"""Make the tables of the results of the command `measure`, such as noise, bias and the time per step."""
+"""Make the tables of the command `measure`.  They show results such as noise, bias and the time per step."""
 from __future__ import annotations
 
 import math

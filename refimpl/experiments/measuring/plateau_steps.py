@@ -2,7 +2,7 @@
 
     python -m refimpl measure plateau-steps
 
-Every few steps, some values are computed exactly on the first 1,000 test images:
+Every few steps, these values are computed on the first 1,000 test images, exactly except for length_made:
 
     elbo            the bound, nats per image
     entropy         mean over the images of the entropy of q(z given x), nats; it is log 10 = 2.3 if q is uniform
@@ -10,7 +10,7 @@ Every few steps, some values are computed exactly on the first 1,000 test images
     values_used     exp of the entropy of the mean of q: 1 if one value is used, 10 if ten values are used equally
     ahead           share of the images for which max f - f(likeliest value) is more than 1/eps = 10 nats
     length_exact    mean over the images of |grad_h E_q f|, nats
-    length_made     mean length of an estimate of this gradient by the run's estimator, nats; it includes the noise
+    length_made     mean length of the run's own estimates of this gradient, nats; their noise makes them longer
 """
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Find the arg max by a maximum flow.  The method is exact for w >= 0.
 
-For w >= 0 the score S is supermodular, so a minimum cut gives the arg max (Hammer 1965).  Because
+For w >= 0, the score S is supermodular, so a minimum cut gives the arg max (Hammer 1965).  Because
 -w z_i z_j = -(w/2) (z_i + z_j) + (w/2) |z_i - z_j|, the value of a cut equals -S(z) up to a constant:
 
     -S(z) = sum_i t_i z_i + sum_{i<j} (w_ij / 2) |z_i - z_j|,     t_i = -u_i - (1/2) sum_j w_ij
