@@ -35,7 +35,7 @@ print("softmax of h:", dict(zip(names, q.round(4).tolist())))
 #
 # To draw such a variable, take $U$ uniform on $[0, 1]$ and solve $U = F(\gamma)$ for $\gamma$:
 # $\gamma = -\log(-\log U) - c$. Here $c$ is Euler's constant. The shift by $c$ makes the mean zero, as the next cell
-# confirms by sampling. (On the slides the formula is $e^{-e^{-t+c}}$. A variable with this distribution function has
+# confirms by sampling. (On the slides, the formula is $e^{-e^{-t+c}}$. A variable with this distribution function has
 # the mean $2c$.)
 #
 # **Guess first.** Which is more common, a value above 3 or a value below $-3$?
@@ -130,7 +130,7 @@ print("mean height at which each name wins:", np.round(heights, 6))
 #
 # ## First proof: the algebra
 #
-# Write $S = \sum_{z'} e^{h(z')}$. In a product of exponentials the exponents add up, so
+# Write $S = \sum_{z'} e^{h(z')}$. In a product of exponentials, the exponents add up, so
 #
 # $$\prod_{z'} F(t - h(z')) = e^{-\sum_{z'} e^{h(z') - t - c}} = e^{-S e^{-(t+c)}}$$
 #
@@ -185,10 +185,10 @@ for z in range(3):
     assert abs(mean_time - 1 / S) < 4 * error
 
 # %% [markdown]
-# **What to see.** Left: the picture shows eight draws. In each draw the three clocks ring once, and the dot marks the
+# **What to see.** Left: the picture shows eight draws. In each draw, the three clocks ring once, and the dot marks the
 # first ring. Right: the histograms show the time of the first ring, with one panel for each winner. All three
-# histograms follow the same black curve, whose mean is $1/S$, about 0.26. In chapter 4 a second race of the same clocks
-# leads to the probability that two arg maxes agree.
+# histograms follow the same black curve, whose mean is $1/S$, about 0.26. In chapter 4, a second race of the same
+# clocks leads to the probability that two arg maxes agree.
 #
 # ## The walls of chapter 2 in closed form
 #
@@ -318,7 +318,7 @@ print({name: f"odds from {values.min():.2f} to {values.max():.2f}" for name, val
 # %% [markdown]
 # **What to see.** Left: the three curves are much alike, and only the curve for Laplace noise differs a little. Right:
 # for Gumbel noise the odds of shirt against coat are $e^{h_0 - h_1}$, whatever the third score is. (This is called the
-# *independence of irrelevant alternatives*.) For the other kinds of noise the score of the dress changes the odds of
+# *independence of irrelevant alternatives*.) For the other kinds of noise, the score of the dress changes the odds of
 # the other two. So with Gumbel noise the encoder's scores *are* its log-probabilities, up to a constant. With other
 # noise they are not. (We have seen that Gumbel noise gives a softmax. Yellott's theorem of 1977, which we do not prove,
 # says that for three or more values *only* Gumbel noise gives a softmax, if the noise of all values is independent and

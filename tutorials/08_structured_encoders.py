@@ -8,7 +8,7 @@
 # are loaded; `python -m refimpl make tutorial-runs --write structured-none structured-non-negative structured-any-sign`
 # makes them again in about a minute and a half. The symbols are listed at the end.
 #
-# In the formulas the variables are counted from 1, and in the code from 0.
+# In the formulas, the variables are counted from 1, and in the code from 0.
 
 # %%
 import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
@@ -94,7 +94,7 @@ print(f"the cut edges add up to {bill:.2f}; with the constant {constant:.2f} tha
 
 # %% [markdown]
 # **What to see.** Blue variables are in the source's camp. The thicker an edge is, the more it costs to cut it. The
-# dashed edges are cut, and no other division costs less. In the next cell scipy finds this cheapest division. Scipy's
+# dashed edges are cut, and no other division costs less. In the next cell, scipy finds this cheapest division. Scipy's
 # function `maximum_flow` requires integers, so the capacities are scaled up and rounded. Then the flow is subtracted
 # from the capacities. A variable is in the source's camp if the source is connected to it by edges with some capacity
 # left.
@@ -134,7 +134,7 @@ print("minimum cut and enumeration agree on 100 random instances")
 # %% [markdown]
 # ## Pair scores of any sign: an integer program
 #
-# A negative pair score lowers $h$ if both variables are 1. With such scores the problem is NP-hard in general. (A cut
+# A negative pair score lowers $h$ if both variables are 1. With such scores, the problem is NP-hard in general. (A cut
 # can still find the best values of *some* variables. This use of a cut is called QPBO, quadratic pseudo-Boolean
 # optimisation, or roof duality.) An integer linear program allows pair scores of any sign. Each product $z_i z_j$
 # becomes a new variable $z_{ij}$. Three inequalities make it equal to the product: $z_{ij} \le z_i$, $z_{ij} \le z_j$
@@ -258,7 +258,7 @@ for eps in (0.1, 0.02):
 # at only $n + 1$ vectors. ($f$ is a random table here. The size of the bias depends on how nonlinear $f$ is.)
 #
 # There is no closed form for $q$ here. The noise is on single variables only, so the law of the *perturbed* arg max
-# is not the softmax of $h(z)$. (For two variables this law is an integral over one number, and it is computed below.)
+# is not the softmax of $h(z)$. (For two variables, this law is an integral over one number, and it is computed below.)
 # The KL term is well defined, but there is no formula for it or for the bound. The released code uses the KL divergence
 # of the softmax of the unary scores instead. With this term, the result is not a bound on $\log p(x)$. But $\log p(x)$
 # itself can still be computed exactly, by enumeration over $z$. So we report $\log p(x)$.
@@ -292,7 +292,7 @@ print(f"E f, with 300 calls that cut a hundred graphs each: {kept[0]:.2f} at fir
       f"the largest f, by one more cut: {highest:.2f}")
 
 # %% [markdown]
-# For two variables both sides of Theorem 1 can be computed without sampling. Write $v_1 = u_1 + \gamma_1$. Given
+# For two variables, both sides of Theorem 1 can be computed without sampling. Write $v_1 = u_1 + \gamma_1$. Given
 # $v_1$, the probability of $z_2 = 1$ is the sigmoid of a number. Then only an integral over $v_1$ is left, and its
 # integrand has two kinks: one where the best $z_1$ for $z_2 = 0$ changes, and one where the best $z_1$ for $z_2 = 1$
 # changes.
@@ -409,7 +409,7 @@ plt.show()
 # by 1.4 nats, and the encoder with $w_{ij} \ge 0$ is behind both.
 #
 # Right: the curves show the time of a hundred arg maxes. Enumeration lists twice as many vectors with each additional
-# variable. From about $n = 8$ on, its time roughly doubles too. With few variables enumeration is the fastest method.
+# variable. From about $n = 8$ on, its time also roughly doubles. With few variables, enumeration is the fastest method.
 # The time of the minimum cut (`maxflow`) grows more slowly, and for larger $n$ the cut is faster than enumeration. The
 # integer program (`milp`) needs one call for each image, and takes longest by far, but it allows pair scores of any
 # sign. (Five images were timed for `milp`, and the time was scaled up to a hundred.) `maxflow` handles all hundred

@@ -179,7 +179,7 @@ class MixtureVAE:
         self._encoder_backward(draw, dh, objective.inputs.dg, image_weight * beta)
 
     def _encoder_backward(self, draw: Draw, dh: np.ndarray, dg: np.ndarray, beta: float) -> None:
-        """Add the encoder's gradients.  The derivatives dh and dg do not yet include the KL term of the Gaussian."""
+        """Add the encoder's gradients, including those of the Gaussian's KL term, to the parameters' gradients."""
         _, kl_mu, kl_log_var = gaussian_kl(draw.mu, draw.log_var)
         dmu = beta * kl_mu / len(dh) + dg                                           # g = mu + s xi
         dlog_var = beta * kl_log_var / len(dh) + dg * draw.xi * draw.deviation / 2  # s = exp(log_var / 2)
