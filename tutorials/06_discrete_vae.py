@@ -263,8 +263,8 @@ plt.show()
 # good $\log p(x)$ and a large gap has trained a good decoder and a poor encoder. Now compare the lines printed above:
 #
 # - *Direct and Gumbel-softmax* differ by 2.4 nats of ELBO, but by only 0.4 nats of $\log p(x)$. So their decoders are
-#   nearly equally good. The rest of the difference comes from the encoder, which Gumbel-softmax trained for relaxed
-#   samples.
+#   nearly equally good. The remaining difference comes from the encoders: Gumbel-softmax trained its encoder for
+#   relaxed samples.
 # - *Enumeration* is 12 nats behind `direct` in $\log p(x)$. Its $-\log p(x)$ is close to the line for five values, so
 #   its decoder has learnt roughly five pictures. Its gap is small compared with these 12 nats.
 # - *Direct as released* has the smallest gap, although its gradient leaves out the KL term, which is a part of the
@@ -420,9 +420,9 @@ later_rows.show_plateau(five)
 # not the same for all methods.
 #
 # **The objective.** The authors' code trains `direct` *without the KL gradient*, and the other two methods with it.
-# Does this explain their result? The next cell shows MNIST with their settings and ours. (Their Gumbel-softmax is the
-# straight-through version, with a falling temperature. Ours uses relaxed samples and a constant temperature, so the
-# column *paper* has a dash for Gumbel-softmax.)
+# Does this explain the authors' result? The next cell shows MNIST with their settings and ours. (Their Gumbel-softmax
+# is the straight-through version, with a falling temperature. Ours uses relaxed samples and a constant temperature, so
+# the column *paper* has a dash for Gumbel-softmax.)
 
 # %%
 bounds = later_rows.published()
@@ -460,8 +460,8 @@ later_rows.show_yardsticks(yardsticks)
 # ## What the second arg max is good for
 #
 # The mean $E\,\text{onehot}(z^{\star}) = q$ is known. So the estimate $(\text{onehot}(z(\epsilon)) - q)/\epsilon$, with
-# only one arg max, has the same mean. The slides call the $z^{\star}$ term a *built-in control variate*. When does this
-# term reduce the variance? Both variances are known exactly. Without the term, the variance is
+# one arg max, has the mean of `direct`. The slides call the $z^{\star}$ term a *built-in control variate*. When does
+# this term reduce the variance? Both variances are known exactly. Without the term, the variance is
 # $q_\epsilon (1-q_\epsilon)/\epsilon^2$. With the term, the variance is given in chapter 4. The next cell compares the
 # two variances on 200 test images, for the model before and after training.
 

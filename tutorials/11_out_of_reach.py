@@ -248,7 +248,7 @@ plt.show()
 # In the left plot, start at a tile that moves. Its blue line leads to its new place. From this place, the dashed line
 # leads to the tile that $z^{\star}$ puts there. Go on in the same way: after three tiles you are back at the first one.
 # The matrix in the right plot is the estimate of the gradient, times $\epsilon$. Every row and every column sums to 0,
-# so the estimate never raises the scores of all tiles at one place. As in chapter 1, $f(z(\epsilon)) \ge f(z^{\star})$
+# so the estimate never changes the sum of the scores at any place. As in chapter 1, $f(z(\epsilon)) \ge f(z^{\star})$
 # in every draw.
 #
 # ## A jigsaw in a few lines

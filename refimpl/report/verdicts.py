@@ -54,8 +54,8 @@ class Runs(NamedTuple):
     def ahead(self, one: str, other: str) -> bool | None:
         """Return whether the mean of `one` is below the mean of `other`, or None if the means may be equal.
 
-        The means differ if their 95 % intervals do not overlap.  They also differ if the 95 % interval for the mean
-        difference between runs with the same seed excludes 0.
+        The means differ if their 95 % intervals do not overlap.  They also differ if 0 lies outside the 95 % interval
+        of the mean difference between runs with the same seed.
         """
         a, b = self.of(one), self.of(other)
         if not math.isnan(a.half + b.half) and abs(a.mean - b.mean) > a.half + b.half:
