@@ -8,7 +8,7 @@
 4. The decoder learns from z*.  Each backward pass differentiates the lines of its forward pass in reverse order.
 5. After each epoch, the bound on -log p(x) is computed exactly, as a sum over all ten values of z.
 
-Comments give array shapes, and the labels of these formulas.  (1) and (5) are also the supplement's numbers:
+Comments give array shapes and the labels of the formulas below.  (1) and (5) have these numbers in the supplement:
 
     (a)  h = relu(x W1 + b1) W2 + b2                                    encoder
     (b)  a = relu(z V1 + c1) V2 + c2                                    decoder, z as a one-hot vector

@@ -238,7 +238,7 @@ class MixtureRun(Run):
     def accuracy(self, part: data.Part) -> float:
         """Return the share of images for which the likeliest value of c is the true value.
 
-        If the run has no labels, the variables and the values of c are first matched one-to-one to the true labels.
+        In a run without labels, naming.best_match first chooses what each variable of c and each of its values means.
         """
         return self.accuracies(part).every
 

@@ -244,9 +244,9 @@ def _tilted_gradient(text: str, mean_g: np.ndarray, h: np.ndarray, f: np.ndarray
 
 
 def _best_eps(text: str, h: np.ndarray, f: np.ndarray, best: float) -> Claim:
-    """The mean squared error can be almost constant near `best`, so the search may find another eps.
+    """Check that a search for the smallest mean squared error finds `best`, or an eps that is no better than `best`.
 
-    So the claim also holds if the error at `best` is, up to rounding, not larger than the error at the other eps.
+    The error can be almost constant near `best`.  Errors that differ only by rounding count as equal.
     """
     error = lambda t: float(direct.mse(h, f, best * np.exp(t)))
     found = minimize_scalar(error, bounds=(-0.4, 0.4), method="bounded", options={"xatol": 1e-9})
