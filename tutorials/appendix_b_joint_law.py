@@ -87,8 +87,8 @@ assert np.isclose(swept[1, 0], f[0] - f[1], rtol=2e-3) and swept[0, 1] == 0
 #
 # The first term alone has the right mean. The second term has the mean 0, so subtracting it does not change the mean of
 # the estimate. If the second term rises and falls with the first, subtracting it removes noise. A term with these
-# properties is called a *control variate*. (The slide describes it in terms of weights: if $h$ is normalised, so that
-# $h = \log q$, the mean of the second term $\nabla_w h_w(z^{\star})$ is 0.)
+# properties is called a *control variate*. (The slide uses weights, and its second term is $\nabla_w h_w(z^{\star})$.
+# If $h$ is normalised, so that $h = \log q$, the mean of this term is 0.)
 #
 # Does the control variate reduce the variance? The variance of a difference of two terms is the variance of the first
 # term, minus twice the covariance of the terms, plus the variance of the second term. So the control variate reduces

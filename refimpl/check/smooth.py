@@ -81,9 +81,9 @@ def _named(seen: Seen, name: str, words: str, factor: float | None) -> dict[Hypo
 
 
 def _factor(seen: Seen, template: np.ndarray) -> float | None:
-    """Return the number c for which g = c * template in almost every draw, or None if there is none.
+    """Return the number c for which seen.g = c * template in almost every draw, or None if there is none.
 
-    If the two arrays were computed from different noise, only their distributions are compared.
+    If seen.g and `template` were computed from different noise, only their distributions are compared.
     """
     g, size = seen.g, np.abs(template).max()
     if size == 0:
@@ -119,7 +119,7 @@ def _distance(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def _misfit(seen: Seen, template: np.ndarray) -> float:
-    """Return how badly `template` or -`template` fits g.  If the noise is known, any constant factor is allowed."""
+    """Return how badly `template` or -`template` fits seen.g.  With known noise, the scale of `template` is ignored."""
     if seen.noise is not None:
         g = seen.g[:len(template)]
         inner, both = (g * template).sum(), (g**2).sum() * (template**2).sum()

@@ -37,7 +37,7 @@ TEMPERATURES = tuple(round(0.1 * step, 1) for step in range(1, 11))     # as on 
 class Row(NamedTuple):
     """Holds the standard deviations of the gradients of both estimators, where eps and tau are equal to `temperature`.
 
-    The suffix _error marks standard errors.  The suffix _mean marks the mean of the weights' standard deviations.
+    The suffix _error marks standard errors.  For the suffix _mean, the deviation of each weight's gradient is averaged.
     """
 
     temperature: float
@@ -80,7 +80,7 @@ def exact_deviation(model: VAE, x: np.ndarray, eps: float) -> float:
 def sampled_deviation(model: VAE, x: np.ndarray, name: str, temperature: float, samples: int,
                       rng: np.random.Generator, after_sample: Callable[[], None] = lambda: None
                       ) -> tuple[float, float, float]:
-    """Sample the gradient, and return three fields of a Row, such as direct, direct_error and direct_mean."""
+    """Sample the gradient of the estimator `name`.  Return its three fields of a Row (no suffix, _error and _mean)."""
     estimator = estimators.get(name)
     gradients = np.empty((samples, model.encoder.n_parameters), model.dtype)
     for sample in range(samples):

@@ -185,7 +185,7 @@ def write_results(runs: dict[Cell, list[Row]], out: Path, name: str) -> list[Rec
 def table(runs: dict[Cell, list[Row]], epoch: int, name: str) -> list[tuple[str, str, int, float, float]]:
     """Return lines (data set, label, number of seeds, mean, half width), sorted by data set and mean.
 
-    The values are those of the column `name` at this epoch, multiplied by -1.
+    interval() computes the mean and the half width from one value per seed: -1 times the metric `name` at this epoch.
     """
     lines = [(*key, len(group), *interval([-at_epoch(runs[cell], epoch, name) for cell in group]))
              for key, group in groups(runs, epoch, name).items()]
