@@ -456,8 +456,8 @@ assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-
 # of the KL term. `direct` ends at 150.8 nats, DisARM at 155.0, RELAX at 155.5, REBAR at 157.1, local expectation at
 # 157.3 and ARM at 161.8. The 95 % intervals of REBAR and DisARM (two seeds each) overlap with the interval of `direct`.
 # With the settings of the released code, the comparison is still open.
-# [results.md](results.md#fifteen-binary-variables) also shows that it is the *bias* of `direct` that helps, and that
-# this bias helps the decoder.
+# [results.md](results.md#fifteen-binary-variables) also shows that the *bias* of `direct` is an advantage: this bias
+# helps the decoder.
 #
 # | estimator | what it needs | bias | choose it when |
 # | --- | --- | --- | --- |

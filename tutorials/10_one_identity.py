@@ -325,8 +325,9 @@ by_grid = [score_function(f, 0, b)[1].sum() for b in np.linspace(-2, 1, 3_001)]
 assert abs(np.linspace(-2, 1, 3_001)[np.argmin(by_grid)] - best_baseline) < 1e-3
 
 # %% [markdown]
-# Implicit MLE has a bias from the finite difference and another bias from the slope. The next cell computes both
-# biases, along the gradient and across it. Then it plots the bias and the noise of the methods with target (a) or (b).
+# Implicit MLE has a bias from the finite difference and another bias from the slope. The next cell splits each
+# of the two biases into a part along the gradient and a part across it. Then it plots the bias and the noise of the
+# methods with target (a) or (b).
 
 # %%
 assert np.linalg.norm(implicit_mle(0.01)[0] - truth) > 0.5 * np.linalg.norm(implicit_mle(0.3)[0] - truth)   # stays

@@ -39,7 +39,7 @@ class Match:
 
 
 def _gap(draws: Draws, slip: Slip, rows: np.ndarray, plus: np.ndarray, minus: np.ndarray) -> np.ndarray:
-    """Return one gap per draw: how far the scores at `plus` and `minus` are below the maxima, divided by `largest`."""
+    """Return gap / largest for each draw.  The gap is how far the scores at `plus` and `minus` are below the maxima."""
     problem = draws.problem
     step = max(abs(score.f) for score in (slip.plus, slip.minus) if score is not None)
     largest = np.abs(problem.h).max(axis=-1).sum() + step * np.abs(problem.f).max() + np.zeros(len(rows))
@@ -81,7 +81,7 @@ def _joint_gap(problem: Problem, slip: Slip, above: np.ndarray, below: np.ndarra
 
 
 def _pair_gap(slip: Slip, above: np.ndarray, below: np.ndarray, plus: np.ndarray, minus: np.ndarray) -> np.ndarray:
-    """Return one gap per draw and variable.  A gap is infinite if `slip` cannot have entries at `plus` and `minus`."""
+    """Return one gap per draw and variable.  The gap is infinite if `slip` cannot give both `plus` and `minus`."""
     pair = np.maximum(np.take_along_axis(above, plus[..., None], -1), np.take_along_axis(below, minus[..., None], -1))
     two = slip.plus is not None and slip.minus is not None
     stays = np.maximum(above, below).min(axis=-1) if two else np.inf

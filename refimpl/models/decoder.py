@@ -51,7 +51,7 @@ class DecoderObjective:
     values are decoded once per batch, and one matrix product computes their scores for all images (SharedTable).  If
     the decoder's input contains a Gaussian for each image, each image needs K decoder outputs of its own (OwnTable).
 
-    The attribute `evaluations` counts the values of f that the estimators have used for each image.  Values that serve
+    The attribute `evaluations` is the number of values of f per image that the estimators have used.  Values that serve
     only to train the decoder are not counted.  Raises ValueError if there is no image.
     """
 

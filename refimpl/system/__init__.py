@@ -1,1 +1,1 @@
-"""Write files safely, lock folders, show progress, and find the memory limit, the number of threads and the commit."""
+"""Write files safely, lock folders and show progress.  Find the memory limit, number of threads and git commit."""

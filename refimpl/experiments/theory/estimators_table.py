@@ -71,9 +71,9 @@ def measure(estimator: Estimator, h: np.ndarray, toy: Toy, truth: np.ndarray, sa
     `samples` is the number of estimates.  Before the measurement, an estimator with a memory learns from WARM_UP small
     batches.  Each chunk of the measurement starts from a copy of the memory that was learnt.
 
-    A coordinate (i, c) is tested only if its mean is approximately normal.  So two numbers must be at least EVENTS
-    (evidence.py).  The first is the expected number of draws with z_i = c.  The second is the number of samples divided
-    by the kurtosis of the estimates at this coordinate.
+    A coordinate (i, c) is tested only if the mean of its estimates is approximately normal.  So two numbers must be at
+    least EVENTS (evidence.py).  The first is the expected number of draws with z_i = c.  The second is the number of
+    samples divided by the kurtosis of the estimates at this coordinate.
     """
     n, k = h.shape
     keywords = dict(estimator.defaults)
