@@ -141,9 +141,9 @@ plt.show()
 # **What to see.** Each picture shows the gradient of $E f$ with respect to the score of each cell. If a cell is red, a
 # higher score of this cell raises $E f$. The first and the last cell are white, up to noise, because every path goes
 # through them. The last three pictures agree up to their noise and the bias of `direct`. The comparison of `direct`
-# with differences of $E f$ shows this bias at $\epsilon = 0.5$. At $\epsilon = 0.1$ the bias is too small for this
-# comparison. The first picture uses a different noise, which changes $q$ and therefore the gradient. In each draw, the
-# score function of the noise needs one value of $f$ and one arg max. With a baseline, the variance of the score
+# with finite differences of $E f$ shows this bias at $\epsilon = 0.5$. At $\epsilon = 0.1$ the bias is too small for
+# this comparison. The first picture uses a different noise, which changes $q$ and therefore the gradient. In each draw,
+# the score function of the noise needs one value of $f$ and one arg max. With a baseline, the variance of the score
 # function is less than twice the variance of `direct` at $\epsilon = 0.1$. `direct`, however, needs the values of $f$
 # for all twenty paths.
 #

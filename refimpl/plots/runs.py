@@ -1,4 +1,4 @@
-"""Make the pictures of one run: curves.png, samples.png, and switched.png if the data set has attributes.
+"""Make the pictures of one run: curves.png, samples.png and, for some runs, switched.png.
 
 Slides 2 and 25 show similar pictures of photographed faces.
 """

@@ -30,8 +30,8 @@ the number of draws whose winner changes at eps = 1 / R:
     otherwise:      eps = min(1, (AIM / N)^(1/3)) / R.  This eps is proportional to M^(-1/3).  If the bias is small,
                     the best eps is also proportional to M^(-1/3)
 
-The rule has a guarantee for all h, f and M.  M draws determine eps, and the result is the mean of the estimates from M
-further draws.  Let E be the mean over all these draws.  Then
+The rule has a guarantee for all h, f and M.  First, M draws determine eps.  The result is the mean of the estimates
+from M further draws.  Let E be the mean over all these draws.  Then
 
     E |result - grad|^2 <= 1.7 |grad|_1^2 <= 1.7 k |grad|^2
 
