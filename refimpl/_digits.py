@@ -46,7 +46,7 @@ def from_likeliest(h: np.ndarray, f: np.ndarray) -> np.ndarray:
 
 
 def tilted(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return two arrays: h + eps f minus the largest entry of h + eps f, and this largest entry.
+    """Return two arrays: the entries of h + eps f after their maximum has been subtracted, and this maximum.
 
     The first array has shape (..., k), and the second has shape (..., 1).  If two values of z have the same f, the
     difference of their scores h is not lost, even if eps f is large.

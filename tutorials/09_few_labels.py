@@ -157,12 +157,12 @@ assert (5 * pulls[5.0] > pulls[1.0]).all() and (pulls[1.0] > 0.05 * pulls[0.05])
 #
 # ## A mixture small enough to plot
 #
-# The data of this example are three clouds of points. The decoder has three means $m_z$, and the encoder is linear. The
-# score $f$ of class $z$ is minus the squared distance between the point and $m_z$, divided by twice the variance of a
-# cloud. The decoder and the encoder are trained on the ELBO by direct optimisation. One point of each class is
-# labelled. This point lies off the centre of its cloud. Its label adds a term to the gradient. We compare runs with
-# each of the three terms above. The arrays have an additional axis with one entry for each seed, so one call of `train`
-# makes a run with every seed.
+# The data of this example are three clouds of points. The decoder has three means $m_z$, and the encoder is linear. For
+# the score $f$ of class $z$, divide the squared distance between the point and $m_z$ by twice the variance of a cloud,
+# and change the sign. The decoder and the encoder are trained on the ELBO by direct optimisation. One point of each
+# class is labelled. This point lies off the centre of its cloud. Its label adds a term to the gradient. We compare runs
+# with each of the three terms above. The arrays have an additional axis with one entry for each seed, so one call of
+# `train` makes a run with every seed.
 
 # %%
 centres = np.array([[-2.0, 0.0], [2.0, 0.5], [0.0, 2.5]])
@@ -285,11 +285,11 @@ assert heavy[drawn, 0].mean() < 0.5 < 0.9 < heavy[mean, 0].min() and heavy[mean,
 # without draws. So the weight, the noise and the form of a label's term all matter. (This is a toy problem with one
 # learning rate and plain gradient steps.)
 #
-# The three labels are poorly chosen: each labelled point is off the centre of its cloud and pulls the boundary to
-# itself. So cross-entropy from the start is slightly less accurate than training without labels (under the best
-# naming). A classifier that takes the class of the nearest labelled point needs no training, but its accuracy is even
-# lower. In this example, the clusters exist before the labels are used. With digits, they do not, as the next section
-# shows.
+# The three labels are poorly chosen: each labelled point is far from the centre of its cloud and pulls the boundary to
+# itself. So if cross-entropy is used from the first step on, the accuracy is slightly lower than without labels (under
+# the best naming). A classifier that takes the class of the nearest labelled point needs no training, but its accuracy
+# is even lower. In this example, the clusters exist before the labels are used. With digits, they do not, as the next
+# section shows.
 #
 # ## In training
 #
@@ -341,8 +341,9 @@ plt.show()
 # <details><summary>Solution</summary>
 #
 # The pull of cross-entropy is 0.01. The released term is zero whenever $z^{\star} = y$. This happens in 99 of 100
-# draws. In the other draws, its pull is $1/\epsilon = 20$. So the mean pull of the released term is 0.2, which is
-# twenty times the pull of cross-entropy. The mean pull of direct loss is less than the pull of cross-entropy.
+# draws. In the other draws, the pull of the released term is $1/\epsilon = 20$. So the mean pull of the released term
+# is 0.2, which is twenty times the pull of cross-entropy. The mean pull of direct loss is less than the pull of
+# cross-entropy.
 #
 # ```python
 # sure, first = np.log([0.99, 0.01]), np.array([1.0, 0.0])

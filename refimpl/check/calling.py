@@ -31,7 +31,7 @@ class Hook(NamedTuple):
 
 
 def hook(function: object, convert: object, differentiate: object, generator: object, loss: bool) -> Hook:
-    """Return the Hook of the user's function.  Raise TypeError if its parameters or an option are wrong."""
+    """Return the Hook.  Raise TypeError if the function has the wrong parameters, or if an option is wrong."""
     for name, value in (("convert", convert), ("differentiate", differentiate), ("generator", generator)):
         if value is not None and not callable(value):
             raise TypeError(f"{name} must be a function, got {type(value).__name__}")

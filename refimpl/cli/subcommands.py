@@ -37,7 +37,7 @@ class Parser(argparse.ArgumentParser):
         self.elsewhere = {}
 
     def _print_message(self, message: str, file=None) -> None:
-        """Print the message.  If `file` is None, the stream is closed, and nothing is printed."""
+        """Print the message into `file`.  Print nothing if `file` is None: then the caller has closed the stream."""
         if file is not None:
             super()._print_message(message, file)
 

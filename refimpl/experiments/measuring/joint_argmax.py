@@ -2,10 +2,10 @@
 
     python -m refimpl measure joint-argmax --n 8
 
-A model with n binary variables is trained for one epoch.  Then the two arg maxes are computed many times on a batch of
-training images, from the same noise.  The program reports in how many coordinates the two arg maxes agree, and for how
-many images they agree in all coordinates.  It also compares the mean gradient of each arg max with the exact
-grad_h E_q f.
+A model with n binary variables is trained for one epoch.  Then noise is drawn many times for a batch of
+training images.  Each time, both arg maxes are computed from the same noise.  The program reports in how many
+coordinates the two arg maxes agree, and for how many images they agree in all coordinates.  It also compares the mean
+gradient of each arg max with the exact grad_h E_q f.
 """
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Row(NamedTuple):
 
 def measure(model: VAE, x: np.ndarray, eps: float, samples: int, rng: np.random.Generator,
             after_sample: Callable[[], None] = lambda: None) -> Row:
-    """Compare the coordinate-wise, the joint and the linearised arg max on the batch x, from the same noise."""
+    """Compare the coordinate-wise, the joint and the linearised arg max on the batch x.  All use the same noise."""
     h = model.encode(x).astype(np.float64)
     f = model.objective(x).joint_table().f.astype(np.float64)
     truth = joint.gradient(h, f)
