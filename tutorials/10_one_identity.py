@@ -239,11 +239,11 @@ assert (direct.gradient(h, hot[y], 100.0, noise[:20_000]) * 100.0 == hot[y] - ho
 # The three columns of the *cost* count what one estimate needs: values of $f$, gradients of $f$, and arg maxes.
 #
 # We have to choose two things. First, direct loss minimisation needs data. We let the scores of each image $x$ be our
-# $h$ plus a Gaussian deviation with the variance of Gumbel noise. With the same $f$ for all images, direct loss
-# minimisation is `direct` with Gaussian noise instead of Gumbel noise. Second, implicit MLE uses $f$ *between* the
-# values. We let $f$ be curved there: $f(z) = \sum_i f_i z_i + \frac12 \sum_i z_i (1 - z_i)$. At the one-hot vectors,
-# the three *corners*, the formula gives the same $f$ as before. Between the corners, this $f$ is concave, like the
-# $\log p(x \mid z)$ of a decoder whose logits are linear in $z$.
+# $h$ plus a Gaussian deviation with the variance of Gumbel noise. If $f$ is the same for all images, direct loss
+# minimisation is the method `direct` with Gaussian noise instead of Gumbel noise. Second, implicit MLE uses $f$
+# *between* the values. We let $f$ be curved there: $f(z) = \sum_i f_i z_i + \frac12 \sum_i z_i (1 - z_i)$. At the
+# one-hot vectors, the three *corners*, the formula gives the same $f$ as before. Between the corners, this $f$ is
+# concave, like the $\log p(x \mid z)$ of a decoder whose logits are linear in $z$.
 
 # %%
 def implicit_mle(eps, bend=0.5, f=f):

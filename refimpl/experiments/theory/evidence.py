@@ -41,7 +41,7 @@ class Claim(NamedTuple):
 class Sampled:
     """Computes the mean of a statistic over all draws.
 
-    The array statistic(noise) has shape (draws, ...).
+    `statistic` maps the noise to an array of shape (draws, ...).
 
     If `cells` is given, statistic(noise) has an integer from 0 to cells - 1 for each draw.  In this case, `mean` is an
     array of shape (cells,): the frequency of each integer.

@@ -5,7 +5,7 @@ The backward pass starts from dout, the derivative of the loss with respect to t
 of the forward pass in reverse order.  dout contains the factor 1/B of the loss already, so do not divide by B here.
 
     r    = relu(x W1 + b1)                dW2 = r^T dout          db2 = sum of dout over the rows
-    out  = r W2 + b2                      dr  = dout W2^T         but dr = 0 where the ReLU is off, that is where r = 0
+    out  = r W2 + b2                      dr  = dout W2^T         but dr = 0 where the ReLU is off (r = 0)
                                           dW1 = x^T dr            db1 = sum of dr over the rows
 
 Shapes: x is (B, I), W1 is (I, H), b1 is (H,), r is (B, H), W2 is (H, O), b2 is (O,), and out and dout are (B, O).  The
