@@ -248,12 +248,12 @@ later_figures.by_epochs({words: [-row["test_elbo"] for row in rows] for words, r
 plt.show()
 
 # %% [markdown]
-# Two curves start on a *plateau* near 208 nats. On the plateau, all images have the same value of $z$, and the decoder
-# draws the mean digit. Later, enumeration levels off near 184 and then 179. These numbers are close to the dotted lines
-# for four and five values. Each plateau ends when more values come into use. (The lines are $-\log p(x)$ of a fit to
-# 4,000 images, and the curves are $-\text{ELBO}$. With 20,000 images the lines fall by about one nat. For enumeration,
-# $-\text{ELBO}$ is about one nat above $-\log p(x)$.) In the first figure, with fewer test images, the plateau is near
-# 202 nats. Exercise 1 computes these 202 nats.
+# Two curves start on a *plateau* near 208 nats. On the plateau, all images have the same value of $z$. The picture of
+# this value is the mean of all digits. Later, enumeration levels off near 184 and then 179. These numbers are close to
+# the dotted lines for four and five values. Each plateau ends when more values come into use. (The lines are
+# $-\log p(x)$ of a fit to 4,000 images, and the curves are $-\text{ELBO}$. With 20,000 images the lines fall by about
+# one nat. For enumeration, $-\text{ELBO}$ is about one nat above $-\log p(x)$.) In the first figure, with fewer test
+# images, the plateau is near 202 nats. Exercise 1 computes these 202 nats.
 #
 # ## What the gap reveals about the methods
 #
