@@ -285,7 +285,7 @@ assert heavy[drawn, 0].mean() < 0.5 < 0.9 < heavy[mean, 0].min() and heavy[mean,
 # without draws. So the weight, the noise and the form of a label's term all matter. (This is a toy problem with one
 # learning rate and plain gradient steps.)
 #
-# The three labels are poorly chosen: each labelled point is far from the centre of its cloud and pulls the boundary to
+# The three labels are poorly chosen: each labelled point lies off the centre of its cloud and pulls the boundary to
 # itself. So if cross-entropy is used from the first step on, the accuracy is slightly lower than without labels (under
 # the best naming). A classifier that takes the class of the nearest labelled point needs no training, but its accuracy
 # is even lower. In this example, the clusters exist before the labels are used. With digits, they do not, as the next
