@@ -72,7 +72,7 @@ class VAE:
         """
         if not estimator.serves(self.family):
             raise ValueError(f"estimator {estimator.name} cannot be used for this family of latent variables. "
-                             f"{estimator.serves.__doc__ or 'It declares this.'}")
+                             f"{estimator.serves.__doc__ or 'Its function serves says so.'}")
         kl_grad, kl_weight = arguments.flag("kl_grad", kl_grad), arguments.weight("kl_weight", kl_weight)
         run = self.encoder.run(x)                                                   # image -> scores
         theta = self.family.theta(run.y)

@@ -63,7 +63,8 @@ class VAESettings(RunSettings):
             able = ", ".join(name for name, entry in estimators.REGISTRY.items()
                              if entry.serves(settings.make_family()))
             raise InputError(f"--estimator {self.estimator} does not work with --family {self.family} and --k "
-                             f"{self.k}. {estimator.serves.__doc__ or 'It declares this.'} Use one of: {able}")
+                             f"{self.k}. {estimator.serves.__doc__ or 'Its function serves says so.'} "
+                             f"Use one of: {able}")
         if estimator.enumerates and self.n > 1:
             joint.require(self.n, self.k, joint.TRAINABLE, f"--estimator {self.estimator}",
                           "use direct, local-expectation or another that does not enumerate")

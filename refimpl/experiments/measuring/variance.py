@@ -8,8 +8,7 @@ distribution of the two arg maxes (coupling.py).  The sampled points should lie 
 
 The variance of the gradient is averaged over all weights of the encoder, and the standard deviation is the square root
 of this mean.  The slide does not state how its authors average over weights, so a second number is also recorded: the
-mean of the standard deviations of the single weights.  It is never larger than the first number, and much smaller
-here, because most weights rarely have a gradient.
+mean of the standard deviations of the single weights.  It is never larger than the first number (Jensen's inequality).
 """
 from __future__ import annotations
 
