@@ -23,7 +23,7 @@ class Refused(ValueError):
 
 
 class Column(NamedTuple):
-    """Describes which numbers a column may contain: the numbers from `least` to `most`, both included."""
+    """Allows the numbers from `least` to `most`, both included."""
 
     least: float = -1e12
     most: float = 1e12

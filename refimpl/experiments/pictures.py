@@ -100,10 +100,7 @@ def how_to_read(panels: Sequence[Panel]) -> str:
 
 def draw(panels: Sequence[Panel], ylabel: str, title: str, columns: int | None = None, width: float = 5.4,
          height: float = 3.5, alike: bool = False) -> Figure:
-    """Draw the panels side by side, with a name at the end of each line.
-
-    If `alike` is true, all panels have the same limits of the axes.
-    """
+    """Draw the panels.  If `alike` is true, all panels have the same limits of the axes."""
     columns, named = columns or len(panels), []
     figure, axes = plots.new_figure(columns, math.ceil(len(panels) / columns), width=width, height=height)
     for place, (ax, panel) in enumerate(zip(axes, panels)):
@@ -142,7 +139,7 @@ def draw(panels: Sequence[Panel], ylabel: str, title: str, columns: int | None =
 
 
 def _panel(ax: Axes, panel: Panel) -> list[tuple[str, float, float, str]]:
-    """Plot one panel, and return the ends of its lines in the form that plots.name_lines needs."""
+    """Return the ends of the lines in the form that plots.name_lines needs."""
     ends, starts = [], []
     for label, runs in by_label(panel.records).items():
         x, middle, low, high = curve(runs, panel.merit, panel.against, panel.sign)

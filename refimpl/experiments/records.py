@@ -83,7 +83,6 @@ class Record:
                     math.nan)
 
     def epochs(self, name: str = "epoch", key: str = "epoch") -> list[int]:
-        """Return the values of the column `key` in all rows that have a value in the column `name`."""
         return [int(row[key]) for row in self.rows if key in row and not math.isnan(float(row.get(name, math.nan)))]
 
 
@@ -106,7 +105,6 @@ def thinned(rows: Sequence[dict[str, float]]) -> list[dict[str, float]]:
 
 
 def text(record: Record) -> str:
-    """Return the content of the record's file."""
     head = {"experiment": record.experiment, "label": record.label, "commits": list(record.commits),
             "threads": list(record.threads), "settings": record.settings}
     names = list(dict.fromkeys(name for row in record.rows for name in row))
@@ -173,10 +171,7 @@ def _read(value: str) -> Value:
 
 
 def read(path: Path) -> Record:
-    """Read a record from a file.
-
-    Raises InputError if the file is missing or damaged, or if it has another format.
-    """
+    """Read a record.  Raises InputError if the file is missing or damaged, or if it has another format."""
     content = read_whole(path, "is missing")
     if len(content) <= LARGEST and content.startswith(b"# refimpl rows ") and \
             content.split(b"\n")[0].rstrip(b"\r") not in (FIRST_LINE.encode(), EARLIER.encode()):

@@ -47,7 +47,6 @@ def by_labels(dataset: str, seed: int) -> list[Cell]:
 
 
 def lines(runs: Runs, epoch: int) -> list[str]:
-    """Return the lines of a table with the mean accuracies, the mean -ELBO and their 95 % intervals."""
     made = [f"Test accuracy, %, and -ELBO, nats per image, after {epoch} epoch{'s' * (epoch != 1)} on all images",
             "(with 0 labels: under the best assignment of variables to attributes)",
             f"  {'':26s}" + "".join(f"{name:>16s}" for name in (*faces.ATTRIBUTES, "all three", "-ELBO"))]
@@ -66,7 +65,7 @@ def lines(runs: Runs, epoch: int) -> list[str]:
 
 
 def measure(runs: Runs, folder: Path, data_dir: str | None, report: Callable[[str], None]) -> None:
-    """Run the switch test on every model, write the results into `folder`, and report a line for each run."""
+    """Run the switch test on every model."""
     if not runs:
         return
     whole = data.load("faces", data_dir)
@@ -84,7 +83,6 @@ def measure(runs: Runs, folder: Path, data_dir: str | None, report: Callable[[st
 
 
 def pictures(runs: Runs, folder: Path) -> dict[str, Figure]:
-    """Draw the pictures of two models that `direct` trained with seed 0, one with 50 labels and one without labels."""
     made, test = {}, data.load("faces").test
     for cell in runs:
         if cell.label in (SHOWN, "direct, 0 labels") and cell.settings.seed == 0:

@@ -98,12 +98,10 @@ def exactly(before: np.ndarray, after: np.ndarray, j: int) -> float:
 
 
 def wrong_pixels(pictures: np.ndarray, wanted: np.ndarray) -> float:
-    """Return the mean number of pixels in which a picture differs from the wanted picture."""
     return float((pictures != wanted).sum(axis=1).mean())
 
 
 def flipped(values: np.ndarray, i: int) -> np.ndarray:
-    """Return a copy of `values` with 0 and 1 exchanged in column `i`."""
     values = values.copy()
     values[:, i] = 1 - values[:, i]
     return values

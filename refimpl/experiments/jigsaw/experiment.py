@@ -48,7 +48,6 @@ def label(method: str, side: int, words: str = "") -> str:
 
 
 def make(dataset: str, seed: int) -> list[Cell]:
-    """Return the runs of `jigsaw` for one data set and one seed."""
     def cell(method: str, side: int, words: str = "", **more) -> Cell:
         chosen = (CHOSEN_WITHOUT if words == NO_LABELS else CHOSEN)[method] | more
         return Cell(label(method, side, words), JigsawSettings(dataset, seed, side, method, **chosen))
@@ -63,7 +62,7 @@ def make(dataset: str, seed: int) -> list[Cell]:
 
 
 def grid(dataset: str, seed: int) -> list[Cell]:
-    """Return the runs of `jigsaw-tuning`.  Enumeration has 2 x 2 tiles, and all other methods have 3 x 3 tiles."""
+    """Return the runs of `jigsaw-tuning`."""
     made = [Cell(label("enumeration", 2, f"lr {lr:g}"), JigsawSettings(dataset, seed, 2, "enumeration", lr))
             for lr in RATES]
     for labels, methods, eps in ((True, LABELLED, EPS), (False, UNLABELLED, EPS_WITHOUT)):

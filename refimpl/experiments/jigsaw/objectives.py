@@ -52,13 +52,10 @@ class Likelihood(NamedTuple):
 
 
 class Mixture:
-    """A mixture of K components, each with independent Bernoulli pixels.
-
-    The mixture is fitted to whole images by expectation-maximisation.
-    """
+    """A mixture of K components with independent Bernoulli pixels, fitted by expectation-maximisation."""
 
     def __init__(self, x: np.ndarray, components: int, rng: np.random.Generator, rounds: int = 20) -> None:
-        """Fit the mixture to x, an array of shape (images, 784) with binary images."""
+        """Fit the mixture to the binary images x, of shape (images, 784)."""
         x = x.astype(np.float64)
         self.mean = 0.25 + 0.5 * x[rng.choice(len(x), components, replace=False)]
         self.log_pi = np.full(components, -np.log(components))

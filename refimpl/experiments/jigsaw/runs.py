@@ -95,8 +95,6 @@ def ceiling(dataset: str, data_dir: str | None, side: int) -> tuple[Likelihood, 
 
 
 class JigsawRun:
-    """A training run of one jigsaw network."""
-
     def __init__(self, settings: JigsawSettings, data_dir: str | None) -> None:
         self.settings, self.data_dir, side = settings, data_dir, settings.side
         self.dataset, self.rng = data.load(settings.dataset, data_dir), np.random.default_rng(settings.seed)
@@ -155,7 +153,7 @@ class JigsawRun:
 
     @classmethod
     def load(cls, path: Path, settings: JigsawSettings, data_dir: str | None) -> JigsawRun:
-        """Load the run from a file.  Raises InputError if the file is damaged or has other settings."""
+        """Load the run.  Raises InputError if the file is missing or damaged, or if it has other settings."""
         found, run = read_arrays(path, "is missing", FOREIGN), cls(settings, data_dir)
         try:
             if json.loads(str(found["settings"])) != settings.as_dict():

@@ -31,7 +31,7 @@ def forward(scores: np.ndarray, tau: float, rounds: int = ROUNDS) -> list[np.nda
 
 
 def result(made: list[np.ndarray]) -> np.ndarray:
-    """Return an array of shape (B, N, N): the last P, which is the relaxed matching."""
+    """Return the relaxed matching, an array of shape (B, N, N)."""
     return made[-1].transpose(2, 0, 1)
 
 

@@ -2,8 +2,8 @@
 
     python -m refimpl measure benchmark
 
-After a warm-up, there are several rounds.  Each round times first the steps and then the products.  The results are
-medians over the rounds.
+After a warm-up, each of several rounds times first the steps and then the products.  The results are medians over the
+rounds.
 Times depend on the machine and on its load, so the ratio of two times is more informative than the times themselves.
 """
 from __future__ import annotations
@@ -43,7 +43,7 @@ def cases(batch: int) -> list[RunSettings]:
 
 
 class Row(NamedTuple):
-    """Holds the seconds that a step takes and the seconds that its matrix products take, as medians over the rounds."""
+    """Holds the median times over the rounds, in seconds."""
 
     step_of: str
     step: float
@@ -114,7 +114,6 @@ def products_function(settings: RunSettings) -> Callable[[], None]:
 
 
 def seconds(function: Callable[[], None], times: int) -> float:
-    """Return the mean number of seconds that a call of `function` takes."""
     started = time.perf_counter()
     for _ in range(times):
         function()
@@ -123,10 +122,7 @@ def seconds(function: Callable[[], None], times: int) -> float:
 
 def run(batch: int = 100, steps: int = 30, rounds: int = 7,
         report: Callable[[Row], None] = lambda row: None, out: Path | str | None = None) -> list[Row]:
-    """Time all cases on MNIST.  If `out` is given, write the results into this folder.
-
-    Raises InputError if a number is out of range.
-    """
+    """Time all cases on MNIST.  Raises InputError if a number is out of range."""
     dataset = data.load("mnist")
     options.check("benchmark", batch=batch, steps=steps, rounds=rounds)
     folder = output_folder(out) if out is not None else None

@@ -2,9 +2,8 @@
 
     python -m refimpl measure codes DIR
 
-One z is drawn for each test image.  The first result is the number of different z.  The second result is a share for
-each value of each variable: the share of the images that have this value.  A variable that never changes carries no
-information.  If all images have the same z at the start of training, training starts slowly.
+One z is drawn for each test image.  A variable that never changes carries no information.  If all images have the same
+z at the start of training, training starts slowly.
 """
 from __future__ import annotations
 
@@ -20,8 +19,6 @@ from refimpl.runs.vae import VAERun
 
 
 class Codes(NamedTuple):
-    """Holds the results of count().  `images` is the number of test images."""
-
     images: int
     different: int
     """The number of different joint values z that occur."""
@@ -36,7 +33,6 @@ class Codes(NamedTuple):
 
 
 def count(run: VAERun, images: data.Part, rng: np.random.Generator) -> Codes:
-    """Draw one z for each image.  Return the number of different z, the shares and the labels (see Codes)."""
     z = run.model.draw(images.images(dtype=run.model.dtype), rng)                       # (images, n, k), one-hot
     labels = _labels(z[:, 0], images.labels) if z.shape[1] == 1 else []
     return Codes(len(z), len(np.unique(z.argmax(axis=-1), axis=0)), z.mean(axis=0), labels)
@@ -52,10 +48,7 @@ def _labels(z: np.ndarray, labels: np.ndarray | None) -> list[tuple[int | None, 
 
 
 def run(folder: Path | str, images: int = 2_000, data_dir: str | None = None) -> tuple[Codes, Codes]:
-    """Return two results of count() for the run in `folder`: for the untrained model, and for the trained model.
-
-    Raises InputError if there is no run in the folder.
-    """
+    """Return the codes of the untrained and of the trained model.  Raises InputError if the folder contains no run."""
     options.check("codes", images=images)
     trained, _ = checkpoint.load(Path(folder) / checkpoint.FILE, kind=VAERun,
                                  missing="is missing: there is no run here")

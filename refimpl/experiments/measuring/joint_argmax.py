@@ -93,10 +93,7 @@ def _table(f: np.ndarray, z: np.ndarray, n: int, k: int) -> np.ndarray:
 def run(n: int = 8, dataset: str = "mnist", seed: int = 0, samples: int = 400, batch: int = 50,
         data_dir: str | None = None, report: Callable[[Row], None] = lambda row: None,
         out: Path | str | None = None) -> list[Row]:
-    """Train a model, call `measure` for each eps, and write the results into the folder `out` if it is given.
-
-    Raises InputError if a number is out of range.
-    """
+    """Train a model, and measure it at each eps.  Raises InputError if a number is out of range."""
     options.check("joint-argmax", n=n, seed=seed, samples=samples, batch=batch)
     settings = VAESettings(dataset=dataset, n=n, k=2, seed=seed).resolved()
     images = settings.load(data_dir)

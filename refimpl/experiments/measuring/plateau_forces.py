@@ -43,7 +43,7 @@ SMALLEST = 1e-290                       # values with a smaller q_i are left out
 
 
 def look(run: VAERun, x: np.ndarray, step: int) -> Point:
-    """Measure the run at this step on the images x, without using the run's own random generator."""
+    """Measure the run without using its own random generator."""
     h, f = run.model.score_all(x)
     log_q = log_softmax(h[:, 0], axis=-1)
     q = np.exp(log_q)
@@ -63,7 +63,6 @@ def look(run: VAERun, x: np.ndarray, step: int) -> Point:
 
 def run(out: Path | str, seeds: int = 3, steps: int = 1_000, datasets: Sequence[str] = ("mnist",),
         report: Callable[[str, str, Point], None] = lambda dataset, label, row: None) -> list[Record]:
-    """Train and measure every run, and write the rows and plateau-forces.png into `out`."""
     return measure("plateau-forces", runs_by_slide.plateau_exits, LABELS, datasets, seeds, steps, look, draw, out,
                    report)
 

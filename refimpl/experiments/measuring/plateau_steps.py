@@ -44,7 +44,7 @@ Look = Callable[[VAERun, np.ndarray, int], Point]
 
 
 def look(run: VAERun, x: np.ndarray, step: int) -> Point:
-    """Measure the run at this step on the images x, without using the run's own random generator."""
+    """Measure the run without using its own random generator."""
     h, f = run.model.score_all(x)
     log_q = log_softmax(h[:, 0], axis=-1)
     q = np.exp(log_q)
@@ -64,7 +64,7 @@ def look(run: VAERun, x: np.ndarray, step: int) -> Point:
 
 
 def follow(run: VAERun, images: data.Dataset, steps: int, look: Look = look) -> list[Point]:
-    """Train a run, and return the measurements at the start, every few steps, and at the end."""
+    """Train a run, and measure it at the start, every few steps, and at the end."""
     x = images.test.images(slice(0, IMAGES), run.model.dtype)
     points = [look(run, x, 0)]
     every_step = itertools.chain.from_iterable(run.epoch(epoch, images.train) for epoch in itertools.count(1))
@@ -79,7 +79,7 @@ def measure(name: str, make: Callable[[str, int], list[Cell]], labels: Sequence[
             report: Callable[[str, str, Point], None]) -> list[Record]:
     """Train and measure the runs with these labels, and write their rows and NAME.png into `out`.
 
-    After the last step, the mean results over the seeds are reported.  Raises InputError if a number is out of range.
+    The results of the last step are reported as means over the seeds.  Raises InputError if a number is out of range.
     """
     options.check(name, seeds=seeds, steps=steps)
     folder, records = output_folder(out), []
@@ -104,7 +104,6 @@ def measure(name: str, make: Callable[[str, int], list[Cell]], labels: Sequence[
 
 def run(out: Path | str, seeds: int = 5, steps: int = 1_000, datasets: Sequence[str] = ("mnist", "fashion-mnist"),
         report: Callable[[str, str, Point], None] = lambda dataset, label, row: None) -> list[Record]:
-    """Train and measure every run, and write the rows and plateau-steps.png into `out`."""
     labels = [cell.label for cell in runs_by_slide.plateau(datasets[0], 0)]
     return measure("plateau-steps", runs_by_slide.plateau, labels, datasets, seeds, steps, look, draw, out, report)
 

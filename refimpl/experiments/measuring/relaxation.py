@@ -39,7 +39,7 @@ Point = dict[str, float]
 
 
 def look(run: VAERun, images: data.Part, epoch: int) -> Point:
-    """Measure the run after this epoch, without using the run's own random generator."""
+    """Measure the run without using its own random generator."""
     bounds = run.model.bounds(images)
     relaxed = float("nan") if run.settings.estimator == HARD else -sampled(
         run.model, images, SAMPLES, streams.measuring(run.settings.seed, epoch),
@@ -49,10 +49,7 @@ def look(run: VAERun, images: data.Part, epoch: int) -> Point:
 
 def run(out: Path | str, epochs: int = 60, seeds: int = 1, dataset: str = "mnist",
         report: Callable[[str, Point], None] = lambda label, row: None) -> list[Record]:
-    """Train every run, measure it after each epoch, and write the rows and relaxation.png into `out`.
-
-    After each run, report(label, row) is called with the last row.  Raises InputError if a number is out of range.
-    """
+    """Train every run, and measure it after each epoch.  Raises InputError if a number is out of range."""
     options.check("relaxation", epochs=epochs, seeds=seeds)
     folder, images, records = output_folder(out), data.load(dataset), []
     part = images.test.first(IMAGES)
@@ -76,7 +73,7 @@ def run(out: Path | str, epochs: int = 60, seeds: int = 1, dataset: str = "mnist
 
 
 def draw(records: Sequence[Record], title: str = "The bound of relaxed samples and the exact bound") -> Figure:
-    """Plot the relaxed bound, the exact bound and log p(x).  Each run with seed 0 has its own panel."""
+    """Plot one panel for each run with seed 0."""
     first = [record for record in records if record.seed == 0]
     figure, axes = plots.new_figure(len(first), width=3.6, height=3.6)
     for ax, record in zip(axes, first):

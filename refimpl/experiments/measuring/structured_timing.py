@@ -30,8 +30,6 @@ BUDGET = 4.0                                # approximate seconds per point
 
 
 class Row(NamedTuple):
-    """Holds a method, a number n of variables, and the median time of a step in seconds."""
-
     method: str
     n: int
     seconds: float
@@ -45,16 +43,11 @@ METHODS = {
     "direct, coordinate ascent": ("direct", "coordinate"),
     "joint Gumbel-softmax": ("gumbel-softmax", "enumeration"),
 }
-"""Maps each method to its estimator and its solver."""
 
 
 def run(out: Path | str, batch: int = 100, largest: int = 40,
         report: Callable[[Row], None] = lambda row: None) -> list[Row]:
-    """Time all methods for n from 5 to 15.  Max-flow and coordinate ascent are also timed for n from 20 to 40.
-
-    Values of n above `largest` are left out.  The results are written into the folder `out`.
-    Raises InputError if a number is out of range.
-    """
+    """Time each method for its values of n up to `largest`.  Raises InputError if a number is out of range."""
     options.check("structured-timing", batch=batch, largest=largest)
     folder = output_folder(out)
     dataset = data.load("mnist")

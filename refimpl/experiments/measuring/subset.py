@@ -100,10 +100,7 @@ def _share(log_p: np.ndarray, labels: np.ndarray) -> float:
 
 def run(out: Path | str, k: int = 10, steps: int = 300, seeds: int = 3, data_dir: str | None = None,
         report: Callable[[Row], None] = lambda row: None) -> list[Row]:
-    """Train and test every method, and write the rows and subset.png into `out`.
-
-    Raises InputError if a number is out of range.
-    """
+    """Train and test every method.  Raises InputError if a number is out of range."""
     options.check("subset", k=k, steps=steps, seeds=seeds)
     images, folder = data.load("mnist", data_dir), output_folder(out)
     x, labels = images.test.images(slice(0, IMAGES)), images.test.labels[:IMAGES].astype(int)

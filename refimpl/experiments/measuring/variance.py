@@ -36,7 +36,7 @@ TEMPERATURES = tuple(round(0.1 * step, 1) for step in range(1, 11))     # as on 
 class Row(NamedTuple):
     """Holds the standard deviations of the gradients of both estimators, where eps and tau are equal to `temperature`.
 
-    The suffix _error marks standard errors.  For the suffix _mean, the deviation of each weight's gradient is averaged.
+    The suffix _error marks standard errors.  The suffix _mean marks means of the deviations of the single weights.
     """
 
     temperature: float
@@ -79,7 +79,7 @@ def exact_deviation(model: VAE, x: np.ndarray, eps: float) -> float:
 def sampled_deviation(model: VAE, x: np.ndarray, name: str, temperature: float, samples: int,
                       rng: np.random.Generator, after_sample: Callable[[], None] = lambda: None
                       ) -> tuple[float, float, float]:
-    """Sample the gradient of the estimator `name`.  Return its three fields of a Row (no suffix, _error and _mean)."""
+    """Return the three fields of a Row for the estimator `name`: first without a suffix, then _error and _mean."""
     estimator = estimators.get(name)
     gradients = np.empty((samples, model.encoder.n_parameters), model.dtype)
     for sample in range(samples):
@@ -99,10 +99,7 @@ def sampled_deviation(model: VAE, x: np.ndarray, name: str, temperature: float, 
 
 def trained_model(run: Path | str | None, dataset: str, k: int, seed: int,
                   data_dir: str | None) -> tuple[VAE, data.Dataset, str]:
-    """Return a model, the data set of the model, and a description for the title of the picture.
-
-    The model is read from the folder `run`, or is trained by `direct` for one epoch if `run` is None.
-    """
+    """Read the model in the folder `run`, or train one by `direct` for one epoch.  The string describes the model."""
     if run is not None:
         loaded, history = checkpoint.load(Path(run) / checkpoint.FILE, kind=VAERun)
         settings = loaded.settings
@@ -119,10 +116,7 @@ def trained_model(run: Path | str | None, dataset: str, k: int, seed: int,
 
 def run(out: Path | str, run_folder: Path | str | None = None, dataset: str = "mnist", k: int = 10, seed: int = 0,
         samples: int = 100, batch: int = 100, data_dir: str | None = None) -> list[Row]:
-    """Measure the noise at eps = tau = 0.1, 0.2, ..., 1.0, and write variance.csv and variance.png into `out`.
-
-    Raises InputError if a number is out of range, or if the run cannot be used.
-    """
+    """Measure the noise.  Raises InputError if a number is out of range, or if the run cannot be used."""
     options.check("variance", k=k, seed=seed, samples=samples, batch=batch)
     model, images, words = trained_model(run_folder, dataset, k, seed, data_dir)
     if batch > len(images.train):

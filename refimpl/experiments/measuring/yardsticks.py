@@ -45,7 +45,7 @@ class Row(NamedTuple):
 
 
 def sampled(model: VAE, images: data.Part, samples: int, rng: np.random.Generator, tau: float | None = None) -> float:
-    """Return an estimate of -ELBO per image.  The samples are one-hot if `tau` is None, and relaxed otherwise."""
+    """Return an estimate of -ELBO in nats per image.  If `tau` is given, the samples are relaxed."""
     total = 0.0
     for x in images.blocks(2_000, model.dtype):
         h = model.encode(x)
@@ -58,7 +58,6 @@ def sampled(model: VAE, images: data.Part, samples: int, rng: np.random.Generato
 
 
 def measure(run: VAERun, words: str, images: data.Part, repetitions: int, rng: np.random.Generator) -> Row:
-    """Measure the bound of a model in every way that Row lists.  Estimates from one-hot samples are repeated."""
     model = run.model
     one, hundred = ([sampled(model, images, samples, rng) for _ in range(repetitions)] for samples in (1, HUNDRED))
     tau = run.settings.temperature(run.adam.t).get("tau")
@@ -70,10 +69,7 @@ def measure(run: VAERun, words: str, images: data.Part, repetitions: int, rng: n
 
 def run(folders: Sequence[Path | str], repetitions: int = 10, images: int = 2_000, data_dir: str | None = None,
         out: Path | str | None = None, report: Callable[[Row], None] = lambda row: None) -> list[Row]:
-    """Measure the model of the run in each of the `folders`.  If `out` is given, write the results into this folder.
-
-    Raises InputError if a number is out of range, or if a folder does not contain a run that has a bound.
-    """
+    """Measure each run.  Raises InputError if a number is out of range, or if a folder has no run with a bound."""
     options.check("yardsticks", repetitions=repetitions, images=images)
     loaded = [checkpoint.load(Path(folder) / checkpoint.FILE, kind=VAERun) for folder in folders]
     for place, (trained, _) in zip(folders, loaded):

@@ -94,7 +94,6 @@ def choose(h: np.ndarray, f: np.ndarray, noise: np.ndarray) -> Choice:
 
 
 def _unit_range(f: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return (f - min f) / R and the range R = max f - min f.  Raises ValueError if R is 0."""
     R = float(np.ptp(f))
     if R == 0:
         raise ValueError("f must differ between the values of z: if it is constant, so is every estimate")
@@ -112,7 +111,6 @@ class Expected(NamedTuple):
     """Mean squared error of the rule's result.  The result is 0 if M draws cannot determine eps.  Otherwise, it is the
     mean of M further estimates."""
     cannot_tell: float
-    """Probability that the M draws cannot determine eps."""
 
 
 def expected(h: np.ndarray, f: np.ndarray, M: int) -> Expected:

@@ -34,8 +34,6 @@ WARM_UP, WARM_UP_BATCH = 1_500, 100
 
 
 class Row(NamedTuple):
-    """Holds the measurements of one estimator."""
-
     name: str
     bias: float
     """Length of (mean - truth), in nats."""
@@ -52,7 +50,6 @@ class Row(NamedTuple):
 
     @property
     def silent(self) -> bool:
-        """Return whether all estimates are equal, up to rounding."""
         return self.variance == 0
 
     @property
@@ -114,8 +111,7 @@ def run(n: int = 4, k: int = 2, samples: int = 400_000, seed: int = 0, out: Path
         report: Callable[[Row], None] = lambda row: None) -> list[Row]:
     """Measure all estimators that work for n variables of k values.
 
-    If `out` is given, the measurements and estimators.png are written into this folder.  Raises InputError if a number
-    is out of range, or if k^n is too large to enumerate.
+    Raises InputError if a number is out of range, or if k^n is too large to enumerate.
     """
     options.check("estimators", n=n, k=k, samples=samples, seed=seed)
     joint.require(n, k, joint.TRAINABLE, "the truth", "use a smaller --n or --k")

@@ -27,7 +27,7 @@ SMALLEST = 1e-280           # smaller numbers lose digits in float64, and so do 
 
 
 class Claim(NamedTuple):
-    """Holds one line of the report: a claim, its exact value, the value that was found, and the verdict."""
+    """Holds one line of the report."""
 
     text: str
     exact: str
@@ -65,7 +65,6 @@ class Law(NamedTuple):
     """Describes the exact law of a statistic with one or more entries.  All arrays have shape (entries,)."""
 
     deviation: np.ndarray
-    """The standard deviation."""
     kurtosis: np.ndarray
     """The fourth central moment divided by the fourth power of the deviation; infinite if the deviation is almost 0."""
     usual: np.ndarray
@@ -92,10 +91,7 @@ def of_events(p: np.ndarray) -> Law:
 
 
 def of_values(probability: np.ndarray, values: np.ndarray) -> Law:
-    """Return the law of a statistic with finitely many outcomes, from their probabilities and values.
-
-    `probability` has shape (outcomes,), and `values` has shape (outcomes, entries).
-    """
+    """Return the law of a statistic.  `probability` is reshaped to (outcomes,), and `values` to (outcomes, entries)."""
     probability, values = np.ravel(probability), np.reshape(values, (np.size(probability), -1))
     usual = values[probability.argmax()]
     off = values - usual
@@ -111,9 +107,8 @@ def of_values(probability: np.ndarray, values: np.ndarray) -> Law:
 def allowed(values: int, errors: float = STANDARD_ERRORS) -> float:
     """Return the limit, in standard errors, for the largest deviation of several sampled values.
 
-    `values` is the number of sampled values.  Let p be the probability that the deviation of a single value is above
-    `errors` by chance.  For five standard errors, p is 6e-7.  The probability that the largest deviation is above the
-    limit by chance is at most p.
+    Let p be the probability that the deviation of a single value is above `errors` by chance.  For five standard
+    errors, p is 6e-7.  The probability that the largest deviation is above the limit by chance is at most p.
     """
     return float(-ndtri(ndtr(-errors) / values))
 

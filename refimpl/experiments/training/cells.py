@@ -32,7 +32,7 @@ PACKAGE = Path(__file__).resolve().parents[3]             # the folder in which 
 
 @dataclass(frozen=True)
 class Cell:
-    """Describes one run of an experiment: its label in tables and legends, and its settings."""
+    """One run of an experiment.  `label` is its name in tables and legends."""
 
     label: str
     settings: RunSettings
@@ -44,10 +44,9 @@ class Cell:
 
 
 def epochs_done(cell: Cell, out: Path) -> int:
-    """Return the number of epochs for which the run has been trained, or 0 if `out` does not contain the run.
+    """Return the number of epochs that the run has.  Raises InputError if its folder holds another run.
 
-    Raises InputError if the run's folder holds another run.  This is possible, because a folder name leaves out some
-    characters of the label, so two labels may have the same folder name.
+    Two labels may have the same folder name, because a folder name leaves out some characters of the label.
     """
     path = out / cell.folder / checkpoint.FILE
     if not path.exists():
@@ -58,10 +57,9 @@ def epochs_done(cell: Cell, out: Path) -> int:
 
 def run_cells(cells: Sequence[Cell], epochs: int, out: Path, jobs: int, data_dir: str | None,
               report: Callable[[str], None]) -> None:
-    """Train every run to the given number of epochs, and call report(line) when a run ends.
+    """Train every run to the given number of epochs, and report its results when it ends.
 
-    The line contains the results of the run and the expected time until all runs have ended.  If jobs > 1, each run
-    has its own process, which uses one thread for its matrix products.
+    If jobs > 1, each run has its own process, which uses one thread for its matrix products.
     """
     done = {cell: epochs_done(cell, out) for cell in cells}
     waiting = [cell for cell in cells if done[cell] < epochs]
@@ -142,7 +140,7 @@ def at_epoch(rows: list[Row], epoch: int, name: str) -> float:
 
 
 def groups(runs: dict[Cell, list[Row]], epoch: int, name: str) -> dict[tuple[str, str], list[Cell]]:
-    """Group the runs by data set and label.  A run that has no value of the metric `name` at this epoch is left out."""
+    """Group the runs by data set and label.  A run without a value of the metric at this epoch is left out."""
     found: dict[tuple[str, str], list[Cell]] = {}
     for cell, rows in runs.items():
         if not math.isnan(at_epoch(rows, epoch, name)):

@@ -125,7 +125,6 @@ def latent_sizes(records: Records, title: str) -> Figure:
 
 
 def ranked(records: Records, title: str, merit: str = "test_elbo", words: str = NATS, sign: float = -1.0) -> Figure:
-    """Plot a row of dots for each label, with the best label at the top."""
     panels = [Panel(dataset, [record for record in records if record.dataset == dataset], merit, sign=sign, last=True)
               for dataset in datasets(records)]
     rows = len({record.label for record in records})

@@ -76,7 +76,6 @@ def weights_label(of_label: float, of_image: float) -> str:
 
 
 def lines(runs: dict[Cell, list[dict[str, float]]], epoch: int) -> list[str]:
-    """Return the lines of the table for slide 33, which shows our means over the seeds and the paper's values."""
     made = [f"Test accuracy and -ELBO, nats per image, after {epoch} epoch{'s' * (epoch != 1)} on all images",
             "(With 0 labels: accuracy of the clusters, assigned to classes as well as possible.  In brackets: the",
             "paper's values after 400 epochs with another recipe: labels only in the pretraining, and no shifts.)"]
@@ -91,7 +90,6 @@ def lines(runs: dict[Cell, list[dict[str, float]]], epoch: int) -> list[str]:
 
 
 def _paper(cell: Cell) -> tuple[float, float] | None:
-    """Return the paper's accuracy and bound for a run, or None if the paper has no values for it."""
     settings = cell.settings
     if cell.label != f"{settings.estimator}, {settings.labels} labels" or settings.labels not in LABELS \
             or settings.dataset not in LABELLED:
@@ -105,7 +103,6 @@ PANELS = (("accuracy", 100, "test accuracy, %"), ("test_elbo", -1, "test -ELBO, 
 
 
 def draw(records: Sequence[Record], title: str) -> Figure:
-    """Plot accuracy and bound against the number of labels, for our runs and for the paper."""
     records = [record for record in records if record.settings["labels"]] or list(records)
     datasets = list(dict.fromkeys(record.dataset for record in records))
     epoch = in_common(records, "accuracy", "epoch")[-1]

@@ -37,7 +37,7 @@ class Plan(NamedTuple):
 
 
 class Loaded(NamedTuple):
-    """Holds the settings and the metrics of a run.  `run` is None if the run's file does not contain the weights."""
+    """A run and its metrics.  `run` is None if the run's file does not contain the weights."""
 
     settings: RunSettings
     rows: list[Row]
@@ -72,7 +72,6 @@ def described(name: str, folder: Path = FOLDER) -> str:
 
 
 def make(names: Sequence[str] = (), folder: Path = FOLDER, report: Callable[[str], None] = print) -> None:
-    """Train and save the runs with these names, or all runs if no name is given."""
     for name in names:
         _known(name)
     output_folder(folder)
