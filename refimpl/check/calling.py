@@ -19,8 +19,6 @@ NAMES = {"rng": "numpy", "generator": "numpy", "gen": "numpy", "random_generator
 
 
 class Hook(NamedTuple):
-    """Holds the user's function, and describes how to call it."""
-
     function: Callable
     fourth: str                         # what its fourth argument is: "noise", "none", or a kind of generator
     keyword: str | None                 # the name of the fourth argument, if it can only be passed by name
@@ -31,7 +29,7 @@ class Hook(NamedTuple):
 
 
 def hook(function: object, convert: object, differentiate: object, generator: object, loss: bool) -> Hook:
-    """Return the Hook.  Raise TypeError if the function has the wrong parameters, or if an option is wrong."""
+    """Raise TypeError if the function has the wrong parameters, or if an option is wrong."""
     for name, value in (("convert", convert), ("differentiate", differentiate), ("generator", generator)):
         if value is not None and not callable(value):
             raise TypeError(f"{name} must be a function, got {type(value).__name__}")
@@ -64,8 +62,6 @@ def _fourth(function: object) -> tuple[str, str | None]:
 
 
 class Result(NamedTuple):
-    """Holds the result of one call."""
-
     g: np.ndarray                       # (draws, n, k) float64, an ascent direction if the function is correct
     precision: str                      # the precision of the returned numbers
     spoiled: tuple[str, ...]            # the names of the arguments that the function has changed in place
@@ -114,7 +110,6 @@ def call(hook: Hook, problem: Problem, noise: np.ndarray, rng: np.random.Generat
 
 
 def _generator(hook: Hook, rng: np.random.Generator) -> object:
-    """Return what the user's function gets as its fourth argument instead of noise: a source of random numbers."""
     if hook.fourth == "numpy":
         return rng
     seed = int(rng.integers(2**31))
@@ -127,7 +122,7 @@ def _generator(hook: Hook, rng: np.random.Generator) -> object:
 
 
 def _guarded(what: str, hook: Hook | None, function: Callable, *arguments: object) -> object:
-    """Return function(*arguments).  Turn any exception into a ValueError or TypeError with a one-line message."""
+    """Call the function, and turn any exception into a ValueError or TypeError with a one-line message."""
     try:
         return function(*arguments)
     except Exception as error:
@@ -167,7 +162,7 @@ def read(name: str, value: object) -> tuple[np.ndarray, str]:
 
 
 def of_z(convert: Callable | None) -> Callable:
-    """Return a function of f and z that calls f(convert(z)), and returns the result as float64, of shape (draws,)."""
+    """Return a function values(f, z) that returns f(convert(z)) as float64, of shape (draws,)."""
     def values(f: Callable, z: np.ndarray) -> np.ndarray:
         handed = z if convert is None else _guarded("convert(z)", None, convert, z)
         result, _ = read("f", _guarded("f(z)", None, f, handed))

@@ -8,7 +8,7 @@ RIGHT = "right"
 
 
 def factors(problem: Problem, draws: int) -> dict[str, float]:
-    """Return the right factor and common wrong factors, by name.  Some of these factors are equal if, say, eps = 1."""
+    """Return the right factor and common wrong factors.  Some of them are equal, for example if eps = 1."""
     n, k = problem.h.shape
     eps = problem.eps
     known = {RIGHT: 1.0, "times eps": eps, "over eps": 1 / eps, "half": 0.5, "twice": 2.0, "over draws": 1 / draws,
@@ -45,7 +45,6 @@ def near(found: float, problem: Problem, draws: int, within: float) -> set[str]:
 
 
 def words(name: str, two_sided: bool = False) -> str:
-    """Return a phrase that states what is wrong with the factor, or "" if the factor is right."""
     if name == RIGHT:
         return ""
     return (TWO_SIDED if two_sided else {}).get(name) or WORDS.get(name) or f"it is {name.removeprefix('times ')} " \

@@ -23,8 +23,6 @@ CHANGES = 30.0              # counts are used for a verdict only if at least thi
 
 
 class Counts(NamedTuple):
-    """Holds how many gradients arrive at each value of z, how many leave each value, and how many change nothing."""
-
     draws: int
     arrive: np.ndarray                  # (n, k)
     leave: np.ndarray                   # (n, k)
@@ -94,10 +92,9 @@ def simulated(problem: Problem, slip: Slip, draws: int, rng: np.random.Generator
 
 
 def excluded(counts: Counts, problem: Problem, slip: Slip, rng: np.random.Generator) -> bool:
-    """Return whether the counts contradict the estimator that `slip` describes.
+    """Return whether the counts contradict `slip`.
 
-    If the law of `slip` has no closed form, the counts are first compared with at most 4,000 simulated draws.  This
-    saves time.  If there is no contradiction, the counts are compared again, with at most 100,000 simulated draws.
+    If its law has no closed form, the counts are first compared with at most 4,000 simulated draws, to save time.
     """
     few = exact_chances(problem, slip) is None and chance(counts, problem, slip, rng, 4_000) < LEVEL
     return few or chance(counts, problem, slip, rng) < LEVEL

@@ -17,10 +17,7 @@ SIMULATED = 40_000
 
 
 class Known(NamedTuple):
-    """Each dictionary maps names to arrays of shape (n, k).
-
-    `errors` contains the standard errors of the means.  The standard error of an exact mean is 0.
-    """
+    """Each dictionary maps names to arrays of shape (n, k).  In `errors`, the standard error of an exact mean is 0."""
 
     means: dict[str, np.ndarray]
     errors: dict[str, np.ndarray]

@@ -53,7 +53,6 @@ class Moments(NamedTuple):
 
 
 def none(origin: np.ndarray) -> Moments:
-    """Return the Moments of no gradients."""
     return Moments(0, origin, np.zeros(origin.shape), np.zeros(origin.shape), 0.0)
 
 
@@ -67,7 +66,6 @@ def threshold(tests: int, chance: float = 1e-6) -> float:
 
 
 def farthest(difference: np.ndarray, error: np.ndarray) -> float:
-    """Return the largest |difference| / error, or 0 if all differences are 0."""
     off = np.abs(difference)
     with np.errstate(divide="ignore", invalid="ignore"):
         return float(np.where(off > 1e-12 * np.abs(off).max(), off / error, 0.0).max()) if off.any() else 0.0

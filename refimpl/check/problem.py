@@ -13,10 +13,7 @@ JOINT = joint.TRAINABLE                                     # the largest number
 
 
 class Problem(NamedTuple):
-    """Describes a problem with n variables of k values.
-
-    In the list of the K = k^n joint values, the first variable varies slowest.
-    """
+    """A problem with n variables of k values.  In the list of the K = k^n joint values, the first variable varies slowest."""
 
     h: np.ndarray                       # (n, k)
     f: np.ndarray                       # (K,)
@@ -87,8 +84,7 @@ def make(h: object, f: object, eps: object, of_z: Callable | None = None) -> Pro
     """Check the arguments, and return the Problem.
 
     h has shape (k,) or (n, k).  f is a function, or an array with the shape (k,), (k, ..., k) or (k^n,).  If f is a
-    function, of_z(f, z) returns f at one-hot z.  If an argument is wrong, raises ValueError or TypeError with a message
-    of one line.
+    function, of_z(f, z) returns f at one-hot z.  Raises ValueError or TypeError with a message of one line.
     """
     (h,) = arguments.scores(h=h)
     if h.ndim not in (1, 2) or h.shape[-1] < 2:
@@ -122,10 +118,9 @@ def make(h: object, f: object, eps: object, of_z: Callable | None = None) -> Pro
 
 
 def probe(like: Problem, number: int) -> Problem:
-    """Return one of four further problems.  `number`, from 0 to 3, is the number of the problem.
+    """Return further problem number 0, 1, 2 or 3.  In these problems, common mistakes give different estimates.
 
-    In these problems, different common mistakes give different estimates.  If f is a function, it is kept.  If f is a
-    table, another table replaces it, and in problems 0 and 1, k usually changes too.
+    A function f is kept.  A table f is replaced by another one, and in problems 0 and 1, k usually changes too.
     """
     n, k = like.h.shape
     if like.callable is None and number < 2:

@@ -18,8 +18,6 @@ BLOCK = 1_000_000                       # the number of scores in memory at a ti
 
 @dataclass
 class Finding:
-    """Holds the results of all calls on one problem."""
-
     problem: Problem
     moments: moments.Moments
     explanations: dict[Hypothesis, str] = field(default_factory=dict)
@@ -135,7 +133,6 @@ def _unequal(block: slips.Draws, slip: slips.Slip, decoded: slips.Decoded, allow
 
 
 def _draws_its_own(hook: Hook, problem: Problem, rng: np.random.Generator, found: Finding) -> bool:
-    """Return whether two calls with the same noise return different gradients."""
     n, k = problem.h.shape
     noise = gumbel.sample((max(2, min(256, 100_000 // (n * k))), n, k), rng)
     one, two = (calling.call(hook, problem, noise, rng) for _ in range(2))

@@ -42,7 +42,7 @@ ACCEPTED = (RIGHT, TWO_SIDED, LOCAL)
 
 
 def slips(problem: Problem) -> dict[str, Slip]:
-    """Return the direct gradients for the eps of this problem, and common wrong versions of these gradients."""
+    """Return the direct gradients for the eps of this problem, and common wrong versions of them."""
     eps, one = problem.eps, 1 / problem.eps
     plain, tilted, back = Score(1, 0), Score(1, eps), Score(1, -eps)
     loss = "the sign is wrong, or it is the gradient of the loss -f (then pass loss=True)"
@@ -139,7 +139,6 @@ class Draws:
         return self.problem.h + self.noise[rows] + score.f * self.f[around]
 
     def winner(self, score: Score) -> np.ndarray:
-        """Return the index of the best joint value in each draw."""
         if score not in self.kept:
             if score.local:
                 self.kept[score] = self.problem.index(self.local_scores(score).argmax(axis=-1))
@@ -167,7 +166,6 @@ class Decoded(NamedTuple):
 
     @property
     def moved(self) -> np.ndarray:
-        """Return, for each draw, whether its gradient has an entry that is not zero."""
         return ((self.plus >= 0) | (self.minus >= 0)).any(axis=-1)
 
 

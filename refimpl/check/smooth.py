@@ -36,7 +36,6 @@ class Seen(NamedTuple):
 
 
 def constants(problem: Problem) -> dict[str, tuple[np.ndarray, str]]:
-    """Return the gradients that have no noise, each with a phrase for the report."""
     known = {"exact": (problem.gradient(), "this is the exact gradient, q (f - E f): there is no noise in it")}
     mean = problem.tilted()
     if mean is not None:
@@ -47,7 +46,6 @@ def constants(problem: Problem) -> dict[str, tuple[np.ndarray, str]]:
 
 
 def recognised(seen: Seen, rng: np.random.Generator) -> dict[Hypothesis, str]:
-    """Return every explanation that fits, with a phrase for the report."""
     g, problem = seen.g, seen.problem
     if not g.any():
         return {Hypothesis("zero", 1, factors.RIGHT): "it is zero, whatever the noise"}

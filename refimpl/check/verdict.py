@@ -22,7 +22,7 @@ IS = {"direct": "It is the direct gradient.", "two-sided": "It is the two-sided 
 
 
 class Decided(NamedTuple):
-    """Holds the verdict.  The verdict rests on the explanations in `left`."""
+    """The verdict rests on the explanations in `left`."""
 
     left: dict[Hypothesis, str]
     holds: bool | None
@@ -30,16 +30,12 @@ class Decided(NamedTuple):
 
 
 def accepted(hypothesis: Hypothesis, two_sided: bool | None = None) -> bool:
-    """Return whether the hypothesis is a correct direct gradient of the required kind."""
     names = slips.ACCEPTED if two_sided is None else ("two-sided",) if two_sided else ("direct", "local")
     return hypothesis.name in names and hypothesis.sign > 0 and hypothesis.factor == factors.RIGHT
 
 
 def decide(finding: Finding, explain: Callable[[Problem, int], Finding], two_sided: bool | None) -> Decided:
-    """Return the verdict.
-
-    If the given problem leaves a doubt, explain(problem, draws) tests the user's function on further problems.
-    """
+    """If the given problem leaves a doubt, explain(problem, draws) tests the user's function on further problems."""
     left, tried, differs = dict(finding.explanations), [], False
     sure = not finding.by_counts and not (finding.coarse and finding.by_draws)     # if False, use a further problem
     further = _again(finding, explain)
@@ -91,7 +87,6 @@ def _elsewhere(finding: Finding, explain: Callable[[Problem, int], Finding]) -> 
 
 
 def _clause(hypothesis: Hypothesis, words: str) -> str:
-    """Return a phrase that names the estimator and any mistake in its sign or factor."""
     factor = factors.words(hypothesis.factor, hypothesis.name.startswith(("two-sided", "unshared two")))
     smooth = hypothesis.name in ("reinforce", "exact", "mean", "mean of two", "gumbel-softmax", "straight",
                                  "straight-through") or hypothesis.name.startswith("times ")
@@ -118,7 +113,7 @@ def _coincide(finding: Finding, left: dict[Hypothesis, str], tried: list[Problem
 
 
 def _accepted(finding: Finding, left: dict[Hypothesis, str], here: str, two_sided: bool | None) -> Decided:
-    """Return the verdict if a direct gradient is among the explanations."""
+    """Return the verdict.  At least one of the explanations in `left` is a direct gradient."""
     problem = finding.problem
     names = [each.name for each in left if accepted(each)]
     if len(left) > 1:
@@ -158,7 +153,6 @@ def _accepted(finding: Finding, left: dict[Hypothesis, str], here: str, two_side
 
 
 def report(finding: Finding, decided: Decided, truth: Known) -> Report:
-    """Return the Report that check.gradient returns."""
     found = finding.moments
     kind = next(iter(decided.left)) if len(decided.left) == 1 else None
     known = kind.name if kind is not None and accepted(kind) and decided.holds is not False else None
@@ -194,7 +188,6 @@ def report(finding: Finding, decided: Decided, truth: Known) -> Report:
 
 
 def _notes(finding: Finding, near_ties: int) -> tuple[str, ...]:
-    """Return remarks about changed arguments, unused noise, overflow and low precision."""
     notes = [f"the function changes the array {name} that it is given, in place" for name in sorted(finding.spoiled)]
     if finding.own_noise:
         notes.append("the function does not use the noise that it is given: two calls with the same noise differ")

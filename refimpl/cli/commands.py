@@ -42,7 +42,6 @@ wider, so that chance alone exceeds it as rarely as for one component."""
 
 def verify_and_print(k: int, seed: int, samples: int, out: Path, h=None, f=None, eps: float = 0.5,
                      short: bool = False) -> int:
-    """Check the claims, print each of them, and return how many claims failed."""
     from refimpl.experiments.theory import verify
 
     def started(h, f) -> None:
@@ -85,7 +84,6 @@ def explore(options: argparse.Namespace) -> int:
 
 
 def train(kind: type[Run], options: argparse.Namespace) -> int:
-    """Train a new run, or continue one from its checkpoint, and return the exit status."""
     from refimpl.runs import checkpoint
 
     if options.resume and options.out is not None:
@@ -100,7 +98,6 @@ def train(kind: type[Run], options: argparse.Namespace) -> int:
 
 def train_and_print(kind: type[Run], settings: RunSettings, epochs: int, out: Path, resume: bool,
                     data_dir: Path | None) -> list[Row]:
-    """Train, print a heading and one line per epoch, and return the metrics of all epochs."""
     from refimpl.runs import loop
 
     words = words_of(kind.COMMAND)
@@ -113,7 +110,6 @@ def train_and_print(kind: type[Run], settings: RunSettings, epochs: int, out: Pa
 
 
 def draw_run(run, rows, dataset):
-    """Return the pictures of a run as a dictionary from file names to figures."""
     from refimpl.plots import runs
 
     return runs.of_run(run, rows, dataset)

@@ -53,7 +53,6 @@ def described(text: str, least: float | None = None, most: float | None = None,
 
 
 def add_numbers(parser: argparse.ArgumentParser, declared: Mapping[str, Setting]) -> None:
-    """Add one option for each number that an experiment declares."""
     for name, each in declared.items():
         parser.add_argument(option(name), type=number(each.kind, each.least, each.most), default=each.default,
                             help=described(each.help, each.least, each.most), metavar=name.upper())
@@ -86,7 +85,6 @@ def add_settings(parser: argparse.ArgumentParser, settings: type[RunSettings]) -
 
 
 def _add(parser: argparse.ArgumentParser, name: str, kind: type, text: str) -> None:
-    """Add the option for one setting, and also the option --no-... if `kind` is bool."""
     takes = {"action": argparse.BooleanOptionalAction} if kind is bool else \
         {"type": number(kind), "metavar": name.upper()}
     parser.add_argument(option(name), default=argparse.SUPPRESS, help=text, **takes)
@@ -104,7 +102,7 @@ def _sources(settings: type[RunSettings]) -> dict[str, Mapping[str, Setting]]:
 
 
 def _declared(settings: type[RunSettings]) -> dict[str, Setting]:
-    """Return the declared settings by name.  A setting is left out if another option has the same name."""
+    """Return the declared settings, without those that have the name of another option."""
     taken = {*settings.__dataclass_fields__, *OTHER_OPTIONS}
     return {name: setting for source in reversed(_sources(settings).values()) for name, setting in source.items()
             if name not in taken}

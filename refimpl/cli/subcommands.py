@@ -18,15 +18,10 @@ PROGRAM = "python -m refimpl"
 
 
 class Parser(argparse.ArgumentParser):
-    """Parses arguments.  Every error is one line, which suggests the nearest known name."""
-
     late: Callable[[], str] | None = None
     """Returns more text for the end of --help.  This function is called only when --help is printed."""
     elsewhere: dict[str, str]
-    """Maps the last word of each command to the whole command.
-
-    If the user types an unknown command, the error message can suggest a command from this table.
-    """
+    """Maps the last word of each command to the whole command, for suggestions in error messages."""
     example = ""
     """The options of an example that --help shows.  The example must work without any change."""
     below: Commands | None = None
@@ -78,15 +73,13 @@ class Parser(argparse.ArgumentParser):
 
 
 class Help(argparse.ArgumentDefaultsHelpFormatter):
-    """Formats --help, and adds the default of each option that has a default."""
-
     def _get_help_string(self, action: argparse.Action) -> str:
         empty = action.default is None or action.default is False or action.default == []
         return action.help if empty or "(default: " in action.help else super()._get_help_string(action)
 
 
 class Commands:
-    """Holds the subcommands of a parser, in groups.  The --help of the parser lists one subcommand per line."""
+    """Holds the subcommands of a parser, in groups."""
 
     def __init__(self, parser: Parser, dest: str) -> None:
         self.prog, self.elsewhere = parser.prog, parser.elsewhere

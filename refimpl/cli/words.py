@@ -29,13 +29,11 @@ class Words:
         return ", ".join(f"{name} {value:.6g}" for name, value in row.items() if not math.isnan(value))
 
     def result(self, settings: RunSettings, row: Row) -> str:
-        """Return the result of the run in a few words.  The last metrics of the run are in `row`."""
+        """Return the result of the run in a few words, from its last metrics `row`."""
         return self.line(settings, row)
 
 
 class VAEWords(Words):
-    """Makes the text about runs of `train`."""
-
     def folder(self, settings: VAESettings) -> str:
         size = f"n{settings.n}-k{settings.k}" if settings.n > 1 else f"k{settings.k}"
         family = "".join(f"-{word}" for word in (settings.family, settings.family_options.get("solver")) if word)
@@ -77,8 +75,6 @@ class VAEWords(Words):
 
 
 class MixtureWords(Words):
-    """Makes the text about runs of `semi-supervised`."""
-
     def folder(self, settings: MixtureSettings) -> str:
         return f"semi-supervised-{settings.entry.name}-{settings.estimator}-{settings.labels}-seed{settings.seed}"
 

@@ -10,7 +10,6 @@ from refimpl.plots.style import FURTHER, TRUTH, new_figure
 
 
 def bounds(rows: Sequence[dict[str, float]], label: str, dataset: str) -> Figure:
-    """Plot the bounds of one run against the epoch.  A second panel shows the gap on the test images."""
     figure, (bound, gap) = new_figure(2)
     marker = "o" if len(rows) < 40 else None
     for name, words, colour, style in (("sampled_elbo", "test, -ELBO from one sample per image", "0.75", ":"),
@@ -34,10 +33,7 @@ def bounds(rows: Sequence[dict[str, float]], label: str, dataset: str) -> Figure
 
 
 def accuracies(rows: Sequence[dict[str, float]], label: str, dataset: str) -> Figure:
-    """Plot the accuracy and the bound of one run against the epoch.
-
-    Epoch 0 is the pretraining.  Its bound is left out, because it is far from all later bounds.
-    """
+    """Plot the accuracy and the bound of one run.  Epoch 0, the pretraining, has a bound too far away to be shown."""
     figure, (accuracy, bound) = new_figure(2)
     marker = "o" if len(rows) < 40 else None
     epochs = [row["epoch"] for row in rows]

@@ -78,7 +78,6 @@ class Explorer:
         return float(10 ** self.sliders["eps"].val)
 
     def update(self) -> None:
-        """Show the problem that the sliders define."""
         problem = h, f, eps = self.h, self.f, self.eps
         draws = len(self.noise)
         self.cloud.update(*problem, self.noise)

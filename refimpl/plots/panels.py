@@ -63,7 +63,7 @@ def errors(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, draws: int) -> No
 
 
 def one_draw(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, gammas: np.ndarray, names: Sequence[str]) -> None:
-    """`gammas` is the noise of one draw.  It has shape (3,)."""
+    """Show the scores and the winners of one draw of the noise, `gammas`, which has shape (3,)."""
     _empty(ax)
     heights = np.concatenate([h + gammas, eps * f + h + gammas])
     old, new = (int(z) for z in direct.argmax_pair(h, f, eps, gammas))

@@ -19,7 +19,7 @@ Rows = Sequence[Mapping[str, float]]
 
 
 def of_run(run, rows: Rows, dataset: data.Dataset) -> dict[str, Figure]:
-    """Return a dictionary that maps file names to the figures of a run.  The dictionary may be empty."""
+    """Return the figures of a run by file name.  The dictionary may be empty."""
     draw = KINDS.get(type(run).COMMAND)
     return draw(run, rows, dataset) if draw else {}
 
@@ -48,14 +48,12 @@ def vae(run, rows: Rows, dataset: data.Dataset) -> dict[str, Figure]:
 
 
 def _digits(value: np.ndarray, k: int) -> str:
-    """Return the values of all latent variables as a string of at most 15 characters."""
     digits = [f"{digit}" for digit in value]
     text = "".join(digits) if k <= 10 else ",".join(digits)
     return text if len(text) <= 15 else text[:14] + "…"
 
 
 def mixture(run, rows: Rows, dataset: data.Dataset) -> dict[str, Figure]:
-    """Return curves.png and samples.png for a run of `semi-supervised`, and switched.png if there are attributes."""
     settings = run.settings
     curve = curves.accuracies(rows, settings.label(), settings.entry.name)
     if not settings.entry.attributes:
@@ -72,7 +70,6 @@ def _even(classes: int) -> list[int]:
 
 
 def combination(attributes: tuple[str, ...], bits: np.ndarray) -> str:
-    """Return the names of the attributes whose bit is 1, one per line, or "none"."""
     return "\n".join(name for name, there in zip(attributes, bits) if there) or "none"
 
 

@@ -31,7 +31,6 @@ FURTHER = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 
 
 def colour(estimator: str) -> str:
-    """Return the colour of an estimator in the registry, or grey if the estimator is not registered."""
     entry = estimators.REGISTRY.get(estimator)
     return entry.colour if entry else "#5F5F5F"
 
@@ -45,10 +44,7 @@ DASHES = (("as released", "--"), ("batch mean", ":"), ("no KL", "-."), ("start 0
 
 
 def line_style(words: str) -> dict[str, object]:
-    """Return the colour and the dash pattern of a run's line, as keyword arguments for matplotlib.
-
-    `words` is the label of the run.  The label determines the colour, and DASHES lists the dash patterns.
-    """
+    """Return the colour and the dash of a run with the label `words`, as keyword arguments for matplotlib."""
     if words.startswith("pairwise"):
         shade = SOLVERS["milp" if "any sign" in words else "maxflow"]
     else:
@@ -148,7 +144,6 @@ def figure_digest(figure: Figure) -> str:
 
 
 def _short(numbers: object, digits: int = 6) -> list[str]:
-    """Return the numbers as strings with `digits` significant digits."""
     return [f"{number:.{digits}g}" for number in np.asarray(numbers, float).ravel()]
 
 
@@ -156,7 +151,6 @@ FORMATS = ("png", "pdf", "svg")
 
 
 def format_of(path: Path) -> str:
-    """Return the format that the suffix of `path` names.  Raise InputError if this format is not in FORMATS."""
     found = path.suffix.lower().removeprefix(".")
     if found not in FORMATS:
         raise InputError(f"{path}: a picture's suffix says its format, which must be one of .{', .'.join(FORMATS)}")

@@ -24,8 +24,6 @@ CONFIRMED, PARTLY, OPEN, REFUTED, OTHER = VERDICTS = (
 
 
 class Claim(NamedTuple):
-    """Describes one claim of the slides.  It becomes one row of the table."""
-
     words: str
     slide: str
     section: str
@@ -34,7 +32,7 @@ class Claim(NamedTuple):
     why: str
     paper: str
     looks: tuple[Look, ...]
-    """Functions that return what the rows show.  They also return whether the rows support `verdict` and `why`."""
+    """Functions that return what the rows show, and whether the rows support `verdict` and `why`."""
 
 
 def _wall_clock(store: Store) -> Finding | None:
@@ -212,7 +210,6 @@ CLAIMS = (
 
 
 def find(claim: Claim, store: Store) -> Finding | None:
-    """Return what the measurements show about a claim, or None if measurements are missing."""
     every = [finding for look in claim.looks if (finding := look(store))]
     if len(every) < len(claim.looks):
         return None
@@ -225,7 +222,6 @@ def find(claim: Claim, store: Store) -> Finding | None:
 
 
 def counts(store: Store) -> str:
-    """Return sentences that state how many claims have each verdict, and how many epochs the runs have."""
     findings = {claim: find(claim, store) for claim in CLAIMS}
     number = Counter(claim.verdict if finding else NOT_RUN for claim, finding in findings.items())
     *first, last = [f"{number[verdict]} {'is' if number[verdict] == 1 else 'are'} {verdict}"
@@ -252,7 +248,6 @@ def _range(numbers: Sequence[int]) -> str:
 
 
 def readme(store: Store) -> str:
-    """Return the sentences of counts(), and lists of the confirmed, partly confirmed and refuted claims."""
     run = [claim for claim in CLAIMS if find(claim, store)]
     return "\n".join([counts(store), ""] + [f"- **{verdict.capitalize()}:** " + ". ".join(
         f"{claim.words} ({claim.slide})" for claim in run if claim.verdict == verdict) + "."

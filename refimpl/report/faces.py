@@ -71,7 +71,6 @@ def found_alone(record: Record) -> int:
 
 
 def look(store: Store) -> Finding | None:
-    """Return what the switch test shows about the claim of slides 2 and 25, or None if rows are missing."""
     taught, alone = (store.select(SWITCH, "faces", label) for label in (SHOWN, ALONE))
     if not taught or not alone:
         return None
@@ -110,7 +109,6 @@ def attributes(store: Store) -> str:
 
 
 def unnamed(store: Store) -> str:
-    """Make the table that shows what each variable represents after training without labels."""
     records = store.select(SWITCH, "faces", ALONE)
     if not records:
         return NO_ROWS.format("faces")

@@ -20,14 +20,12 @@ MODULES = ("gumbel", "danskin", "direct", "coupling", "finite_eps", "exact", "jo
 
 
 def public(module: ModuleType) -> list[tuple[str, object]]:
-    """Return the names and values of the public functions and classes that a module itself defines."""
     return [(name, value) for name, value in vars(module).items()
             if (inspect.isfunction(value) or inspect.isclass(value)) and value.__module__ == module.__name__
             and not name.startswith("_")]
 
 
 def first_sentence(thing: object) -> str:
-    """Return the first sentence of the docstring of `thing`, on one line."""
     text = " ".join((inspect.getdoc(thing) or "").split("\n\n")[0].split())
     end = text.find(". ")
     return (text if end < 0 else text[:end + 1]).replace("|", "\\|")

@@ -13,7 +13,6 @@ WIDTH = 112             # characters per line, so at most 120 bytes even if a fe
 
 
 def table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table with the header `head` and the rows `lines`."""
     made = [head, ["---"] * len(head), *lines]
     return "\n".join("| " + " | ".join(line) + " |" for line in made)
 

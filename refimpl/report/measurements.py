@@ -89,7 +89,6 @@ def _number(value: float) -> str:
 
 
 def estimators(store: Store) -> str:
-    """Make a table of the estimators' bias, variance and cost, with four columns for each size of the toy problem."""
     head, cells, records = ["estimator"], {}, store.select("estimators")
     for n, k in SIZES:
         rows = store.measurements("estimators", f"n = {n}, k = {k}")
@@ -139,7 +138,6 @@ def benchmark(store: Store) -> str:
 
 
 def subset(store: Store) -> str:
-    """Make the table that shows how many digits are recognised from the few pixels that a method chooses."""
     rows, lines = store.measurements("subset", "k = 10"), []
     if not rows:
         return NO_ROWS.format("subset")

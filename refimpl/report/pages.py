@@ -149,7 +149,6 @@ def _settle(name: str, same: bool, write: bool, report: Callable[[str], None], m
 
 
 def block(store: Store, name: str) -> str:
-    """Return the table and the picture of a block; raise InputError if there is no such block."""
     if name not in BLOCKS:
         raise InputError(unknown("block", name, BLOCKS))
     shown = f"\n\n![{SHOWN[name]}](figures/{FILES[name]})" if FILES.get(name) in pictures(store) else ""

@@ -34,10 +34,7 @@ class Spread:
         return cells.interval(self.values)[1]
 
     def text(self, digits: int = 2, unit: str = "", sign: str = "") -> str:
-        """Return the mean as text, with half the width of its 95 % interval: "1.50 ± 0.20".
-
-        A single value has no interval.  If `sign` is "+", a positive mean has a plus sign.
-        """
+        """Return text such as "1.50 ± 0.20": the mean, and half the width of its 95 % interval."""
         if not self.values:
             return "–"
         half = "" if math.isnan(self.half) else f" ± {self.half:.{digits}f}"
@@ -65,8 +62,7 @@ class Store:
     def read(cls, folder: Path, refused: Callable[[InputError], None] = records.raise_it) -> Store:
         """Return a store with the records in a folder and its subfolders.
 
-        For each record that cannot be used, the function `refused` is called with an InputError.  By default,
-        `refused` raises this error.
+        For each record that cannot be used, refused(InputError) is called.  By default, it raises the error.
         """
         kept = []
         for record in records.read_all(folder, refused):
@@ -78,11 +74,7 @@ class Store:
         return cls(kept)
 
     def select(self, experiment: str, dataset: str | None = None, label: str | None = None) -> list[Record]:
-        """Return the records of an experiment, sorted by seed; the list may be empty.
-
-        If `dataset` or `label` is given, records with another data set or label are left out.  Raises ValueError if
-        there is no such experiment or label.
-        """
+        """Return the records of an experiment, sorted by seed.  Raises ValueError if there is no such experiment or label."""
         registry.require(experiment, dataset, label)
         found = [record for record in self.records if record.experiment == experiment
                  and dataset in (None, record.dataset) and label in (None, record.label)]

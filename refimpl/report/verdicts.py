@@ -12,8 +12,6 @@ FEWEST = 3              # seeds; with only two seeds each, ranges are apart by c
 
 
 class Finding(NamedTuple):
-    """Holds what the measurements show about a claim."""
-
     holds: bool
     """Whether the rows still support the handwritten sentence about the claim."""
     here: str = ""
@@ -28,8 +26,6 @@ Look = Callable[[Store], Finding | None]
 
 
 class Runs(NamedTuple):
-    """Holds groups of runs that are compared by the values of one column at one epoch."""
-
     groups: Mapping[str, Sequence[Record]]
     epoch: int
     column: str
@@ -41,8 +37,7 @@ class Runs(NamedTuple):
     def apart(self, one: str, other: str) -> bool | None:
         """Return whether the range of `one` is below the range of `other`, or None if the ranges overlap.
 
-        If a group has fewer than FEWEST seeds, the result is None.  This comparison is valid even if some of the runs
-        are still on a plateau.  A comparison of confidence intervals for the means would not be valid then.
+        Unlike a comparison of confidence intervals, this one is valid even if some runs are still on a plateau.
         """
         a, b = self.of(one).values, self.of(other).values
         if min(len(a), len(b)) < FEWEST:
@@ -68,8 +63,6 @@ def compared(experiment: str, dataset: str, names: Mapping[str, str], rule: Call
              *, epoch: int | None = None, column: str = "test_elbo", sign: float = -1.0, median: bool = False,
              words: str = "", shown: bool = True) -> Look:
     """Return a function that reads groups of runs from a store and checks whether `rule` holds for these runs.
-
-    The function returns None if runs are missing.
 
     names         maps the label of each group of runs to the name of the group in the table
     epoch         the epoch at which the runs are compared.  By default it is the last epoch that all runs have reached

@@ -11,12 +11,8 @@ from refimpl.runs.settings import RunSettings
 from refimpl.runs.vae import VAERun
 
 KINDS: dict[str, type[Run]] = {kind.COMMAND: kind for kind in (VAERun, MixtureRun)}
-"""The keys are commands, and the values are classes of runs.
-
-To add a kind, write a file with a class, and add the class here.
-"""
+"""The classes of runs, by command.  To add a kind of run, write a file with a class, and add the class here."""
 
 
 def kind_of(settings: RunSettings) -> type[Run]:
-    """Return the subclass of Run that has settings of this type."""
     return next(kind for kind in KINDS.values() if kind.SETTINGS is type(settings))

@@ -20,10 +20,9 @@ def draw(part: data.Part, labels: int, classes: int, rng: np.random.Generator) -
 
 
 def shift(x: np.ndarray, most: int, rng: np.random.Generator, shape: tuple[int, int] = data.SHAPE) -> np.ndarray:
-    """Return the images `x` after shifting each image at random.
+    """Shift each image at random, vertically and horizontally, by at most `most` pixels.
 
-    `x` has shape (B, height x width), and `shape` is (height, width).  Each image is shifted vertically
-    and horizontally, by at most `most` pixels in each direction.  Pixels that come in from outside are 0.
+    `x` has shape (B, height x width), and `shape` is (height, width).  Pixels that come in from outside are 0.
     """
     if most == 0:
         return x

@@ -116,7 +116,6 @@ def train(settings: RunSettings, epochs: int, out: Path | str, resume: bool = Fa
 
 
 def _refuse_what_does_not_fit(settings: RunSettings) -> None:
-    """Raise InputError if the largest arrays of the run need more memory than is available."""
     model = kind_of(settings).create(settings, np.random.default_rng(0)).model          # zeros take no memory
     images = 3 * settings.batch + (2 * model.k if model.n == 1 else 0)
     numbers = 4 * model.parameters.values.size + images * settings.pixels + 2 * settings.batch * model.n * model.k
@@ -127,7 +126,6 @@ def _refuse_what_does_not_fit(settings: RunSettings) -> None:
 
 
 def _refuse_what_is_held(out: Path) -> None:
-    """Raise InputError if the folder already contains a file of a run."""
     held = [name for name in WRITTEN if (out / name).exists()] if out.is_dir() else []
     if held:
         advice = "continue with --resume, or choose" if checkpoint.FILE in held else "no run to continue: choose"
@@ -136,10 +134,7 @@ def _refuse_what_is_held(out: Path) -> None:
 
 def _continue(run: Run, history: np.ndarray, epochs: int, out: Path, dataset: data.Dataset,
               report: Callable[[Row], None]) -> list[Row]:
-    """Train the remaining epochs, and return the metrics of all epochs.  `history` contains the metrics so far.
-
-    This function writes all files of the run except the first checkpoint and the pictures.
-    """
+    """Train the remaining epochs, and write all files of the run except the first checkpoint and the pictures."""
     settings, names = run.settings, run.columns
     write_text(out / "config.json", json.dumps({"kind": type(run).COMMAND} | settings.as_dict(), indent=2) + "\n")
     _write_metrics(out, names, history)

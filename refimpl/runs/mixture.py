@@ -133,7 +133,7 @@ class MixtureSettings(RunSettings):
 
 
 class MixtureRun(Run):
-    """Trains the mixture model.  attach() chooses the labelled images, which depend on the seed."""
+    """Trains the mixture model (the command `semi-supervised`)."""
 
     COMMAND = "semi-supervised"
     SUMMARY = "train a mixture model on images of which only a few have labels (slide 33)"

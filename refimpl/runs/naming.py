@@ -29,10 +29,7 @@ class Naming(NamedTuple):
 
 
 class Accuracy(NamedTuple):
-    """Holds the accuracy of a model.
-
-    `every` is the share of images with all attributes correct.  each[j] is the share with attribute j correct.
-    """
+    """Holds the share of images with all attributes correct, and in each[j] the share with attribute j correct."""
 
     every: float
     each: np.ndarray

@@ -81,7 +81,6 @@ class Run(ABC):
         return ("eps_or_tau",)
 
     def keywords(self, step: int) -> dict[str, object]:
-        """Return the estimator's keyword arguments at this step: its hyperparameters, and its memory if it has one."""
         return self.settings.keywords(step) | ({"memory": self.memory} if self.memory else {})
 
     def steps(self, epoch: int, part: data.Part) -> int:

@@ -23,8 +23,6 @@ def setting(default: object, text: str, *, least: float | None = None, most: flo
             files: str | None = None, option: bool = True) -> object:
     """Return a dataclass field with a line of help and the conditions on allowed values.
 
-    default       the default of the field
-    text          the line of help
     least, most   the smallest and the largest allowed value of a count
     check         a function in arguments.py.  It checks the range of a number that is not a count
     choices       a function that returns the allowed names, including the names that a user has registered
@@ -36,7 +34,6 @@ def setting(default: object, text: str, *, least: float | None = None, most: flo
 
 
 def option(name: str) -> str:
-    """Return the option of the command line for the field `name`, for example --data-dir for data_dir."""
     return "--" + name.replace("_", "-")
 
 
@@ -82,7 +79,6 @@ def check_fields(settings: RunSettings) -> None:
 
 
 def check_options(known: Mapping[str, Setting], given: Mapping[str, Value], of: str) -> None:
-    """Raise InputError if an option in `given` is unknown, or if its value is not allowed."""
     for name, value in given.items():
         if name not in known:
             has = f", which has {', '.join(known)}" if known else ", which has no settings"
@@ -91,7 +87,6 @@ def check_options(known: Mapping[str, Setting], given: Mapping[str, Value], of: 
 
 
 def unregistered(values: Mapping[str, object]) -> str | None:
-    """Return an error message if the estimator or the family is not registered, and None otherwise."""
     for name, words, registry in (("estimator", "was trained by the estimator", estimators.REGISTRY),
                                   ("family", "has latent variables of the family", latent.REGISTRY)):
         value = values.get(name)
@@ -189,7 +184,6 @@ class RunSettings:
 
     @property
     def entry(self) -> data.Entry:
-        """Return the entry of the data set.  For a user's file, the entry is made from the fields file_*."""
         if self.file_sha256 is None:
             return data.get(self.dataset)
         return data.own_images.cached(self.dataset, self.file_sha256, (self.file_height, self.file_width),
@@ -213,7 +207,6 @@ class RunSettings:
         raise TypeError(f"{type(self).__name__} must define _filled")
 
     def _expanded(self) -> RunSettings:
-        """Replace `as_released` by preset().  Raise InputError if another setting contradicts preset()."""
         preset = self.preset()
         for name, value in preset.items():
             given = getattr(self, name)
@@ -228,7 +221,6 @@ class RunSettings:
         return replace(self, as_released=False, **preset)
 
     def _check_estimator(self, estimator: estimators.Estimator) -> None:
-        """Raise InputError if a hyperparameter is not allowed, or if the estimator cannot follow the schedule."""
         check_options(estimator.hyperparameters, self.hyperparameters, f"the estimator {estimator.name}")
         released = "--schedule released" if self.schedule == "released" else ""
         scheduled = "--as-released" if self.as_released else released
@@ -250,7 +242,6 @@ class RunSettings:
             for name, value in preset.items())
 
     def check_data(self, dataset: data.Dataset) -> None:
-        """Raise InputError if this data set cannot be used with these settings."""
         if self.batch > len(dataset.train):
             raise InputError(f"--batch must be at most {len(dataset.train)}, the number of training images, "
                              f"got {self.batch}")
@@ -266,5 +257,4 @@ class RunSettings:
         return {name: schedules.released(name, step) if self.schedule == "released" else self.hyperparameters[name]}
 
     def keywords(self, step: int) -> dict[str, Value]:
-        """Return the hyperparameters of the estimator at this step, by name."""
         return dict(self.hyperparameters) | self.temperature(step)

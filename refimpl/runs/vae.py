@@ -90,10 +90,10 @@ class VAESettings(RunSettings):
 
     @property
     def exact_parts(self) -> tuple[str, ...]:
-        """Return the names of those parts of the data set for which the bounds are computed by enumeration.
+        """Return the names of the parts of the data set for which the bounds are computed by enumeration.
 
-        With one variable or up to 1,024 joint values, all three parts are returned.  With up to 65,536 joint values,
-        only the test part is returned.  Otherwise the result is empty.  The settings must be resolved.
+        With one variable or up to 1,024 joint values, these are all three parts.  With up to 65,536 joint values, it is
+        the test part.  Otherwise there is none.  The settings must be resolved.
         """
         values = self.make_family().count()
         if values <= DOUBLE_UP_TO or self.n == 1:
@@ -101,7 +101,6 @@ class VAESettings(RunSettings):
         return ("test",) if values <= joint.COUNTABLE else ()
 
     def label(self) -> str:
-        """Return the words that describe the run in the legend of a picture."""
         estimator, family = estimators.get(self.estimator), self.make_family()
         words = [self.estimator, f"n = {self.n}, k = {self.k}" if self.n > 1 else f"k = {self.k}"]
         words += [family.label()] if family.label() else []
@@ -142,7 +141,6 @@ class VAERun(Run):
         return cls(settings, VAE(settings.make_family(), settings.hidden, settings.pixels), rng)
 
     def step(self, x: np.ndarray) -> int:
-        """Make one training step: compute the gradient (models/vae.py), then update the weights with Adam."""
         self.model.parameters.zero_grads()
         keywords = self.keywords(self.adam.t)
         kl_weight = 1.0 if self.settings.kl_weight is None else self.settings.kl_weight
@@ -152,7 +150,6 @@ class VAERun(Run):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Return the names of the columns, which depend on the number and on the family of the latent variables."""
         if self.settings.n == 1:
             return COLUMNS + ("evaluations",)
         if not self.model.family.normalised:
@@ -162,17 +159,14 @@ class VAERun(Run):
 
     @property
     def may_be_missing(self) -> tuple[str, ...]:
-        """Return the columns that may contain NaN.  If n > 1, the columns of the exact bounds are among them."""
         several = ("train_elbo", "valid_elbo", "test_elbo", "test_log_likelihood", "gap") if self.settings.n > 1 else ()
         return (*super().may_be_missing, *several)
 
     def measure(self, dataset: data.Dataset, epoch: int, last: bool) -> Row:
-        """Return all metrics after an epoch, except `seconds` and `evaluations`, which the loop adds.
+        """Return the metrics that Run.measure describes.  Exact bounds that are not computed are NaN.
 
-        If `exact_parts` contains all three parts of the data set, their bounds are computed in each epoch.  If it
-        contains only the test part, the bounds of this part are computed every `exact_every` epochs, and also whenever
-        `last` is True.  All other exact bounds are NaN.  sampled_elbo uses one z per image.  It is computed in each
-        epoch.
+        If `exact_parts` contains only the test part, the bounds of this part are computed every `exact_every` epochs,
+        and also whenever `last` is True.  sampled_elbo uses one z per image.
         """
         settings, model = self.settings, self.model
         train = valid = test = Bounds(math.nan, math.nan, math.nan)

@@ -86,7 +86,6 @@ def _temporary(path: Path) -> tuple[Path, BinaryIO]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a string in UTF-8, with the guarantees of write_whole."""
     write_whole(path, lambda stream: stream.write(text.encode("utf-8")))
 
 
@@ -150,7 +149,6 @@ def locked(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _readable(path: Path, missing: str) -> Iterator[None]:
-    """Turn every OSError inside the `with` block into an InputError."""
     try:
         yield
     except FileNotFoundError:
@@ -185,17 +183,14 @@ def read_whole(path: Path, missing: str) -> bytes:
 def read_arrays(path: Path, missing: str, damaged: str) -> dict[str, np.ndarray]:
     """Return all arrays of an .npz file, without unpickling anything.
 
-    Raises InputError if the file cannot be read.  If the file does not exist, the message is `path` followed by
-    `missing`.  If the file is not a complete .npz file, the message is `path` followed by `damaged`.
+    Raises InputError as read_whole does.  If the file is not a complete .npz file, the message is `path` followed by
+    `damaged`.
     """
     return arrays_in(read_whole(path, missing), f"{path} {damaged}")
 
 
 def arrays_in(content: bytes, damaged: str) -> dict[str, np.ndarray]:
-    """Return a dictionary of all arrays in an .npz file, whose bytes are `content`.
-
-    Raises InputError with the message `damaged` if `content` cannot be read.
-    """
+    """Return all arrays in the bytes of an .npz file.  Raise InputError(damaged) if they cannot be read."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")                  # NumPy warns about unusual headers
