@@ -19,7 +19,7 @@ def refuse(message):
 def stop(number, frame):
     """Raise KeyboardInterrupt, which stops the command.  Python calls this function after Ctrl-C or `kill PID`.
 
-    During an import, exit at once instead, because an interrupted import may raise another exception, or none.
+    During an import, exit at once instead, because an interrupted import may raise a different exception, or none.
     """
     while frame is not None:
         if frame.f_code.co_filename.startswith("<frozen importlib"):

@@ -96,8 +96,8 @@ def mean_change(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> np.ndarray:
     """Return (q_eps - q) / eps.
 
     Usually the result is computed as q (u - E_q u) / Z, where u = (e^x - 1) / eps.  This formula does not subtract
-    probabilities.  For the likeliest value b, u_b is 0, so the small probabilities of the other values keep their
-    digits.
+    probabilities.  For the likeliest value b, u_b is exactly 0.  So the results for the other values keep their
+    relative precision, even if their probabilities are small.
     """
     change = tilt(h, f, eps)
     # The probability of b is at least 1/k.  Where b has lost over half of it, the plain difference loses no digits.

@@ -277,7 +277,7 @@ def integer(name: str, value: object, least: int, most: int = 10**300) -> int:
 
 
 def shape(value: object) -> tuple[int, ...]:
-    """Return a shape, which is an int or a tuple of ints, as a tuple.  Raise TypeError or ValueError otherwise."""
+    """Convert a shape, given as an int or a tuple of ints, to a tuple.  Raise TypeError or ValueError otherwise."""
     axes = tuple(value) if isinstance(value, (tuple, list)) else (value,)
     if len(axes) > 64:
         raise ValueError(f"shape must have at most 64 axes, got {len(axes)}")

@@ -27,7 +27,7 @@ from refimpl._digits import as_one_sided, others, ratio, tilted
 def stay_probability(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
     """Return an array of shape (..., k): P(z* = z*(eps) = i), the diagonal of joint_law.
 
-    In the one-sided case, i must win against every other value j without eps f and also with eps f.  The probability is
+    In the one-sided case, i must win twice: with the scores h and with the scores h + eps f.  The probability is
     1 / sum_j exp(max(h_j - h_i, h_j - h_i + eps (f_j - f_i))).  The sum over all i is the probability that the sampled
     gradient is zero.  The computation takes O(k log k) time and makes no k x k array.
     """

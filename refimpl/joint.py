@@ -36,7 +36,8 @@ def _listable(n: int, k: int, name: str) -> tuple[int, int, int]:
 def require(n: int, k: int, most: int, what: str, instead: str) -> None:
     """Raise InputError if the number of joint values, k^n, is above the limit `most`.
 
-    The message says that `what` enumerates all joint values.  It ends with `instead`, a hint for the user.
+    The message begins with `what`, which names the computation that enumerates all joint values.  It ends with
+    `instead`, a hint for the user.
     """
     most = arguments.integer("most", most, 1)
     if count(n, k) > most:

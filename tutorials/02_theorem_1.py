@@ -147,13 +147,13 @@ for i, j in ((0, 1), (0, 2), (1, 2)):
 # ## One wall, two sides
 #
 # Raise $h_j$ by a small amount. The region of $j$ grows, and every wall of $j$ moves into the region of a neighbour. So
-# $j$ gains draws from each neighbour $i$. Per unit of increase in $h_j$, these draws are the share $\rho_{ij}$ of all
-# draws:
+# $j$ gains draws from each neighbour $i$. Divide the share of all draws that $j$ gains from $i$ by the increase in
+# $h_j$. The quotient tends to $\rho_{ij}$:
 #
 # $$\frac{\partial q_i}{\partial h_j} = -\rho_{ij} \quad (i \ne j), \qquad \frac{\partial q_j}{\partial h_j} = \sum_{i \ne j} \rho_{ij}$$
 #
-# The wall between $i$ and $j$ is *one* wall. The share $\rho_{ij}$ is the same in both directions: $j$ gains it from
-# $i$ when $h_j$ rises, and $i$ gains it from $j$ when $h_i$ rises. So
+# The wall between $i$ and $j$ is *one* wall. So $\rho_{ij}$ is the same in both directions: when $h_j$ rises, $j$ gains
+# draws from $i$ at the same rate as $i$ gains draws from $j$ when $h_i$ rises. So
 # $\partial q_i / \partial h_j = \partial q_j / \partial h_i$. By Danskin's theorem (chapter 1),
 # $q = \partial G / \partial h$. So these two derivatives of $q$ are second derivatives of $G$ with respect to $h_i$ and
 # $h_j$, taken in different orders. By Schwarz's theorem, the two derivatives are equal, and the wall explains why.
@@ -337,9 +337,9 @@ plt.show()
 # %% [markdown]
 # **What to see.** Left: as a function of the score of value 1, $E f$ is a staircase with jumps at 0 and at $\pm 2$.
 # Elsewhere its slope is 0. Right: the quotient at $h = (0, 0)$ is $1/(2\epsilon)$, which does not converge. A moving
-# wall meets no draw for a while, and then meets a quarter or a half of all draws at once. The density is needed only
-# near a wall. For example, take the same coins and $h = (0, 1)$. Then no draw lies near the wall, and both sides of the
-# theorem are 0.
+# wall meets no draw for a while, and then meets a quarter or a half of all draws at once. The noise needs a density
+# only near a wall. For example, take the same coins and $h = (0, 1)$. Then no draw lies near the wall, and both sides
+# of the theorem are 0.
 #
 # ## Train with the estimator: a first attempt that fails
 #

@@ -202,9 +202,9 @@ print(f"from 100 to 10,000 draws the best eps falls by a factor of {factor:.2f};
 # %% [markdown]
 # **What to see.** The dots mark the best $\epsilon$. Far to the left of them, the error comes mostly from the noise.
 # Far to the right, it comes mostly from the bias. With more draws, a smaller $\epsilon$ is better. From 100 to 10,000
-# draws, the best $\epsilon$ falls by a factor of slightly more than 4.6, the factor given by the law below. Even at the
-# best $\epsilon$, a *single* estimate is hardly better than the estimate 0. But training averages over many estimates
-# (see "What is $M$ in training?" below).
+# draws, the best $\epsilon$ falls by a factor of 4.6 in the law below. The printed factor is slightly larger. Even at
+# the best $\epsilon$, a *single* estimate is hardly better than the estimate 0. But training averages over many
+# estimates (see "What is $M$ in training?" below).
 #
 # At small $\epsilon$, the mean squared error is about $\epsilon^2 |\beta|^2 + C / (\epsilon M)$, where $C = \sum_i C_i$
 # and $\epsilon \beta$ is the leading term of the bias. Set the derivative with respect to $\epsilon$ to zero:
@@ -250,11 +250,11 @@ plt.show()
 #
 # By this rule, $\epsilon$ is inversely proportional to the range, and it falls like $M^{-1/3}$ for large $M$. If the
 # winner changes in fewer than 5 draws, the $M$ draws are not enough to determine $\epsilon$. Then the rule returns
-# $1/\text{range}$ and warns that the estimate 0 may be better.
+# $1/\text{range}$ and warns that 0 may be a better estimate of the gradient.
 #
 # For all $h$, $f$ and $M$, the $\epsilon$ of the rule lies between $\min(1, (20/M)^{1/3})/\text{range}$ and
 # $1/\text{range}$. There is also a guarantee for the error. If the rule does not warn, use its $\epsilon$ with $M$
-# further draws. If it warns, use 0 as your estimate. Then the mean squared error is at most
+# further draws. If it warns, use 0 as your estimate. In both cases, the mean squared error is at most
 # $1.7\, |\text{gradient}|_1^2$. By Schwarz's inequality, for $k$ values this bound is at most $1.7\, k$ times the
 # squared error of the estimate 0.
 #
@@ -294,11 +294,11 @@ print("\n".join(choosing_eps.lines(found, 1_000)))
 # problems, a thousand draws are too few to choose $\epsilon$, and the rule warns. On all concentrated problems, the
 # error of the rule is at most 1.06 times the error of the estimate 0.
 #
-# With two values, the worst numbers are huge. The reason is that the bias is then a single number. Where $h$ and $f$
-# prefer different values, this number crosses zero at one particular $\epsilon$, which nobody can find without knowing
-# the true gradient. Therefore the row "over best up to 1/R" makes another comparison. It divides the error of the rule
-# by the smaller of two errors: the error of the best $\epsilon$ up to `1/R`, and the error of the estimate 0. All
-# numbers in this row are below 4.
+# With two values, the worst numbers are huge, because both entries of the bias have the same size. Where $h$ and $f$
+# prefer different values, the bias is zero at one particular $\epsilon$, which nobody can find without knowing the true
+# gradient. Therefore the row "over best up to 1/R" divides the error of the rule by the
+# smaller of two errors: the error of the best $\epsilon$ up to `1/R`, and the error of the estimate 0. All numbers in
+# this row are below 4.
 #
 # ## Which estimator and which epsilon
 #

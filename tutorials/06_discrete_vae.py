@@ -4,8 +4,8 @@
 # **You will** put an encoder, an arg max and a decoder together, and check the whole chain by difference quotients. You
 # will train by enumeration, by direct optimisation and by Gumbel-softmax, and measure all three exactly.
 # **You will learn** what a plateau is, and why training with the exact gradient can stay there. You will see which part
-# of the bias of `direct` leads away from the plateau, and what the second arg max is good for. You will see what
-# the gap between the ELBO and $\log p(x)$ reveals about an encoder, and what the published comparison compared.
+# of the bias of `direct` leads away from the plateau, and what the second arg max is good for. You will see what the
+# gap between the ELBO and $\log p(x)$ reveals about an encoder, and how the published results were measured.
 # **You need** chapters [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb), [4](04_finite_epsilon.ipynb) and
 # [5](05_backpropagation.ipynb). The chapter runs in about ten seconds. It reads tables of runs from `rows/` and loads
 # six trained runs. `python -m refimpl make tutorial-runs --write eps-0.1-kl eps-1-no-kl single-direct
@@ -341,8 +341,8 @@ assert q[:, leader].mean() > 0.99 and ahead.mean() > 20
 #
 # The expectation in the denominator is near 1 if two conditions hold: nearly all of $q$ is on the leader, and
 # $q_i e^{\epsilon\, \text{lead}_i} \ll 1$ for every losing value. For the figure, we set this expectation to 1. In the
-# runs, the expectation keeps $q_i\, \text{push}_i$ below $1/\epsilon$. The bias has two parts. Two methods test them
-# separately:
+# runs, the expectation itself is the divisor, and it keeps $q_i\, \text{push}_i$ below $1/\epsilon$. The bias has two
+# parts. Two methods test them separately:
 #
 # - **The cap.** If the losing value explains the image *worse* than the leader, as it does for nearly all images, the
 #   push is at least $-1/\epsilon$, however negative the lead is. The method `capped` uses the push in these cases, and
@@ -397,7 +397,8 @@ later_rows.show_plateau(five)
 #   the cap needs the KL term.
 # - *Without the KL gradient, at* $\epsilon = 1$ (the start of the authors' recipe), the amplification helps.
 #   `amplified` is close to the best after three epochs, but `capped` needs more epochs. With the KL gradient,
-#   `amplified` is also close to the best, but every method that has the cap ends between 198 and 206 nats.
+#   `amplified` is also close to the best. The methods with the cap are not: `capped`, `tilted` and `direct` end between
+#   198 and 206 nats.
 # - *Noise without bias* (`noisy-exact`) helps at $\epsilon = 0.1$ with the KL gradient: in the second table, all five
 #   runs are below 208 nats after the third epoch, but all end above the median of `direct`. With the other settings, no
 #   run of `noisy-exact` is close to the best after three epochs.
@@ -432,25 +433,25 @@ later_rows.show_yardsticks(yardsticks)
 
 # %% [markdown]
 # The objective explains at most part of the result. (The authors' recipe differs from ours by two changes: it leaves
-# out the KL gradient, and its $\epsilon$ falls. Each of the last two lines at $k = 50$ shows only one of these changes.
-# After ten epochs `direct` is at 210 nats without the KL gradient, and near 196.5 with a falling $\epsilon$. With both
-# changes it is at 142.7. So neither change alone explains the result: [results.md](results.md#convergence).)
+# out the KL gradient, and its $\epsilon$ falls. Each of the last two lines at $k = 50$ is a run with only one of these
+# changes. After ten epochs `direct` is at 210 nats without the KL gradient, and near 196.5 with a falling $\epsilon$.
+# With both changes it is at 142.7. So neither change alone explains the result: [results.md](results.md#convergence).)
 #
 # - The objective does not explain *the plateau*: `direct` with the KL gradient shares enumeration's objective, but
 #   leaves the plateau within the first epoch.
 # - The objective does not explain *the final bound at* $k = 10$: for `direct` this bound is nearly the same with both
 #   recipes.
-# - The objective does not explain *the final bounds at* $k = 50$: if the KL gradient is left out and $\epsilon$ stays
-#   constant, `direct` becomes much worse. With the KL gradient and a constant $\epsilon$, every run of `direct` lies
-#   between the best and the worst run of enumeration.
+# - The objective does not explain *the final bounds at* $k = 50$: if only the KL gradient is left out and $\epsilon$
+#   stays constant, `direct` becomes much worse, not better. With the KL gradient and a constant $\epsilon$, every run
+#   of `direct` lies between the best and the worst run of enumeration.
 #
 # **The way of measuring.** On the slides, `direct` is measured with one sample per image, Gumbel-softmax with a
 # hundred, and enumeration exactly. The last lines above show three trained models, each measured in all three ways.
 # (The measurements use the first 2,000 test images, which are easier than the rest. The number after ± is the standard
 # deviation of one such measurement.) With one-hot samples, the results agree with the exact bound to about 0.1 nats,
-# for one sample and for a hundred. So the way of measuring does not explain the differences. Relaxed samples would
-# explain some of the differences, because Gumbel-softmax looks 5 nats better with them. But nobody uses a model with
-# relaxed samples. (The authors' code does not evaluate in this way.)
+# for one sample and for a hundred. So the way of measuring does not explain the differences. If the slides had used
+# relaxed samples, this would explain some of the differences, because Gumbel-softmax looks 5 nats better with them. But
+# nobody uses a model with relaxed samples. (The authors' code does not evaluate in this way.)
 #
 # **The learning signal.** With many binary variables, REBAR and RELAX in the authors' code learn from the mean score of
 # the whole batch instead of the score of each image. Exercise 3 of [chapter 7](07_many_variables.ipynb) shows the
@@ -501,7 +502,7 @@ plt.show()
 # <details><summary>Solution</summary>
 #
 # The picture of this value is the mean image. All of $q$ is on this value, so the KL term is $\log 10 = 2.3$ nats.
-# (With the mean image for *every* value and a uniform $q$, these 2.3 nats would be saved.)
+# (If the picture of *every* value were the mean image and $q$ were uniform, the KL term would be 0.)
 #
 # ```python
 # share = np.clip(x_all.mean(axis=0), 1e-4, 1 - 1e-4).astype(float)

@@ -157,12 +157,12 @@ assert (5 * pulls[5.0] > pulls[1.0]).all() and (pulls[1.0] > 0.05 * pulls[0.05])
 #
 # ## A mixture small enough to plot
 #
-# The data of this example are three clouds of points. The decoder has three means $m_z$, and the encoder is linear. For
-# the score $f$ of class $z$, divide the squared distance between the point and $m_z$ by twice the variance of a cloud,
-# and change the sign. The decoder and the encoder are trained on the ELBO by direct optimisation. One point of each
-# class is labelled. This point lies off the centre of its cloud. Its label adds a term to the gradient. We compare runs
-# with each of the three terms above. The arrays have an additional axis with one entry for each seed, so one call of
-# `train` makes a run with every seed.
+# The data of this example are three clouds of points. The decoder has three means $m_z$, and the encoder is linear. The
+# score $f$ of class $z$ is minus the squared distance between the point and $m_z$, divided by twice the variance of a
+# cloud. The decoder and the encoder are trained on the ELBO by direct optimisation. One point of each class is
+# labelled. This point lies off the centre of its cloud. Its label adds a term to the gradient. We compare runs with
+# each of the three terms above. The arrays have an additional axis with one entry for each seed, so one call of `train`
+# makes a run with every seed.
 
 # %%
 centres = np.array([[-2.0, 0.0], [2.0, 0.5], [0.0, 2.5]])
@@ -274,12 +274,13 @@ assert heavy[drawn, 0].mean() < 0.5 < 0.9 < heavy[mean, 0].min() and heavy[mean,
 #
 # Does direct loss fail because of its form, or because of its weight? In the last four rows, the label's term has the
 # weight 20. With this weight, cross-entropy renames the clusters, and its accuracy is a little higher than that of the
-# released term, which has noise. The mean pull of direct loss at $\epsilon = 5$ is at most a fifth of the pull of
-# cross-entropy. But at weight 20, direct loss at $\epsilon = 5$ finds the correct names with all ten seeds. So at
-# weight one, direct loss with this $\epsilon$ failed because of its weight. At $\epsilon = 0.05$ and weight 20, direct
-# loss still fails when the labels are used from the first step on. The reason is the noise: the mean of direct loss,
-# computed without draws, gives the correct names with all ten seeds. The effect of the form of direct loss can be seen
-# when the labels are used only after 200 steps. By then, some labelled points are in a wrong cluster, with $q(y)$ near
+# released term, which has noise. With equal weights, the mean pull of direct loss at $\epsilon = 5$ is at most a fifth
+# of the pull of cross-entropy. But with weight 20, direct loss at $\epsilon = 5$ finds the correct names with all ten
+# seeds. So at weight one, direct loss with this $\epsilon$ failed because of its weight. At $\epsilon = 0.05$ and
+# weight 20, direct loss still fails when the labels are used from the first step on. The reason is the noise: the mean
+# of direct loss, computed without draws, gives the correct names with all ten seeds. The effect of the form of direct
+# loss can be seen when the labels are used only after 200 steps. By then, some labelled points are in a wrong cluster,
+# with $q(y)$ near
 # 0. On these points, direct loss hardly pulls. Cross-entropy at weight 20 brings all these points back to the correct
 # cluster. Direct loss with $\epsilon = 0.05$ and weight 20 does not bring them back, even if its mean is computed
 # without draws. So the weight, the noise and the form of a label's term all matter. (This is a toy problem with one

@@ -144,28 +144,28 @@ plt.show()
 #
 # ## Perturbed optimisers, and where REINFORCE comes from
 #
-# Berthet et al. write $h$ as a part of the density of $v = h + \gamma$. Then $E f(z^{\star})$ is an integral of $f$
-# over $v$ with the density $\prod_i F'(v_i - h_i)$, and $h$ occurs in the density only. For Gumbel noise, the
-# derivative of $\log F'(\gamma)$ is $-(1 - e^{-(\gamma + c)})$. Now use the alarm clocks of chapter 3. Clock $i$ has
-# the rate $r_i = e^{h_i}$ and rings at the time $X_i$, so $e^{-(\gamma_i + c)} = r_i X_i$. Hence
+# Berthet et al. change the variable from $\gamma$ to $v = h + \gamma$. Then $E f(z^{\star})$ is an integral of $f$ over
+# $v$ with the density $\prod_i F'(v_i - h_i)$, and $h$ occurs only in the density. For Gumbel noise, the derivative of
+# $\log F'(\gamma)$ is $-(1 - e^{-(\gamma + c)})$. Now use the alarm clocks of chapter 3. Clock $i$ has the rate
+# $r_i = e^{h_i}$ and rings at the time $X_i$, so $e^{-(\gamma_i + c)} = r_i X_i$. Hence
 #
 # $$\frac{\partial}{\partial h_i} E f(z^{\star}) = E\left[ f(z^{\star}) (1 - r_i X_i) \right]$$
 #
 # This estimate has no bias. It needs one arg max and one value of $f$. But $r_i X_i$ varies even when the winner is
 # fixed. To remove this variation, we average over all noise with the same winner. So we need the mean of $1 - r_i X_i$
-# over the noise with which clock $j$ rings first. Let $S = \sum_i r_i$.
+# over all draws in which clock $j$ rings first. Let $S = \sum_i r_i$.
 #
-# 1. The first ring comes after an exponential time of rate $S$, whichever clock rings. So $r_j X_j$ has the mean
-#    $r_j / S = q_j$.
+# 1. The time of the first ring is exponential with the rate $S$, and it does not depend on which clock rings first. So
+#    in these draws, $r_j X_j$ has the mean $r_j / S = q_j$.
 # 2. The other clocks have no memory: after the time $X_j$, clock $i$ waits as if it had just started. So
 #    $r_i X_i = r_i X_j + V_i$, where $V_i$ is exponential with the mean 1, and $r_i X_i$ has the mean $q_i + 1$.
 # 3. Hence $E[1 - r_i X_i \mid z^{\star} = j] = [i = j] - q_i$, which is $\partial \log q(j) / \partial h_i$.
 #
-# Here $[i = j]$ is 1 if $i = j$, and 0 otherwise. The result is REINFORCE. Given the winner, REINFORCE is the mean of
-# the estimate of Berthet et al. Such a conditional mean never has a higher variance than the estimate itself (Rao and
-# Blackwell). The difference of the two variances follows from the same three steps. Suppose that $z^{\star} = j$. Then
-# $r_i X_i = q_i R + [i \ne j] V_i$ with two independent standard exponential variables $R$ and $V_i$. Each of these two
-# variables has the variance 1. So
+# Here $[i = j]$ is 1 if $i = j$, and 0 otherwise. The result is REINFORCE. So REINFORCE is the conditional mean of the
+# estimate of Berthet et al., given the winner. Such a conditional mean never has a higher variance than the estimate
+# itself (Rao and Blackwell). The difference of the two variances follows from the same three steps. Suppose that
+# $z^{\star} = j$. Then $r_i X_i = q_i R + [i \ne j] V_i$ with two independent standard exponential variables $R$ and
+# $V_i$. Each of these two variables has the variance 1. So
 #
 # $$\text{Var}_{\text{noise}} = \text{Var}_{\text{REINFORCE}} + E\left[ f(z^{\star})^2 \left( q_i^2 + [i \ne z^{\star}] \right) \right]$$
 
@@ -236,7 +236,8 @@ assert (direct.gradient(h, hot[y], 100.0, noise[:20_000]) * 100.0 == hot[y] - ho
 # near 0, while the score of an image is more like $-170$ (chapter 6). A *baseline* is a constant that is subtracted
 # from $f$. Here the baseline is $E f$. In practice, the baseline is a running mean.
 #
-# The three columns of the *cost* count what one estimate needs: values of $f$, gradients of $f$, and arg maxes.
+# The *cost* has three columns: the number of values of $f$, of gradients of $f$, and of arg maxes that one estimate
+# needs.
 #
 # We have to choose two things. First, direct loss minimisation needs data. We let the scores of each image $x$ be our
 # $h$ plus a Gaussian deviation with the variance of Gumbel noise. If $f$ is the same for all images, direct loss
@@ -312,8 +313,8 @@ assert table["REINFORCE", 0][2] > 50 > 10 > table["direct", 0.3][2] > table["REI
 # lowers the variance if the mean of $f$ is far from 0, as in the last column. Here the mean of $f$ is near 0, and $E f$
 # is not the best constant. Let $\text{far} = |\text{onehot}(z^{\star}) - q|^2$. The variance is
 # $E[(f - \text{baseline})^2\, \text{far}]$ minus a constant, so the best baseline is
-# $E[f\, \text{far}] / E[\text{far}]$. In this mean of $f$, unlikely values of $z$ count more than in $E f$. The reason
-# is that their one-hot vectors are far from $q$.
+# $E[f\, \text{far}] / E[\text{far}]$. This is a weighted mean of $f$. In it, unlikely values of $z$ have more weight
+# than in $E f$, because their one-hot vectors are far from $q$.
 
 # %%
 far = ((hot - q) ** 2).sum(axis=1)                                  # for each value
@@ -400,11 +401,11 @@ plt.show()
 #   ramps reach $h$.
 #
 # In which problems is the arg max cheap and the *sum* $\sum_z e^{h(z)}$ expensive? For the paths of appendix E, the sum
-# is as cheap as the maximum: use Bellman's recursion with logsumexp instead of max. This sum is useful if every path
-# has a noise of its own. For chains and trees, the sum is also as cheap as the maximum. For the cuts of chapter 8 and
-# for matchings, no such recursion is known. The best matching of $n$ pairs is found in about $n^3$ steps, but counting
-# the perfect matchings of a bipartite graph is #P-complete (Valiant 1979). For cuts and matchings, use a method that
-# needs only arg maxes.
+# is as cheap as the maximum: use Bellman's recursion with logsumexp instead of max. If every path has its own Gumbel
+# noise, this sum is the denominator of the softmax over the paths. For chains and trees, the sum is also as cheap as
+# the maximum. For the cuts of chapter 8 and for matchings, no such recursion is known. The best matching of $n$ pairs
+# is found in about $n^3$ steps, but counting the perfect matchings of a bipartite graph is #P-complete (Valiant 1979).
+# For cuts and matchings, use a method that needs only arg maxes.
 #
 # ## Exercises
 #

@@ -147,7 +147,7 @@ plt.show()
 # Let $f$ be linear too: $f(z) = \sum_i c_i z_i$. Then the second arg max is *a problem of the same kind* with the
 # scores $\theta_i + \gamma_i + \epsilon c_i$. The same solver finds it, and nothing is approximated except the limit.
 # One such $f$ is the number of correct tiles. Let $\mu = E z^{\star}$ and $\mu_\epsilon = E z(\epsilon)$ be the mean
-# arrays, and let $\theta + \epsilon c_i$ mean that $\epsilon c_i$ is added to each $\theta_i$. Then
+# arrays, and let $\theta + \epsilon c_i$ be the array with the entries $\theta_i + \epsilon c_i$. Then
 #
 # $$E \frac{z(\epsilon) - z^{\star}}{\epsilon} = \frac{\mu_\epsilon - \mu}{\epsilon} = \frac{\partial}{\partial \theta} \frac{G(\theta + \epsilon c_i) - G(\theta)}{\epsilon}, \qquad G(\theta) = E \max_z \sum_i (\theta_i + \gamma_i) z_i$$
 #

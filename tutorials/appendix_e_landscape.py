@@ -143,9 +143,8 @@ plt.show()
 # through them. The last three pictures agree up to their noise and the bias of `direct`. The comparison of `direct`
 # with finite differences of $E f$ shows this bias at $\epsilon = 0.5$. At $\epsilon = 0.1$ the bias is too small for
 # this comparison. The first picture uses a different noise, which changes $q$ and therefore the gradient. In each draw,
-# the score function of the noise needs one value of $f$ and one arg max. With a baseline, the variance of the score
-# function is less than twice the variance of `direct` at $\epsilon = 0.1$. `direct`, however, needs the values of $f$
-# for all twenty paths.
+# the score-function estimator needs one value of $f$ and one arg max. With a baseline, its variance is less than twice
+# the variance of `direct` at $\epsilon = 0.1$. `direct`, however, needs the values of $f$ for all twenty paths.
 #
 # For this $f$ the second arg max was found by comparing all paths in a list. On large grids such a list is impossible.
 # The situation is different if $f$ is *linear in* $z$: then $\epsilon f$ is added to the scores of the cells, and
@@ -374,16 +373,16 @@ for method, part in of.items():
 # 130 % above the least possible cost.) Below left: each line is one run. The lines of the two methods overlap, but one
 # run of `direct` ends lower than all other runs. Below right: the trained networks are given the five colours without
 # noise, and the scores are converted to costs. The walks do not determine the costs completely. The cheapest path does
-# not change if all costs are multiplied by the same positive number. It does not change either if the same number is
-# added to all costs, since all paths have 31 cells. So the learnt costs are scaled and shifted until water and meadow
-# have their true costs. Then the learnt costs of the other three colours are compared with the true costs of these
-# colours. On average over the seeds, the learnt costs of these three colours are too high. Why?
+# not change if all costs are multiplied by the same positive number. Nor does it change if the same number is added to
+# all costs, since all paths have 31 cells. So the learnt costs are scaled and shifted until water and meadow have their
+# true costs. Then the learnt costs of the other three colours are compared with the true costs of these colours. On
+# average over the seeds, the learnt costs of these three colours are too high. Why?
 #
 # In the model of both methods, a walk is the best path for *noisy* scores. So both methods assume that the walkers make
 # mistakes. Our walkers make no mistakes. This may be the reason why the learnt costs are too high. If this is the
-# reason, the learnt costs are correct for walkers who make exactly the mistakes that the model assumes. To test this,
-# we leave the network out and learn one score for each kind of ground by Fenchel-Young. In three runs, the walkers make
-# no mistakes. In three other runs, the walkers make mistakes of the kind that the model assumes:
+# reason, the learnt costs should be correct for walkers who make exactly the mistakes that the model assumes. To test
+# this, we leave the network out and learn one score for each kind of ground by Fenchel-Young. In three runs, the
+# walkers make no mistakes. In three other runs, the walkers make mistakes of the kind that the model assumes:
 
 # %%
 def five_scores(mistakes, steps=250, rate=0.3):
@@ -428,7 +427,8 @@ assert costs[:3, 2].mean() - 2.5 > 0.2 > 0.1 > abs(costs[3:, 2].mean() - 2.5)
 # The recursion computes $\log \sum_z e^{h(z)}$ over all paths. At $h = 0$ this is the log of the number of paths. To
 # find the gradient, suppose that every *path* has a Gumbel variable of its own, which is added to its score. Then
 # $\log \sum_z e^{h(z)}$ is the mean of the largest of these sums. By Danskin's theorem, the gradient of this mean is
-# the mean of the path with the largest sum. So the gradient of $\log \sum_z e^{h(z)}$ is this mean path.
+# the path with the largest sum, averaged over the noise. So the gradient of $\log \sum_z e^{h(z)}$ is this average
+# path.
 #
 # ```python
 # def log_sum(h):

@@ -39,7 +39,7 @@ class Match:
 
 
 def _gap(draws: Draws, slip: Slip, rows: np.ndarray, plus: np.ndarray, minus: np.ndarray) -> np.ndarray:
-    """For each draw, return how far the scores at `plus` and `minus` are below the maxima, as a share (rounding.level)."""
+    """For each draw, return how far the scores at `plus` and `minus` are below the maxima, as a share of the scores."""
     problem = draws.problem
     step = max(abs(score.f) for score in (slip.plus, slip.minus) if score is not None)
     largest = np.abs(problem.h).max(axis=-1).sum() + step * np.abs(problem.f).max() + np.zeros(len(rows))

@@ -13,7 +13,10 @@ JOINT = joint.TRAINABLE                                     # the largest number
 
 
 class Problem(NamedTuple):
-    """A problem with n variables of k values.  In the list of the K = k^n joint values, the first variable varies slowest."""
+    """A problem with n variables of k values.
+
+    In the list of the K = k^n joint values, the first variable varies slowest.
+    """
 
     h: np.ndarray                       # (n, k)
     f: np.ndarray                       # (K,)

@@ -129,7 +129,8 @@ def _add_measurements(measure: Commands, datasets: list[str], any_images: str) -
 
     for name, run, default, words, example in (
             ("plateau-steps", measurements.plateau_steps, ["mnist", "fashion-mnist"],
-             "gradients and used values in the first steps of `experiment plateau`", "--dataset mnist --seeds 1"),
+             "gradients and number of used values in the first steps of `experiment plateau`",
+             "--dataset mnist --seeds 1"),
             ("plateau-forces", measurements.plateau_forces, ["mnist"],
              "what pushes and pulls the losing values in `experiment plateau-exits`", "--seeds 1")):
         steps = command(name, run, words, example=example)

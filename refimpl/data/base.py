@@ -53,7 +53,7 @@ class Part:
 
 
 class Dataset(NamedTuple):
-    """Holds the name and the parts of a data set.  No image is in two parts, and all images have the same shape."""
+    """The name and the parts of a data set.  Each image is in one part only, and all images have the same shape."""
 
     name: str
     train: Part

@@ -112,7 +112,7 @@ def draw(attributes: np.ndarray, nuisances: np.ndarray) -> np.ndarray:
 def _ellipse(u: np.ndarray, v: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return whether each pixel lies inside the ellipse with the half axes `a` and `b`.
 
-    The outermost 0.4 pixels at the top and bottom are left out, because a single pixel would stick out there.
+    The top and bottom 0.4 pixels of the ellipse are cut off.  Otherwise a single pixel would stick out at each end.
     """
     return (u * u * (1 / (a * a)) + v * v * (1 / (b * b)) <= 1) & (np.abs(v) <= b - 0.4)
 

@@ -54,7 +54,10 @@ def entry(name: str) -> Entry:
 
 
 def cached(name: str, sha256: str, shape: tuple[int, int], classes: int | None) -> Entry:
-    """Return the entry of a file without reading the file.  The last three arguments were recorded earlier."""
+    """Return the entry that describes a file, without reading the file.
+
+    The last three arguments are values that were recorded when the file was read.
+    """
     title = re.sub(r"[^\w. -]", "_", Path(name).stem)
     return Entry(title, lambda folder: _parts(_read(name)), classes, "images of your own", shape, sha256=sha256)
 

@@ -19,9 +19,9 @@ def estimate(theta: np.ndarray, objective: Objective, rng: np.random.Generator, 
              family: Family | None = None) -> Estimate:
     """Return the estimate of Theorem 1, from f at z* and at all z that differ from z* in one variable (slides 18, 30).
 
-    For one variable, f is computed at every value, and z*(eps) is the arg max of the theorem.  For several variables,
-    the formula below approximates this arg max.  In this formula, term i of the sum is f at z* with z_i in place of
-    z*_i.
+    If there is only one variable, f is computed at every value, and z*(eps) is the arg max of the theorem.  If there
+    are several variables, the formula below approximates this arg max.  Term i of its sum is f at z* with z_i in place
+    of z*_i.
 
         z*(eps) = argmax of  eps sum_i f(z*_1 ... z_i ... z*_n) + h(z) + gamma
     """

@@ -3,8 +3,8 @@
     grad_{h_i} = q_i (f_i - sum_c q_i(c) f_i(c)),     f_i(c) = f(z with z_i replaced by c), for a sample z
 
 The estimate is unbiased: the expectation over z_i is exact, and the expectation over the other coordinates is sampled.
-The estimate needs as many decoder evaluations as `direct` with the coordinate-wise arg max.  Fix all coordinates
-except z_i, and average `direct` over the noise of z_i.  As eps -> 0, this average tends to the estimate above.
+The estimate needs as many decoder evaluations as `direct` with the coordinate-wise arg max.  If all
+coordinates except z_i are fixed, the average of `direct` over the noise of z_i tends to the estimate above as eps -> 0.
 """
 from __future__ import annotations
 

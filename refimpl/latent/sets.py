@@ -92,8 +92,8 @@ def trees(nodes: int, edges: Sequence[tuple[int, int]]) -> Linear:
     """Return the set of spanning trees of a graph.
 
     `edges` is a list of pairs of nodes, which are numbered from 0.  z has one entry for each edge of the graph, and
-    this entry is 1 if the edge belongs to the tree.  The solver is scipy's minimum_spanning_tree.  The order of the
-    scores determines the tree, so the solver gets their ranks.  The edge with the highest score has rank 1.  Raises
+    this entry is 1 if the edge belongs to the tree.  The solver is scipy's minimum_spanning_tree.  The tree
+    depends only on the ranking of the scores, so the solver gets their ranks.  The highest score has rank 1.  Raises
     ValueError if the edges do not connect all nodes, if the two nodes of an edge are equal, or if an edge occurs twice.
     """
     nodes = arguments.integer("nodes", nodes, 1, LARGEST_SIZE)

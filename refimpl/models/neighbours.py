@@ -15,9 +15,10 @@ from refimpl.nn.network import MLP
 
 def neighbour_scores(decoder: MLP, inputs: OneHots | BesideGaussian, x: np.ndarray,
                      chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return two arrays of shape (B, n, k-1): the other values of each z_i, and f at the neighbours with these values.
+    """For each z_i, return the k-1 values that it does not have, and f after z_i is changed to each of these values.
 
-    f is log p(x given z), in nats.  `chosen` has shape (B, n) and holds z as integers.
+    `chosen` has shape (B, n) and holds z as integers.  Both results have shape (B, n, k-1).  f is log p(x given z), in
+    nats.
     """
     (batch, n), k = chosen.shape, inputs.k
     first, _, *middle, last = decoder.layers

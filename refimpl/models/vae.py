@@ -116,9 +116,9 @@ class VAE:
     def sampled_elbo(self, images, rng: np.random.Generator, block: int = 2_000) -> float:
         """Return the mean of f(x, z*) - KL(unary scores || uniform) over the images, with one sampled z* per image.
 
-        For independent variables, the mean is an unbiased estimate of the ELBO.  For pair scores, the released
-        code reports the same mean with the opposite sign, as its loss.  This loss is NOT a bound on -log p(x), because
-        its KL term ignores the pair scores.
+        For independent variables, the mean is an unbiased estimate of the ELBO.  For pair scores, the loss that
+        the released code reports is minus this mean.  This loss is NOT a bound on -log p(x), because its KL term
+        ignores the pair scores.
         """
         total = 0.0
         for x in images.blocks(block, self.dtype):

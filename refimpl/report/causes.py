@@ -42,9 +42,9 @@ def plateau(store: Store) -> str:
         runs[name, signal].range_text(), far(runs[name, signal], limits[dataset])))]
         for signal in SIGNALS for name, has in GRADIENTS.items()]
     head = ["encoder's gradient", "its bias or noise", "decoder learns from",
-            *(words for dataset in found for words in (f"{dataset}, epoch {last[dataset]}: −ELBO", "far above"))]
+            *(words for dataset in found for words in (f"{dataset}, epoch {last[dataset]}: −ELBO", "far behind"))]
     return (table(head, lines) + "\n\nEach bound is a median over the seeds (the lowest and highest are in brackets). "
-            f"The columns *far above* count the runs that end more than {STUCK:g} nats above the best median of the "
+            f"The columns *far behind* count the runs that end more than {STUCK:g} nats above the best median of the "
             "data set, that is, above "
             + " or ".join(f"{limit:.1f} ({dataset})" for dataset, limit in limits.items()) + ". "
             + commits_line(store.select("plateau")))
@@ -67,9 +67,9 @@ def exits(store: Store) -> str:
                           f"{spread(groups[label], last, 'gap', 1).median:.1f}", str(last)])
     if not lines:
         return NO_ROWS.format("plateau-exits").replace("No rows yet", "Not run yet")
-    head = ["data set", "gradient", "ε", "KL gradient", f"far above after {EARLY} epochs",
-            "far above after the last epoch", "−ELBO after the last epoch", "gap after the last epoch", "epochs"]
-    return (table(head, lines) + f"\n\nThe columns *far above* count the runs that are more than {FAR:g} nats above "
+    head = ["data set", "gradient", "ε", "KL gradient", f"far behind after {EARLY} epochs",
+            "far behind after the last epoch", "−ELBO after the last epoch", "gap after the last epoch", "epochs"]
+    return (table(head, lines) + f"\n\nThe columns *far behind* count the runs that are more than {FAR:g} nats above "
             "the best median of the data set. −ELBO (the range is in brackets) and the gap are medians over the "
             "seeds, in nats. "
             + commits_line(store.select("plateau-exits")))
@@ -89,10 +89,10 @@ def tests(store: Store) -> str:
         limit = min(same) + FAR
         lines.append([changed, name, far(spread(group, EARLY, "test_elbo"), limit), far(ends, limit),
                       ends.range_text()])
-    head = ["changed", "gradient", f"far above after {EARLY} epochs", f"far above after {epochs[0]} epochs",
+    head = ["changed", "gradient", f"far behind after {EARLY} epochs", f"far behind after {epochs[0]} epochs",
             f"−ELBO after {epochs[0]} epochs"]
     return (table(head, lines) + "\n\nAll runs are on MNIST. Gradients that use ε have ε = 0.1. The columns "
-            f"*far above* count the runs that are more than {FAR:g} nats above the best median in this table "
+            f"*far behind* count the runs that are more than {FAR:g} nats above the best median in this table "
             "for the same k. "
             + commits_line(store.select("plateau-tests")))
 

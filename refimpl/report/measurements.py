@@ -34,7 +34,8 @@ def noise(store: Store) -> str:
                    "here, mean over the weights"], lines)
             + "\n\nThe values are standard deviations of the encoder's gradient, in nats. Each weight has its own "
             "deviation. The two columns before the last contain the root mean square of these deviations. The last "
-            "column contains their mean. " + at_our_settings + commits_line(store.select("variance", label="k = 10")))
+            "column contains the mean of these deviations. " + at_our_settings
+            + commits_line(store.select("variance", label="k = 10")))
 
 
 def relaxed(store: Store) -> str:

@@ -74,7 +74,7 @@ class Store:
         return cls(kept)
 
     def select(self, experiment: str, dataset: str | None = None, label: str | None = None) -> list[Record]:
-        """Return the records of an experiment, sorted by seed.  Raises ValueError if there is no such experiment or label."""
+        """Return the records, sorted by seed.  Raises ValueError if there is no such experiment or label."""
         registry.require(experiment, dataset, label)
         found = [record for record in self.records if record.experiment == experiment
                  and dataset in (None, record.dataset) and label in (None, record.label)]

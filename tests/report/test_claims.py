@@ -225,7 +225,7 @@ def long_run(store: Store, experiment: str, dataset: str, label: str, seed: int)
 
 
 def test_rows_support_the_text_of_results_md_about_released_settings_at_k_50(store):
-    """Each setting alone ends far above, for its own reason, and together they are better than direct for each seed."""
+    """Each setting alone ends far behind, for its own reason; together they are better than direct for each seed."""
     at = {name: [-record.at(10, "test_elbo") for record in store.select("convergence", "mnist", f"{name}, k = 50")]
           for name in ("direct", "direct as released", "direct without KL", "direct with falling eps")}
     assert all(len(values) == 3 for values in at.values())
@@ -298,7 +298,7 @@ def exits(store: Store, dataset: str) -> tuple[dict[str, list], dict[str, list],
 
 def test_gap_separates_plateaus_from_a_flat_q(store):
     """Runs of the three methods with the cap, at eps = 1 with the KL gradient, have large gaps.  All others that are
-    far above have small gaps."""
+    far behind have small gaps."""
     for dataset, least, most in (("mnist", 9, 17.5), ("fashion-mnist", 51, 73)):
         _, close, _, gap = exits(store, dataset)
         flat = {f"{name}, eps 1" for name in ("tilted", "capped", "direct")}

@@ -113,7 +113,7 @@ def test_table_of_bounds_has_lengths_seeds_and_values_of_the_paper():
     assert "No rows yet" in bounds(store, "binary", "mnist", ("direct",))
 
 
-def test_table_of_the_plateau_counts_runs_far_above_the_others():
+def test_table_of_the_plateau_counts_runs_far_behind_the_best():
     """Of five seeds each, two of enumeration with a decoder that learns from q are on the plateau."""
     store = Store([run(f"{name}, decoder {signal}", seed, ((3, -208.0 if (name, signal) == ("exact", "q") and seed < 2
                                                             else -166.0),), "plateau", "mnist")
@@ -150,7 +150,7 @@ def test_table_of_exits_counts_runs_on_the_plateau_early_and_at_the_end():
                    *three("exact", (-208, -208, -208), (-208, -208, -170)),
                    *three("exact", (-230,), (-225,), "fashion-mnist", 5)])
     lines = causes.exits(store).split("\n")
-    assert lines[0].startswith("| data set | gradient | ε | KL gradient | far above after 3 epochs | far above ")
+    assert lines[0].startswith("| data set | gradient | ε | KL gradient | far behind after 3 epochs | far behind ")
     assert lines[2:6] == [
         "| mnist | exact | – | yes | 3 of 3 | 2 of 3 | 208.00 (170.00 … 208.00) | 5.0 | 10 |",
         "| mnist | capped | 0.1 | yes | 2 of 3 | 1 of 3 | 170.00 (166.00 … 208.00) | 5.0 | 10 |",

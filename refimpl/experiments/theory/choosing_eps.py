@@ -1,4 +1,4 @@
-"""Choose eps from the range of f and from draws of the noise, without the exact gradient.
+"""Choose a suitable eps without the exact gradient, from the range of f and draws of the noise.
 
     python -m refimpl measure choose-eps --average 1000     compares the rule with the best eps on random problems
 

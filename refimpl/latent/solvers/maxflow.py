@@ -40,7 +40,7 @@ ROOMS = 50_000              # the number of edges at a time: this many fit into 
 
 
 def _network(u: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return `excess` and `room` before the first push.
+    """Return the initial values of `excess` and `room`.
 
     For each image, u and w are first divided by a power of two near their largest absolute value.  This division is
     exact.  So sums of huge scores stay finite, and quotients of tiny scores stay accurate.
