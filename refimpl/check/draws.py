@@ -64,7 +64,7 @@ def _below(draws: Draws, score: Score | None, rows: np.ndarray) -> np.ndarray:
 
 def _joint_gap(problem: Problem, slip: Slip, above: np.ndarray, below: np.ndarray, plus: np.ndarray,
                minus: np.ndarray) -> np.ndarray:
-    """Return one gap per draw: the smallest gap of the pairs of joint values that give the user's gradient."""
+    """For each draw, return the smallest gap of all pairs of joint values that give the user's gradient."""
     n, k = problem.h.shape
     weights = np.random.default_rng(0).random((n, k))
     wanted = np.zeros(len(plus))

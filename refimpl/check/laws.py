@@ -1,8 +1,8 @@
 """Test whether an estimator explains the results of a function that draws its own noise.
 
-A gradient leaves a value of z if this value is the first arg max, but not the second.  A gradient arrives at a value if
-this value is the second arg max, but not the first.  The number of gradients that leave a value, or arrive at it, is
-binomial, so this number can be tested exactly.  A normal approximation would be wrong for rare changes.
+A gradient goes away from a value of z if this value is the first arg max, but not the second.  It goes towards a value
+if this value is the second arg max, but not the first.  For each value, the numbers of gradients that go away from it
+and towards it are binomial, so they can be tested exactly.  A normal approximation would be wrong for rare changes.
 """
 from __future__ import annotations
 

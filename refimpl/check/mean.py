@@ -25,7 +25,7 @@ class Known(NamedTuple):
 
 
 def known(problem: Problem, rng: np.random.Generator) -> Known:
-    """If there are several variables, simulate the direct gradients.  All other means and variances are exact."""
+    """With several variables, the moments of the direct gradient are simulated.  All other moments are exact."""
     zero = np.zeros(problem.h.shape)
     means = {"E f": problem.gradient()}
     errors = {"E f": zero}

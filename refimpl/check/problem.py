@@ -123,7 +123,8 @@ def make(h: object, f: object, eps: object, of_z: Callable | None = None) -> Pro
 def probe(like: Problem, number: int) -> Problem:
     """Return further problem number 0, 1, 2 or 3.  In these problems, common mistakes give different estimates.
 
-    A function f is kept.  A table f is replaced by another one, and in problems 0 and 1, k usually changes too.
+    If f is a function, it stays the same.  If f is a table, it is replaced by another one, and in problems 0 and 1,
+    k usually changes too.
     """
     n, k = like.h.shape
     if like.callable is None and number < 2:

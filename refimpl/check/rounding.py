@@ -53,8 +53,8 @@ def level(share: float, allowed: list[str], eps: float) -> str | None:
 def of_value(found: float, wanted: float, allowed: list[str], eps: float) -> str | None:
     """Find the finest allowed precision whose rounding explains the difference between `found` and `wanted`.
 
-    In half precision, `found` or 1 / `found` must also have few digits.  Otherwise, a wrong factor explains the
-    difference better than rounding does.
+    Half precision is accepted only if `found` or 1 / `found` also has few digits.  If both have many digits, a wrong
+    factor explains the difference better than rounding does.
     """
     off = abs(found / wanted - 1)
     for each in allowed:
@@ -64,6 +64,6 @@ def of_value(found: float, wanted: float, allowed: list[str], eps: float) -> str
 
 
 def few_digits(value: float, precision: str) -> bool:
-    """Return whether rounding to `precision` hardly changes `value` or 1 / `value`."""
+    """Return whether `value` or 1 / `value` is almost exactly a number of this precision."""
     tries = np.array([value, 1 / value, 0.5 / value])
     return bool((np.abs(to(precision, tries) - tries) <= 2e-7 * np.abs(tries)).any()) or abs(value) > 65504

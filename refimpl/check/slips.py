@@ -13,7 +13,7 @@ from refimpl.check.problem import Problem
 
 
 class Score(NamedTuple):
-    """Holds a, b and c of the scores a h + b f + c noise, in the fields `h`, `f` and `noise`."""
+    """Holds the coefficients of the scores, which are `h` times h plus `f` times f plus `noise` times the noise."""
 
     h: float
     f: float
@@ -147,7 +147,10 @@ class Draws:
         return self.kept[score]
 
     def expected(self, slip: Slip) -> tuple[np.ndarray, np.ndarray]:
-        """Return two arrays of shape (draws, n): the places of the positive and the negative entries; -1 for none."""
+        """Return the places of the positive and of the negative entries, with -1 if there is none.
+
+        Both arrays have shape (draws, n).
+        """
         none = np.full((len(self.noise), len(self.problem.h)), -1)
         plus, minus = (none if score is None else self.problem.digits[self.winner(score)]
                        for score in (slip.plus, slip.minus))

@@ -117,7 +117,7 @@ def _distance(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def _misfit(seen: Seen, template: np.ndarray) -> float:
-    """Return how badly `template` or -`template` fits seen.g.  With known noise, the scale of `template` is ignored."""
+    """Return how badly `template` or -`template` fits seen.g.  If the noise is known, the scale is ignored."""
     if seen.noise is not None:
         g = seen.g[:len(template)]
         inner, both = (g * template).sum(), (g**2).sum() * (template**2).sum()

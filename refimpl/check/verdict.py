@@ -35,7 +35,7 @@ def accepted(hypothesis: Hypothesis, two_sided: bool | None = None) -> bool:
 
 
 def decide(finding: Finding, explain: Callable[[Problem, int], Finding], two_sided: bool | None) -> Decided:
-    """If the given problem leaves a doubt, explain(problem, draws) tests the user's function on further problems."""
+    """Return the verdict.  If the given problem does not settle it, explain(problem, draws) tests further problems."""
     left, tried, differs = dict(finding.explanations), [], False
     sure = not finding.by_counts and not (finding.coarse and finding.by_draws)     # if False, use a further problem
     further = _again(finding, explain)
@@ -113,7 +113,7 @@ def _coincide(finding: Finding, left: dict[Hypothesis, str], tried: list[Problem
 
 
 def _accepted(finding: Finding, left: dict[Hypothesis, str], here: str, two_sided: bool | None) -> Decided:
-    """Return the verdict.  At least one of the explanations in `left` is a direct gradient."""
+    """Return the verdict for the case that one of the explanations in `left` is a direct gradient."""
     problem = finding.problem
     names = [each.name for each in left if accepted(each)]
     if len(left) > 1:

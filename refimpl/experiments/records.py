@@ -215,7 +215,7 @@ def write_measurements(out: Path, experiment: str, label: str, settings: dict[st
 
 
 def add(folder: Path, record: Record) -> bool:
-    """Write the record into `folder`, unless this folder has a longer run.  Return True if the record was written.
+    """Write the record into `folder`, unless the folder has a longer record of the same run.  Return whether it did so.
 
     Raises InputError, and writes nothing, if the record's file in `folder` is damaged or contains another record.
     """

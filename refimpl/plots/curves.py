@@ -33,7 +33,10 @@ def bounds(rows: Sequence[dict[str, float]], label: str, dataset: str) -> Figure
 
 
 def accuracies(rows: Sequence[dict[str, float]], label: str, dataset: str) -> Figure:
-    """Plot the accuracy and the bound of one run.  Epoch 0, the pretraining, has a bound too far away to be shown."""
+    """Plot the accuracy and the bound of one run.
+
+    The bound of epoch 0, the pretraining, is not shown, because it is too far from the other bounds.
+    """
     figure, (accuracy, bound) = new_figure(2)
     marker = "o" if len(rows) < 40 else None
     epochs = [row["epoch"] for row in rows]

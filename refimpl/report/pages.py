@@ -68,7 +68,7 @@ FILES = {name: f"{name}.png" for name in SHOWN} | {
 
 
 def pictures(store: Store) -> dict[str, Callable[[], Figure]]:
-    """Return a plotting function for each picture that has rows.  The keys are the file names of the pictures."""
+    """Return a plotting function for each picture whose rows are in the store.  The keys are file names."""
     made: dict[str, Callable[[], Figure]] = {}
     draws = {name: entry.draw for name, entry in registry.REGISTRY.items()} | {
         "plateau-steps": plateau_steps.draw, "plateau-forces": plateau_forces.draw, "relaxation": relaxation.draw}
@@ -90,8 +90,8 @@ def run(root: Path = ROOT, add: Sequence[Path] = (), write: bool = False,
         report: Callable[[str], None] = print) -> bool:
     """Make every block and picture from the rows, and return whether all were up to date.
 
-    If `write` is true, the rows at the paths `add` are added first, and outdated blocks and pictures are written.
-    Otherwise no file is changed.
+    If `write` is true, the function first copies the rows from the paths in `add`, and then writes the outdated blocks
+    and pictures.  Otherwise it changes no file.
 
     Raises InputError if a page cannot be read, if a block is unknown, or if the marks around a block are incomplete.
     If a block is on no page, or if rows cannot be used, InputError is raised after everything else has been reported.

@@ -42,8 +42,8 @@ def load(path: Path, settings: RunSettings | None = None, kind: type[Run] | None
     """Return the run in a checkpoint, and an array of shape (epochs, columns): its metrics after each epoch.
 
     Raises InputError if the file is missing, is damaged, is not a checkpoint, or was written by an earlier version.
-    Raises InputError also if the run does not have the settings `settings`, or is not of the kind `kind`.  None allows
-    all settings or all kinds.  If the file is missing, the error message ends with `missing`.
+    Raises InputError also if the run does not have the settings `settings`, or is not of the kind `kind`.  By default,
+    neither is checked.  If the file is missing, the error message ends with `missing`.
     """
     kind = kind_of(settings) if settings is not None else kind
     content = read_arrays(path, missing=missing, damaged=FOREIGN)

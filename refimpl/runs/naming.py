@@ -29,7 +29,10 @@ class Naming(NamedTuple):
 
 
 class Accuracy(NamedTuple):
-    """Holds the share of images with all attributes correct, and in each[j] the share with attribute j correct."""
+    """Holds shares of images.
+
+    `every` is the share with all attributes correct, and each[j] is the share with attribute j correct.
+    """
 
     every: float
     each: np.ndarray

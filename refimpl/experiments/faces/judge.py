@@ -109,9 +109,10 @@ def flipped(values: np.ndarray, i: int) -> np.ndarray:
 
 def switch_test(model: MixtureVAE, naming: Naming, judge: Judge, test: data.Part, first: int, epochs: float,
                 rng: np.random.Generator, images: int = FACES) -> list[Switched]:
-    """Switch each attribute in `images` samples from the prior and in the first `images` test images.
+    """Switch each attribute in samples from the prior and in the first test images.
 
-    `first` is the index of the first test image in faces.truth.
+    `images` is the number of samples, and also the number of test images.  `first` is the index of the first test
+    image in faces.truth.
     """
     part = test.first(images)
     x, truth, judged = part.images(), attributes_of(part), judge.accuracy(test)

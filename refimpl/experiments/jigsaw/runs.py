@@ -86,7 +86,7 @@ def mixture_of(dataset: str, data_dir: str | None) -> Mixture:
 
 @functools.lru_cache(maxsize=1)
 def ceiling(dataset: str, data_dir: str | None, side: int) -> tuple[Likelihood, dict[str, float]]:
-    """Return f for the test images, and the best results that a network can be compared with."""
+    """Return f for the test images, and the best possible results, with which a network can be compared."""
     tested = Tested.of(data.load(dataset, data_dir).test, side)
     f = mixture_of(dataset, data_dir).objective(tested.tiles, side)
     z = best(f)

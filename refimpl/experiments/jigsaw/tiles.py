@@ -25,7 +25,7 @@ def assemble(tiles: np.ndarray, z: np.ndarray, side: int) -> np.ndarray:
 
 
 def shuffle(tiles: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Shuffle the tiles of each image.  Return the shuffled tiles, and the matching y that puts them back in order."""
+    """Shuffle the tiles of each image.  Return the shuffled tiles, and y, the matching that puts them back in order."""
     place = rng.permuted(np.tile(np.arange(tiles.shape[1]), (len(tiles), 1)), axis=1)
     return np.take_along_axis(tiles, place[..., None], axis=1), gumbel.one_hot(place, tiles.shape[1])
 

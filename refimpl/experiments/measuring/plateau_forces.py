@@ -43,7 +43,7 @@ SMALLEST = 1e-290                       # values with a smaller q_i are left out
 
 
 def look(run: VAERun, x: np.ndarray, step: int) -> Point:
-    """Measure the run without using its own random generator."""
+    """Measure the run without using the random generator of the run."""
     h, f = run.model.score_all(x)
     log_q = log_softmax(h[:, 0], axis=-1)
     q = np.exp(log_q)

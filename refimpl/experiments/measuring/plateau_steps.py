@@ -2,7 +2,7 @@
 
     python -m refimpl measure plateau-steps
 
-Every few steps, these values are computed on the first 1,000 test images, exactly except for length_made:
+Every few steps, these values are computed on the first 1,000 test images.  All except length_made are exact:
 
     elbo            the bound, nats per image
     entropy         mean over the images of the entropy of q(z given x), nats; it is log 10 = 2.3 if q is uniform
@@ -44,7 +44,7 @@ Look = Callable[[VAERun, np.ndarray, int], Point]
 
 
 def look(run: VAERun, x: np.ndarray, step: int) -> Point:
-    """Measure the run without using its own random generator."""
+    """Measure the run without using the random generator of the run."""
     h, f = run.model.score_all(x)
     log_q = log_softmax(h[:, 0], axis=-1)
     q = np.exp(log_q)

@@ -39,7 +39,7 @@ Point = dict[str, float]
 
 
 def look(run: VAERun, images: data.Part, epoch: int) -> Point:
-    """Measure the run without using its own random generator."""
+    """Measure the run without using the random generator of the run."""
     bounds = run.model.bounds(images)
     relaxed = float("nan") if run.settings.estimator == HARD else -sampled(
         run.model, images, SAMPLES, streams.measuring(run.settings.seed, epoch),

@@ -158,7 +158,7 @@ def problems(count: int, least: int, most: int, seed: int,
 def least_errors(given: list[tuple[np.ndarray, np.ndarray]], M: int) -> np.ndarray:
     """Return an array of shape (len(given),): the exact error of each problem at its best eps.
 
-    If no eps has a smaller error than the estimate 0, the error of the estimate 0 is used instead.
+    If 0, taken as the estimate, has a smaller error than every eps, the result is the error of 0.
     """
     least = np.empty(len(given))
     for k in {len(h) for h, _ in given}:                                # problems of the same size together, for speed
@@ -171,7 +171,7 @@ def least_errors(given: list[tuple[np.ndarray, np.ndarray]], M: int) -> np.ndarr
 
 
 def least_up_to_bound(h: np.ndarray, f: np.ndarray, M: int) -> float:
-    """Try 200 values of eps up to 1 / R, and the estimate 0.  Return the smallest error."""
+    """Return the smallest error of 200 values of eps up to 1 / R, and of taking 0 as the estimate."""
     return min(float(direct.mse(h, f, np.geomspace(0.01, 1, 200) / np.ptp(f), M).min()), float(at_zero(h, f)))
 
 

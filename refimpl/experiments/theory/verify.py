@@ -243,7 +243,7 @@ def _tilted_gradient(text: str, mean_g: np.ndarray, h: np.ndarray, f: np.ndarray
 
 
 def _best_eps(text: str, h: np.ndarray, f: np.ndarray, best: float) -> Claim:
-    """Check that a search for the smallest mean squared error finds `best`, or an eps that is no better than `best`.
+    """Check that a search for the eps with the smallest mean squared error finds nothing better than `best`.
 
     The error can be almost constant near `best`.  Errors that differ only by rounding count as equal.
     """
