@@ -8,7 +8,7 @@
 4. The decoder learns from z*.  Each backward pass differentiates the lines of its forward pass in reverse order.
 5. After each epoch, the bound on -log p(x) is computed exactly, as a sum over all ten values of z.
 
-Comments give array shapes and the labels of the formulas below.  (1) and (5) have these numbers in the supplement:
+Comments give array shapes and the labels of the formulas below.  The numbers (1) and (5) are those of the supplement:
 
     (a)  h = relu(x W1 + b1) W2 + b2                                    encoder
     (b)  a = relu(z V1 + c1) V2 + c2                                    decoder, z as a one-hot vector
@@ -82,7 +82,7 @@ def gradients(weights: list[np.ndarray], x: np.ndarray, noise: np.ndarray, eps: 
 def adam(weights: list, grads: list, M: list, V: list, t: int) -> tuple[list, list, list]:
     """Take step t = 1, 2, ... of Adam.  M sums the gradients, and V sums their squares.  In both sums, old terms decay.
 
-    The step is RATE m / d with m = M (1 - 0.9) / (1 - 0.9^t) and d = sqrt(V) / root + 1e-8, both multiplied by root."""
+    Adam divides m = M (1 - 0.9) / (1 - 0.9^t) by d = sqrt(V) / root + 1e-8.  Multiply both by root."""
     root = ((1 - 0.999**t) / (1 - 0.999)) ** 0.5                                            # ()             (f)
     rate, tiny = RATE * root * (1 - 0.9) / (1 - 0.9**t), 1e-8 * root                        # (), ()         (f)
     M = [0.9 * M_ + g for M_, g in zip(M, grads)]                                           # as the weights (f)

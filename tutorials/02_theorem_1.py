@@ -147,13 +147,13 @@ for i, j in ((0, 1), (0, 2), (1, 2)):
 # ## One wall, two sides
 #
 # Raise $h_j$ by a small amount. The region of $j$ grows, and every wall of $j$ moves into the region of a neighbour. So
-# $j$ gains draws from each neighbour $i$. Divide the share of all draws that $j$ gains from $i$ by the increase in
-# $h_j$. The quotient tends to $\rho_{ij}$:
+# $j$ gains draws from each neighbour $i$. The draws that $j$ gains from $i$ are a fraction of all draws. Divided by the
+# increase in $h_j$, this fraction tends to $\rho_{ij}$:
 #
 # $$\frac{\partial q_i}{\partial h_j} = -\rho_{ij} \quad (i \ne j), \qquad \frac{\partial q_j}{\partial h_j} = \sum_{i \ne j} \rho_{ij}$$
 #
-# The wall between $i$ and $j$ is *one* wall. So $\rho_{ij}$ is the same in both directions: when $h_j$ rises, $j$ gains
-# draws from $i$ at the same rate as $i$ gains draws from $j$ when $h_i$ rises. So
+# The wall between $i$ and $j$ is *one* wall. So the rate $\rho_{ij}$ is the same in both directions. If $h_j$ rises,
+# $j$ gains draws from $i$. If $h_i$ rises instead, $i$ gains draws from $j$ at the same rate. So
 # $\partial q_i / \partial h_j = \partial q_j / \partial h_i$. By Danskin's theorem (chapter 1),
 # $q = \partial G / \partial h$. So these two derivatives of $q$ are second derivatives of $G$ with respect to $h_i$ and
 # $h_j$, taken in different orders. By Schwarz's theorem, the two derivatives are equal, and the wall explains why.

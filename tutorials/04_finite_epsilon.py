@@ -121,7 +121,7 @@ print(f"problem with five values: the bias is longer than the gradient for eps f
 # %% [markdown]
 # **What to see.** Left: on these logarithmic axes, the slopes at the left end are 1 and 2. So dividing $\epsilon$ by 10
 # divides the one-sided bias by 10 and the two-sided bias by 100. At the right end, the estimates tend to 0, so both
-# biases become as long as the gradient. Right: the bias need not rise steadily with $\epsilon$. In the problem on the
+# biases tend to minus the gradient. Right: the bias need not rise steadily with $\epsilon$. In the problem on the
 # right, the bias is *longer* than the gradient for some $\epsilon$. At these $\epsilon$, an estimate that is always 0
 # (*the estimate 0*) is closer to the true gradient than the mean of the direct estimate is.
 #
@@ -294,11 +294,10 @@ print("\n".join(choosing_eps.lines(found, 1_000)))
 # problems, a thousand draws are too few to choose $\epsilon$, and the rule warns. On all concentrated problems, the
 # error of the rule is at most 1.06 times the error of the estimate 0.
 #
-# With two values, the worst numbers are huge, because both entries of the bias have the same size. Where $h$ and $f$
-# prefer different values, the bias is zero at one particular $\epsilon$, which nobody can find without knowing the true
-# gradient. Therefore the row "over best up to 1/R" divides the error of the rule by the
-# smaller of two errors: the error of the best $\epsilon$ up to `1/R`, and the error of the estimate 0. All numbers in
-# this row are below 4.
+# With two values, the worst numbers are huge. If $h$ and $f$ prefer different values, there is one $\epsilon$ at which
+# the bias is zero and the error is tiny. Nobody can find this $\epsilon$ without knowing the true gradient. Therefore
+# the row "over best up to 1/R" divides the error of the rule by the smaller of two errors: the error of the best
+# $\epsilon$ up to `1/R`, and the error of the estimate 0. All numbers in this row are below 4.
 #
 # ## Which estimator and which epsilon
 #

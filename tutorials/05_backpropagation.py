@@ -363,7 +363,7 @@ print("the layers and the Adam of the package give the same results as ours")
 #
 # $\partial q_i / \partial h_j = q_i ([i=j] - q_j)$, where $[i=j]$ is 1 if $i = j$ and 0 otherwise. So the derivative
 # with respect to $h_j$ is $\sum_i (\log q_i + 1)\, q_i ([i=j] - q_j) = q_j (\log q_j - \sum_i q_i \log q_i)$. The terms
-# with the 1 cancel.
+# that come from the $+1$ cancel.
 #
 # ```python
 # def kl(h):

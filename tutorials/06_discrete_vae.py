@@ -125,7 +125,7 @@ assert (gumbel_noise(5, np.random.default_rng(0)) == gumbel.sample(5, np.random.
 #
 # The backward pass goes through the decoder, the table of $f$, the gradient with respect to the scores, and the
 # encoder. We check it as a whole, in float64, against difference quotients of the objective with respect to *all*
-# weights of both networks. Every check subtracts the KL gradient from the gradient with respect to the scores:
+# weights of both networks. Every check subtracts the KL gradient, because the objective contains $-\text{KL}$:
 #
 # - Enumeration must give the gradient of the ELBO.
 # - The mean of the direct gradient, $(q_\epsilon - q)/\epsilon$, must give the gradient of $T - \text{KL}$ with respect
@@ -403,12 +403,12 @@ later_rows.show_plateau(five)
 #   runs are below 208 nats after the third epoch, but all end above the median of `direct`. With the other settings, no
 #   run of `noisy-exact` is close to the best after three epochs.
 #
-# The second table shows three further results. `tilted` (the row *the mean alone*) leaves the plateau with every seed.
-# Its decoder learns from $q$. Enumeration does not get better with a decoder that learns from $z^{\star}$. After ten
-# epochs the median of enumeration on MNIST is as good as the median of `direct`. But after ten epochs, the run of
-# enumeration in the figure above is the worst of five. So a single seed does not show which method is best.
-# Fashion-MNIST has no such plateau. There `direct`, with bias and noise, has a better median than `tilted` and
-# `noisy-exact` ([plateau.md](plateau.md)).
+# The second table shows three further results. First, `tilted` (the row *the mean alone*) leaves the plateau with every
+# seed. Second, enumeration does not get better if its decoder learns from $z^{\star}$. Third, after ten epochs the
+# median of enumeration on MNIST is as good as the median of `direct`. But after ten epochs, the run of enumeration in
+# the figure above is the worst of five. So a single seed does not show which method is best. Fashion-MNIST has no such
+# plateau. There `direct`, with bias and noise, has a better median than `tilted` and `noisy-exact`
+# ([plateau.md](plateau.md)).
 #
 # All these runs use Adam, which divides each step by the size of the recent gradients. Gradient descent with momentum
 # makes no such division. With momentum and a learning rate of 0.1, every run of enumeration is below 170 nats after one
@@ -460,9 +460,9 @@ later_rows.show_yardsticks(yardsticks)
 #
 # ## What the second arg max is good for
 #
-# The mean $E\,\text{onehot}(z^{\star}) = q$ is known. So the estimate $(\text{onehot}(z(\epsilon)) - q)/\epsilon$, with
-# one arg max, has the mean of `direct`. The slides call the $z^{\star}$ term a *built-in control variate*. When does
-# this term reduce the variance? Both variances are known exactly. Without the term, the variance is
+# The mean $E\,\text{onehot}(z^{\star}) = q$ is known. So the estimate $(\text{onehot}(z(\epsilon)) - q)/\epsilon$,
+# which needs one arg max, has the same mean as `direct`. The slides call the $z^{\star}$ term a *built-in control
+# variate*. When does this term reduce the variance? Both variances are known exactly. Without the term, the variance is
 # $q_\epsilon (1-q_\epsilon)/\epsilon^2$. With the term, the variance is given in chapter 4. The next cell compares the
 # two variances on 200 test images, for the model before and after training.
 

@@ -383,8 +383,8 @@ plt.show()
 #
 # <details><summary>Solution</summary>
 #
-# The clusters stay as they are, under other names. The accuracy falls below a half, but under the best naming it
-# stays above nine in ten. Direct loss hardly pulls on a point whose label is very unlikely.
+# The clusters stay where they are, and only their names change. The accuracy falls below a half, but under the best
+# naming it stays above nine in ten. Direct loss hardly pulls on a point whose label is very unlikely.
 #
 # ```python
 # right = labels.copy()

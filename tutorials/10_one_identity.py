@@ -362,8 +362,8 @@ plt.show()
 # finite $\epsilon$. This bias makes the mean too short, and goes away as $\epsilon$ falls. The second bias arises
 # because the method uses the slope of $f$ instead of the values of $f$. This bias makes the mean too long, and does not
 # go away: where $f$ is curved, the slope at one corner overestimates how much $f$ changes on the way to the next
-# corner. Along the gradient, the two biases cancel at $\epsilon = 0.3$. Across the gradient, they add up, and the sum
-# is the bias in the table. The diamonds are methods without bias and without an $\epsilon$.
+# corner. In the direction of the gradient, the two biases cancel at $\epsilon = 0.3$. Perpendicular to it, they add up,
+# and the sum is the bias in the table. The diamonds are methods without bias and without an $\epsilon$.
 #
 # The table shows something that the picture does not. If 10 is added to $f$ and there is no baseline, REINFORCE and the
 # score function of the noise have a very large variance. The variance of `direct` does not change, because `direct`
@@ -389,9 +389,9 @@ plt.show()
 #   method is noisier than REINFORCE, and needs the baseline even more than REINFORCE does.
 # - **A $y$ was observed.** Use Fenchel-Young. It needs one arg max and no $\epsilon$, and its loss is convex in $h$.
 # - **$f$ can be added to the scores, because it is linear in $z$.** Use `direct`, with a second call of the same
-#   solver. If $f$ is a distance to an observed $y$, try Fenchel-Young first: in appendix E, with five seeds, no
-#   difference between the two methods was as large as two standard errors. If there is no $y$ and $f$ is linear, an
-#   advantage of `direct` is that it needs no baseline.
+#   solver. If $f$ is a distance to an observed $y$, try Fenchel-Young first, which is simpler: in appendix E, with five
+#   seeds, no difference between the two methods was as large as two standard errors. If there is no $y$ and $f$ is
+#   linear, an advantage of `direct` is that it needs no baseline.
 # - **Any other $f$.** The exact second arg max needs the list of all values. If this list is too long, $f$ has to be
 #   replaced. One way is to use the slope of $f$ at $z^{\star}$. This is implicit MLE. If $f$ is curved, the bias of
 #   implicit MLE does not go away as $\epsilon$ falls. Another way is to use the changes of $f$ when single variables

@@ -37,8 +37,8 @@ def both(h, f, eps):                            # P_ii, as in chapter 4
 # the second race. Write the time of $j$ in the second race as a multiple $\lambda$ of $t$:
 # $e^{-\epsilon f_j} X_j = \lambda\, t$. Clock $j$ loses the first race and wins the second one if $\lambda$ lies
 # between $e^{-\epsilon f_j}$ and $e^{-\epsilon f_i}$. Every other clock must ring after $t$ in the first race and after
-# $\lambda\, t$ in the second one. Multiply the probability that all other clocks do so by the exponential factors of
-# the densities of $X_i$ and $X_j$. The product is $e^{-t S(\lambda)}$, where
+# $\lambda\, t$ in the second one. The probability that all other clocks do this is a product of exponentials. Multiply
+# it by the exponential factors of the densities of $X_i$ and $X_j$. The result is $e^{-t S(\lambda)}$, where
 #
 # $$S(\lambda) = \sum_z r_z \max(1, \lambda\, e^{\epsilon f_z})$$
 #

@@ -61,9 +61,9 @@ def estimate(z_eps, eps):
 #
 # $$\rho_{zz'} = E\left[ \rho_i(\gamma_i \text{ on the wall}) \cdot [z \text{ and } z' \text{ beat all others there}] \right] \le \sup \rho_i$$
 #
-#    (The limit exists where no third vector ties. By step 3, almost no point of the wall has such a tie. The limit is
-#    the share that the wall sweeps over, divided by $\delta$. So if $z$ and $z'$ differ in several variables, it does
-#    not matter which of these variables was chosen as $i$.)
+#    (The limit exists where no third vector ties. By step 3, almost no point of the wall has such a tie. The share that
+#    the wall sweeps over does not depend on the choice of $i$. So if $z$ and $z'$ differ in several variables, any of
+#    them can be chosen as $i$.)
 #
 # 3. *No third vector ties along a whole wall.* The vectors $z''$ and $z$ tie on a hyperplane with the normal $z - z''$.
 #    This hyperplane contains our wall only if $z - z''$ is a multiple of $z - z'$. All entries of both differences are
@@ -91,8 +91,8 @@ def estimate(z_eps, eps):
 # The formula of step 2 can be computed: draw the other noises, and set $\gamma_i$ to its value on the wall. The next
 # cell does this for all pairs of vectors of three variables. The walls also show why the estimate by gains in chapter 8
 # is biased. Let $z^{\star} = z$ in a draw, and take the gains at $z$. Suppose that the second arg max is found by
-# gains. Then this draw changes to $z'$ if the sum $\sum_i \text{gain}_i (z'_i - z_i)$ is positive and the draw is close
-# enough to the wall. The share of such draws is $\epsilon \rho_{zz'}$ times this sum:
+# gains. Then the second arg max is $z'$ instead of $z$ if the sum $\sum_i \text{gain}_i (z'_i - z_i)$ is positive and
+# the draw is close enough to the wall. The share of such draws is $\epsilon \rho_{zz'}$ times this sum:
 
 # %%
 step, z_star = 0.05, solve(u0, w0)                          # z is given by its place in `every`

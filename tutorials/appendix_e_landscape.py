@@ -75,8 +75,8 @@ print(f"paths on 4 x 4 cells: {len(every)}; on 16 x 16: {paths.count(16, 16):,};
 # by its standard error. There are three comparisons:
 #
 # - The mean of `direct` is the gradient of the tilted objective $T$ (chapter 4), so `direct` is compared with finite
-#   differences of $T$. In each draw, `direct` and the finite difference hardly differ. So this test finds even an error
-#   of 5 %.
+#   differences of $T$. In each draw, `direct` and the finite difference are nearly equal. So their difference has
+#   little noise, and this test finds even an error of 5 %.
 # - The score function of the noise is compared with finite differences of $E f$.
 # - `direct` is compared with finite differences of $E f$. This comparison shows the bias of `direct`, but only if the
 #   bias is larger than the noise of the mean over all draws.
@@ -141,10 +141,11 @@ plt.show()
 # **What to see.** Each picture shows the gradient of $E f$ with respect to the score of each cell. If a cell is red, a
 # higher score of this cell raises $E f$. The first and the last cell are white, up to noise, because every path goes
 # through them. The last three pictures agree up to their noise and the bias of `direct`. The comparison of `direct`
-# with finite differences of $E f$ shows this bias at $\epsilon = 0.5$. At $\epsilon = 0.1$ the bias is too small for
-# this comparison. The first picture uses a different noise, which changes $q$ and therefore the gradient. In each draw,
-# the score-function estimator needs one value of $f$ and one arg max. With a baseline, its variance is less than twice
-# the variance of `direct` at $\epsilon = 0.1$. `direct`, however, needs the values of $f$ for all twenty paths.
+# with finite differences of $E f$ shows this bias at $\epsilon = 0.5$. At $\epsilon = 0.1$ the bias is too small to be
+# seen in this comparison. The first picture uses a different noise, which changes $q$ and therefore the gradient. In
+# each draw, the score-function estimator needs one value of $f$ and one arg max. With a baseline, its variance is less
+# than twice the variance of `direct` at $\epsilon = 0.1$. `direct`, however, needs the values of $f$ for all twenty
+# paths.
 #
 # For this $f$ the second arg max was found by comparing all paths in a list. On large grids such a list is impossible.
 # The situation is different if $f$ is *linear in* $z$: then $\epsilon f$ is added to the scores of the cells, and
@@ -425,10 +426,9 @@ assert costs[:3, 2].mean() - 2.5 > 0.2 > 0.1 > abs(costs[3:, 2].mean() - 2.5)
 # <details><summary>Solution</summary>
 #
 # The recursion computes $\log \sum_z e^{h(z)}$ over all paths. At $h = 0$ this is the log of the number of paths. To
-# find the gradient, suppose that every *path* has a Gumbel variable of its own, which is added to its score. Then
-# $\log \sum_z e^{h(z)}$ is the mean of the largest of these sums. By Danskin's theorem, the gradient of this mean is
-# the path with the largest sum, averaged over the noise. So the gradient of $\log \sum_z e^{h(z)}$ is this average
-# path.
+# find the gradient, add a Gumbel variable to the score of every *path*. The path with the largest sum wins. The mean of
+# its sum over the noise is $\log \sum_z e^{h(z)}$. By Danskin's theorem, the gradient of this mean is the winning path,
+# averaged over the noise.
 #
 # ```python
 # def log_sum(h):

@@ -39,7 +39,7 @@ class Match:
 
 
 def _gap(draws: Draws, slip: Slip, rows: np.ndarray, plus: np.ndarray, minus: np.ndarray) -> np.ndarray:
-    """For each draw, return how far the scores at `plus` and `minus` are below the maxima, as a share of the scores."""
+    # For each draw, the result is the gap that rounding.level() needs.
     problem = draws.problem
     step = max(abs(score.f) for score in (slip.plus, slip.minus) if score is not None)
     largest = np.abs(problem.h).max(axis=-1).sum() + step * np.abs(problem.f).max() + np.zeros(len(rows))
@@ -64,7 +64,6 @@ def _below(draws: Draws, score: Score | None, rows: np.ndarray) -> np.ndarray:
 
 def _joint_gap(problem: Problem, slip: Slip, above: np.ndarray, below: np.ndarray, plus: np.ndarray,
                minus: np.ndarray) -> np.ndarray:
-    """For each draw, return the smallest gap of all pairs of joint values that give the user's gradient."""
     n, k = problem.h.shape
     weights = np.random.default_rng(0).random((n, k))
     wanted = np.zeros(len(plus))
@@ -128,7 +127,7 @@ def decide(compared: dict[tuple[str, int], Match], allowed: list[str], eps: floa
 
 
 def temperatures(problem: Problem, noise: np.ndarray, found: Decoded) -> dict[tuple[str, int], Match]:
-    """Find the wrong temperature sigma (see slips.cooled) from the draws of one variable.
+    """Find the temperature sigma that was used by mistake (see slips.cooled), from the draws of one variable.
 
     If the two arg maxes of a draw differ, this draw gives bounds on sigma.  For example, if
     i = argmax(h + sigma noise), then sigma (noise_j - noise_i) <= h_i - h_j for all j.

@@ -8,7 +8,7 @@ RIGHT = "right"
 
 
 def factors(problem: Problem, draws: int) -> dict[str, float]:
-    """Return the right factor and common wrong factors.  Some of them are equal, for example if eps = 1."""
+    """Return the right factor, and wrong factors that are often used by mistake."""
     n, k = problem.h.shape
     eps = problem.eps
     known = {RIGHT: 1.0, "times eps": eps, "over eps": 1 / eps, "half": 0.5, "twice": 2.0, "over draws": 1 / draws,

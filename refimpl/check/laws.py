@@ -1,4 +1,4 @@
-"""Test whether an estimator explains the results of a function that draws its own noise.
+"""Test whether the gradients of a function have the distribution of an estimator, if the function draws its own noise.
 
 A gradient goes away from a value of z if this value is the first arg max, but not the second.  It goes towards a value
 if this value is the second arg max, but not the first.  For each value, the numbers of gradients that go away from it
@@ -94,7 +94,7 @@ def simulated(problem: Problem, slip: Slip, draws: int, rng: np.random.Generator
 def excluded(counts: Counts, problem: Problem, slip: Slip, rng: np.random.Generator) -> bool:
     """Return whether the counts contradict `slip`.
 
-    If its law has no closed form, the counts are first compared with at most 4,000 simulated draws, to save time.
+    If the law of `slip` has no closed form, the first comparison uses at most 4,000 simulated draws, to save time.
     """
     few = exact_chances(problem, slip) is None and chance(counts, problem, slip, rng, 4_000) < LEVEL
     return few or chance(counts, problem, slip, rng) < LEVEL

@@ -59,8 +59,8 @@ def none(origin: np.ndarray) -> Moments:
 def threshold(tests: int, chance: float = 1e-6) -> float:
     """Return a threshold, in standard errors, for the comparison of several means with their true values.
 
-    `tests` is the number of means.  If every expectation is equal to its true value, at least one of the
-    means exceeds the threshold with a probability of at most `chance`.
+    `tests` is the number of means.  If every expectation is equal to its true value, the probability
+    that any of the means exceeds the threshold is at most `chance`.
     """
     return float(-ndtri(chance / (2 * tests)))
 

@@ -121,10 +121,10 @@ def make(h: object, f: object, eps: object, of_z: Callable | None = None) -> Pro
 
 
 def probe(like: Problem, number: int) -> Problem:
-    """Return further problem number 0, 1, 2 or 3.  In these problems, common mistakes give different estimates.
+    """Return one of four further problems, in which common mistakes give different estimates.
 
-    If f is a function, it stays the same.  If f is a table, it is replaced by another one, and in problems 0 and 1,
-    k usually changes too.
+    `number`, from 0 to 3, selects the problem.  If f is a function, it stays the same.  If f is a table, it is replaced
+    by another one, and in problems 0 and 1, k usually changes too.
     """
     n, k = like.h.shape
     if like.callable is None and number < 2:

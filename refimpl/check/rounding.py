@@ -53,8 +53,7 @@ def level(share: float, allowed: list[str], eps: float) -> str | None:
 def of_value(found: float, wanted: float, allowed: list[str], eps: float) -> str | None:
     """Find the finest allowed precision whose rounding explains the difference between `found` and `wanted`.
 
-    Half precision is accepted only if `found` or 1 / `found` also has few digits.  If both have many digits, a wrong
-    factor explains the difference better than rounding does.
+    For half precision there is a second condition: `found` or 1 / `found` must have few digits.
     """
     off = abs(found / wanted - 1)
     for each in allowed:
@@ -64,6 +63,5 @@ def of_value(found: float, wanted: float, allowed: list[str], eps: float) -> str
 
 
 def few_digits(value: float, precision: str) -> bool:
-    """Return whether `value` or 1 / `value` is almost exactly a number of this precision."""
     tries = np.array([value, 1 / value, 0.5 / value])
     return bool((np.abs(to(precision, tries) - tries) <= 2e-7 * np.abs(tries)).any()) or abs(value) > 65504

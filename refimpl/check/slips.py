@@ -13,11 +13,9 @@ from refimpl.check.problem import Problem
 
 
 class Score(NamedTuple):
-    """Holds the coefficients of the scores, which are `h` times h plus `f` times f plus `noise` times the noise."""
-
-    h: float
-    f: float
-    noise: float = 1.0
+    h: float                            # the factor of h in the score
+    f: float                            # the factor of f
+    noise: float = 1.0                  # the factor of the noise
     probabilities: bool = False         # whether softmax(h) replaces h
     local: bool = False                 # whether f is computed by changing one variable of z* at a time
 

@@ -17,7 +17,7 @@ ROWS = 2_000
 
 
 class Hypothesis(NamedTuple):
-    """An explanation of the gradients: the gradient of an estimator, multiplied by a sign and a factor."""
+    """A possible explanation of the user's gradients: an estimator, multiplied by a sign and a factor."""
 
     name: str
     sign: int

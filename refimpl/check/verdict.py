@@ -22,9 +22,7 @@ IS = {"direct": "It is the direct gradient.", "two-sided": "It is the two-sided 
 
 
 class Decided(NamedTuple):
-    """The verdict rests on the explanations in `left`."""
-
-    left: dict[Hypothesis, str]
+    left: dict[Hypothesis, str]                         # the explanations that remain
     holds: bool | None
     verdict: str
 

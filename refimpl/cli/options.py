@@ -102,14 +102,17 @@ def _sources(settings: type[RunSettings]) -> dict[str, Mapping[str, Setting]]:
 
 
 def _declared(settings: type[RunSettings]) -> dict[str, Setting]:
-    """Return the declared settings, without those that have the name of another option."""
+    """Return the declared settings, except those with the same name as another option."""
     taken = {*settings.__dataclass_fields__, *OTHER_OPTIONS}
     return {name: setting for source in reversed(_sources(settings).values()) for name, setting in source.items()
             if name not in taken}
 
 
 def _default(settings: type[RunSettings], name: str) -> str | None:
-    """Return the most common default, then "VALUE for OWNER" for each estimator or family with a different default."""
+    """Return one text: the most common default, then "VALUE for OWNER" for each owner with a different default.
+
+    An owner is an estimator or a family.
+    """
     defaults = {owner: source[name].default for owner, source in _sources(settings).items() if name in source}
     usual = max(defaults.values(), key=list(defaults.values()).count)
     others = [f"{value} for {owner}" for owner, value in defaults.items() if value != usual]

@@ -59,7 +59,7 @@ class Parser(argparse.ArgumentParser):
         return super().format_help() + example + ("\n" + self.late() if self.late else "")
 
     def described(self) -> list[tuple[str, str]]:
-        """Return two texts of --help for each option: first the option with its arguments, then the line of help."""
+        """For each option, return the two texts that --help shows: the option with its arguments, and what it does."""
         made = self._get_formatter()
         lines = []
         for action in self._actions:

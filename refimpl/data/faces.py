@@ -1,4 +1,4 @@
-"""Draw the data set of faces, from three known attributes and nine nuisances (slides 2 and 25 show similar faces).
+"""Make the pictures of the data set of faces.  A face has three known attributes and nine nuisances (slides 2, 25).
 
     faces.draw((1, 0, 1), nuisances)      a face with glasses, short hair and a smile
     faces.draw((0, 0, 1), nuisances)      the same face without glasses; all other pixels are the same

@@ -82,8 +82,8 @@ def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, t
     """Return the unbiased estimate, from three decoder evaluations.
 
     If `batch_mean` is True, the learning signal of each image is the sum of the scores f of all images, as in the
-    code of Lorberbom et al. for REBAR and RELAX.  That code multiplies the sum of all log q by the mean score.  The
-    scores of the other images add noise but no bias, because they do not depend on the sample b of this image.
+    code of Lorberbom et al. for REBAR and RELAX.  The scores of the other images add noise but no bias, because they
+    do not depend on the sample b of this image.
     """
     tau, batch_mean = temperature("tau", tau), flag("batch_mean", batch_mean)
     samples = coupled_samples(h, rng)

@@ -1,4 +1,4 @@
-"""List the paper's numbers for the tables, pictures and verdicts.  Comments give the slide for each number.
+"""List the paper's numbers that this package shows or compares.  Comments give the slide for each number.
 
 The numbers that were read from curves are accurate to about 2 nats.  "Test loss" is minus the bound, in nats per image.
 

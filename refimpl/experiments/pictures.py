@@ -27,7 +27,7 @@ CROSS = f"cross: paper, after {paper.EPOCHS} epochs"
 
 @dataclass(frozen=True)
 class Panel:
-    """Describes a panel that shows the column `merit`, multiplied by `sign`, against the column `against`."""
+    """A panel.  It shows `sign` times the column `merit`; the column named by `against` is on the horizontal axis."""
 
     title: str
     records: Sequence[Record]

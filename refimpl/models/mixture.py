@@ -110,7 +110,7 @@ class MixtureVAE:
             network.initialise(rng)
 
     def encode(self, x: np.ndarray, rng: np.random.Generator) -> Draw:
-        """Run the encoder on images x of shape (B, pixels), and sample a Gaussian g for each image."""
+        """Run the encoder on images x of shape (B, pixels), and draw the Gaussian variable g of each image."""
         trunk = self.trunk.run(x)
         class_head, gaussian_head = self.class_head.run(trunk.y), self.gaussian_head.run(trunk.y)
         mu, log_var = np.split(gaussian_head.y, 2, axis=1)

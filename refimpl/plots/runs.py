@@ -19,7 +19,7 @@ Rows = Sequence[Mapping[str, float]]
 
 
 def of_run(run, rows: Rows, dataset: data.Dataset) -> dict[str, Figure]:
-    """Return the figures of a run by file name.  The dictionary may be empty."""
+    """Return a dictionary that maps file names to the figures of a run.  It may be empty."""
     draw = KINDS.get(type(run).COMMAND)
     return draw(run, rows, dataset) if draw else {}
 
@@ -89,7 +89,7 @@ def samples(run, part: data.Part) -> Figure:
 
 
 def switched(run, part: data.Part, changes: bool = False) -> Figure:
-    """Return a grid with one row for each combination of attribute values (0 or 1) that has an even number of ones.
+    """Return a grid of pictures, with one row for each combination of attributes that has an even number of ones.
 
     The first picture of a row is a test image.  The model infers the bits and the mean of g from this image.  The
     second picture is decoded from them.  For each further picture, one bit is switched.  If `changes` is True, the

@@ -74,12 +74,19 @@ def _lowest(runs: Runs, name: str) -> bool:
     return runs.of(name).median == min(runs.of(other).median for other in runs.groups)
 
 
+def _seed_by_seed(runs: Runs) -> set[bool]:
+    """Return whether `direct` is below Gumbel-softmax, for each seed; or nothing if there are too few seeds."""
+    pairs = list(zip(runs.of("direct").values, runs.of("Gumbel-softmax").values))
+    return {ours < other for ours, other in pairs} if len(pairs) >= FEWEST else set()
+
+
 def _shown(values: Mapping[str, float], names: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {values[label]:g}" for label, name in names.items())
 
 
 ENDS = {"direct as released": "direct", "exact": "enumeration"}
 STRAIGHT = {"direct as released": "direct", "straight-through as released": "Gumbel-softmax"}
+SMALL_TAU = {"direct as released": "direct", "gumbel-softmax with tau 0.1": "Gumbel-softmax"}
 SLIDE_31 = {"direct as released": "direct", "relax as released": "RELAX", "arm": "ARM", "rebar as released": "REBAR"}
 SETTLED = {"direct": "direct", "relax": "RELAX", "arm": "ARM", "rebar": "REBAR"}
 PAIRS = {"unstructured, no KL": "unstructured", "pairwise, w >= 0, start 0": "max-flow",
@@ -132,18 +139,15 @@ CLAIMS = (
            _ends("omniglot", 50, lambda runs: runs.apart("direct", "enumeration") is True,
                  words="Omniglot (10 epochs): "))),
     Claim("`direct` ends below Gumbel-softmax", "slides 23, 24", "convergence", PARTLY,
-          "On MNIST it does with every seed, also at the best validation epoch of Gumbel-softmax. But if τ is always "
-          "0.1 and k = 10, neither method is ahead with every seed.",
+          "On MNIST it does with every seed, also at the best validation epoch of Gumbel-softmax. If τ is always 0.1, "
+          "it does so with k = 50, but not with k = 10.",
           "; ".join(f"MNIST, k = {k}: " + _shown(paper.CONVERGENCE["mnist"][k], STRAIGHT) for k in (10, 50)),
           tuple(_ends("mnist", k, lambda runs: len(runs.of("Gumbel-softmax").values) >= FEWEST
                       and min(at_best_validation(runs.groups["Gumbel-softmax"], runs.epoch).values)
                       > max(runs.of("direct").values) and len(runs.of("direct").values) >= FEWEST,
                       STRAIGHT, words=f"MNIST, k = {k}: ", epoch=300) for k in (10, 50)) + (
-              _ends("mnist", 10, lambda runs: len({a < b for a, b in zip(runs.of("direct").values,
-                                                                        runs.of("Gumbel-softmax").values)}) == 2
-                    and len(runs.of("Gumbel-softmax").values) >= FEWEST,
-                    {"direct as released": "direct", "gumbel-softmax with tau 0.1": "Gumbel-softmax"}, epoch=300,
-                    shown=False),)),
+              _ends("mnist", 10, lambda runs: _seed_by_seed(runs) == {True, False}, SMALL_TAU, epoch=300, shown=False),
+              _ends("mnist", 50, lambda runs: _seed_by_seed(runs) == {True}, SMALL_TAU, epoch=300, shown=False))),
     Claim("Enumeration takes twice the time of `direct`", "slide 24", "time-per-step", REFUTED,
           "Here one decoder pass per batch covers all values of z, because the decoder's output does not depend on the "
           "image.", f"{paper.WALL_CLOCK:g} times", (_wall_clock,)),

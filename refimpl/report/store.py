@@ -16,7 +16,7 @@ from refimpl.experiments.training import cells, panels
 
 @dataclass(frozen=True)
 class Spread:
-    """Holds the values of several seeds."""
+    """Holds one value for each seed."""
 
     values: tuple[float, ...]
 
@@ -93,8 +93,8 @@ def lengths(runs: Sequence[Sequence[Record]], column: str) -> list[int]:
     """Return the epochs at which a table shows these groups of runs.
 
     The list is ascending, and has at most two epochs.  One is the last epoch at which every run has a value in the
-    column.  The other is the last epoch at which every group has a run with a value.  If both epochs are the same, the
-    list has one entry.  If a group has no run, the list is empty.  Runs without any value are ignored.
+    column.  The other is the last epoch at which at least one run of each group has a value.  If both epochs are the
+    same, the list has one entry.  If a group has no run, the list is empty.  Runs without any value are ignored.
     """
     if not runs or not all(runs):
         return []

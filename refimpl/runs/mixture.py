@@ -238,7 +238,8 @@ class MixtureRun(Run):
     def accuracy(self, part: data.Part) -> float:
         """Return the share of images for which the likeliest value of c is the true value.
 
-        In a run without labels, naming.best_match first chooses what each variable of c and each of its values means.
+        In a run without labels, naming.best_match first assigns a meaning to each variable of c and to each of its
+        values.
         """
         return self.accuracies(part).every
 
@@ -255,7 +256,10 @@ class MixtureRun(Run):
                                  matched=self.settings.labels == 0)
 
     def samples(self, rows: int = 8) -> np.ndarray:
-        """Return an array of shape (rows, K, pixels): mean images.  Each row has one g from the prior and every c."""
+        """Return mean images in an array of shape (rows, K, pixels).
+
+        The K images of a row have the same g, drawn from the prior, and all values of c.
+        """
         g = streams.samples(self.settings.seed).standard_normal((rows, self.model.d)).astype(self.model.dtype)
         return expit(self.model.decode(g).astype(np.float64))
 

@@ -233,7 +233,7 @@ class RunSettings:
 
     @property
     def released(self) -> bool:
-        """Return whether the resolved settings include those of the authors' code and differ from the defaults."""
+        """Return whether these resolved settings are those of the authors' code, and not the defaults."""
         preset = self.preset()
         plain = replace(self, **{name: Options() if isinstance(value, Options) else None
                                  for name, value in preset.items()}).resolved()

@@ -2,8 +2,8 @@
 
 There is a separate generator for each purpose, so draws for one purpose do not change the draws for other purposes.
 The runs in tutorials/rows used these generators, with one exception.  Some runs with labelled images were trained
-before APART was introduced.  In these runs, the seed of labelled_images() was also used to measure the bound after
-epoch C, where C is the number of classes (10 for MNIST).
+before APART was introduced.  In these runs, one measurement of the bound, at the end of epoch C, used the seed of
+labelled_images().  C is the number of classes (10 for MNIST).
 
 samples() begins with the same numbers as training(), and so does measuring() at step 0.
 """

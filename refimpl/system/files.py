@@ -62,7 +62,7 @@ def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
 def _temporary(path: Path) -> tuple[Path, BinaryIO]:
     """Return the path and the stream of a new, locked temporary file with the permissions of `path`.
 
-    Temporary files that are not locked belong to killed processes and are removed first.
+    Earlier temporary files that are not locked were left by killed processes.  They are removed.
     """
     if fcntl is not None:
         for left in path.parent.glob(f"{glob.escape(path.name)}.*.tmp"):

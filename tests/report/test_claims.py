@@ -53,6 +53,7 @@ def changed(store: Store, experiment: str, labels: str, column: str, by: float) 
     ("With k = 50", "convergence", "exact, k = 50", "test_elbo", -4),
     ("`direct` ends below Gumbel", "convergence", "straight-through as released", "test_elbo", 3),
     ("`direct` ends below Gumbel", "convergence", "gumbel-softmax with tau 0.1, k = 10", "test_elbo", -5),
+    ("`direct` ends below Gumbel", "convergence", "gumbel-softmax with tau 0.1, k = 50", "test_elbo", 6),
     ("twice the time", "benchmark", "batch 100", "step", -0.0029),
     ("less noise", "variance", "k = 10", "direct", -0.01),
     ("coordinate-wise", "joint-argmax", "n = 8", "bias", 0.5),
@@ -213,8 +214,8 @@ def test_rows_support_the_text_of_results_md_about_300_epochs_of_slides_23_and_2
     assert all(abs(value - slide["direct as released"]) < 1 for value in direct)
     assert [round(value - slide["exact"]) for value in exact[:2]] == [3, 14] and 3 < slide["exact"] - exact[2] < 4
     assert all(abs(value - exact[2]) < 0.5 for value in direct)
-    relaxed = long_run(store, "convergence", "mnist", label + "50", 0)[300]
-    assert round(relaxed - direct[0]) == 7
+    relaxed = [long_run(store, "convergence", "mnist", label + "50", seed)[300] for seed in (0, 1, 2)]
+    assert [round(other - ours) for ours, other in zip(direct, relaxed)] == [7, 5, 6]
 
 
 def long_run(store: Store, experiment: str, dataset: str, label: str, seed: int) -> dict[int, float]:

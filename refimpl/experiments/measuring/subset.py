@@ -4,8 +4,8 @@
 
 One network chooses k of the 784 pixels of an image, and another network classifies the digit from these pixels.  The
 first network computes a score theta(x) for each pixel, and z is the set of the k pixels with the highest theta + gamma.
-The second network sees x z, and f(z) = log p(label given x z).  Both networks are trained to increase E f.  The methods
-differ in the gradient with respect to theta:
+The second network sees only the chosen pixels, that is, x times z.  f(z) is its log-probability of the label.  Both
+networks are trained to increase E f.  The methods differ in the gradient with respect to theta:
 
     `direct`, two-sided    the gradient is the usual difference of two arg maxes, but with c = df/dz at z* instead of f;
                            for subsets, this method is I-MLE (latent/linear.py)

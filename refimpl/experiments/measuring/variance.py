@@ -36,7 +36,8 @@ TEMPERATURES = tuple(round(0.1 * step, 1) for step in range(1, 11))     # as on 
 class Row(NamedTuple):
     """Holds the standard deviations of the gradients of both estimators, where eps and tau are equal to `temperature`.
 
-    The suffix _error marks standard errors.  The suffix _mean marks means of the deviations of the single weights.
+    The suffix _error marks standard errors.  The suffix _mean marks standard deviations that are averaged over the
+    weights.
     """
 
     temperature: float
@@ -99,7 +100,10 @@ def sampled_deviation(model: VAE, x: np.ndarray, name: str, temperature: float, 
 
 def trained_model(run: Path | str | None, dataset: str, k: int, seed: int,
                   data_dir: str | None) -> tuple[VAE, data.Dataset, str]:
-    """Read the model in the folder `run`, or train one by `direct` for one epoch.  The string describes the model."""
+    """Return a model, its data set, and a string that describes the model.
+
+    The model is read from the folder `run`.  If `run` is None, `direct` trains a model for one epoch.
+    """
     if run is not None:
         loaded, history = checkpoint.load(Path(run) / checkpoint.FILE, kind=VAERun)
         settings = loaded.settings

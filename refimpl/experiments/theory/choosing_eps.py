@@ -30,8 +30,8 @@ the number of draws whose winner changes at eps = 1 / R:
     otherwise:      eps = min(1, (AIM / N)^(1/3)) / R.  This eps is proportional to M^(-1/3).  If the bias is small,
                     the best eps is also proportional to M^(-1/3)
 
-The rule has a guarantee for all h, f and M.  First, M draws determine eps.  The result is the mean of the estimates
-from M further draws.  Let E be the mean over all these draws.  Then
+The following use of the rule has a guarantee for all h, f and M.  M draws determine eps, and the result is the mean of
+the estimates from M further draws.  Let E be the expectation over all these draws.  Then
 
     E |result - grad|^2 <= 1.7 |grad|_1^2 <= 1.7 k |grad|^2
 
@@ -158,7 +158,7 @@ def problems(count: int, least: int, most: int, seed: int,
 def least_errors(given: list[tuple[np.ndarray, np.ndarray]], M: int) -> np.ndarray:
     """Return an array of shape (len(given),): the exact error of each problem at its best eps.
 
-    If 0, taken as the estimate, has a smaller error than every eps, the result is the error of 0.
+    If an estimate that is always 0 has a smaller error, the result is the error of this estimate.
     """
     least = np.empty(len(given))
     for k in {len(h) for h, _ in given}:                                # problems of the same size together, for speed
@@ -171,7 +171,7 @@ def least_errors(given: list[tuple[np.ndarray, np.ndarray]], M: int) -> np.ndarr
 
 
 def least_up_to_bound(h: np.ndarray, f: np.ndarray, M: int) -> float:
-    """Return the smallest error of 200 values of eps up to 1 / R, and of taking 0 as the estimate."""
+    """Return the smallest of 201 errors: of 200 values of eps up to 1 / R, and of an estimate that is always 0."""
     return min(float(direct.mse(h, f, np.geomspace(0.01, 1, 200) / np.ptp(f), M).min()), float(at_zero(h, f)))
 
 
@@ -201,7 +201,7 @@ def table(M: int, seed: int = 0, count: int = PROBLEMS) -> dict[str, dict[str, n
 
 
 def lines(found: dict[str, dict[str, np.ndarray]], M: int) -> list[str]:
-    """Return the lines of the table that `found` holds."""
+    """Return the results of table() as lines of text."""
     made = [f"Mean squared error of the mean of {M:,} estimates, divided by the least possible; R = max f - min f",
             f"{'random problems:':31s}" + "".join(f" {words:>19s}" for words in found),
             f"{'':31s}" + f" {'median':>9s} {'worst':>9s}" * len(found)]

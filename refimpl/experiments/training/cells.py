@@ -183,7 +183,7 @@ def write_results(runs: dict[Cell, list[Row]], out: Path, name: str) -> list[Rec
 def table(runs: dict[Cell, list[Row]], epoch: int, name: str) -> list[tuple[str, str, int, float, float]]:
     """Return lines (data set, label, number of seeds, mean, half width), sorted by data set and mean.
 
-    Each seed has one value: the metric `name` at this epoch, with its sign reversed.  The half width is that of interval().
+    The value of a seed is the metric `name` at this epoch, with its sign reversed.  See interval().
     """
     lines = [(*key, len(group), *interval([-at_epoch(runs[cell], epoch, name) for cell in group]))
              for key, group in groups(runs, epoch, name).items()]

@@ -120,7 +120,7 @@ CHANGES = {"lr 0.0003": {"lr": 3e-4}, "lr 0.003": {"lr": 3e-3}, "k 50": {"k": 50
 
 
 def plateau_tests(dataset: str, seed: int) -> list[Cell]:
-    """Return runs with the changes in CHANGES, with other KL weights, and with relaxed gradients.
+    """Return three groups of runs: with the changes in CHANGES, with other KL weights, and with relaxed gradients.
 
     The relaxed gradients have tau = 1, as at the start of the released schedule.
     """

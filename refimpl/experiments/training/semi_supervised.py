@@ -2,7 +2,7 @@
 
     semi-supervised   `direct` and Gumbel-softmax with each number of labels, and `direct` without labels (clustering)
     label-steps       the same numbers of labels, but the pretraining on the labelled images always has 1,200 steps
-    labelled-terms    100 labels: our settings, the released settings, other loss terms, and other single settings
+    labelled-terms    100 labels: our settings, our settings with one change, and the released settings
     label-weights     100 labels, with several weights of the two loss terms for labelled images
 """
 from __future__ import annotations
