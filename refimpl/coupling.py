@@ -87,8 +87,9 @@ def covariance(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False
     of P, and let r be the row sums.  Then E D = c - r.  On the diagonal, E D D^T is c + r.  Off the diagonal,
     E D D^T is -(P + P^T).
 
-    If one outcome (i, j) is almost certain, a plain difference loses digits.  Let D* be the D of the likeliest outcome.
-    The code subtracts D* from D.  This changes no covariance.  Let `rest` be the probability of all other outcomes:
+    If one outcome (i, j) is almost certain, the difference E D D^T - (E D)(E D)^T loses digits.  Let D* be the D of the
+    likeliest outcome.  The code subtracts D* from D.  This changes no covariance.  Let `rest` be the probability of all
+    other outcomes:
 
         E (D - D*)            = E' D - rest D*                      E' is E without the likeliest outcome
         E (D - D*) (D - D*)^T = E' D D^T - E' D D*^T - D* E' D^T + rest D* D*^T

@@ -72,8 +72,8 @@ def best_eps(h: np.ndarray, f: np.ndarray, samples: int = 1, two_sided: bool = F
 
     If eps is too small, the variance dominates the error; if eps is too large, the bias dominates it.  The error is
     computed exactly and can have several local minima.  A grid of eps finds the neighbourhood of the lowest minimum,
-    and nine finer grids find this minimum as precisely as rounding allows.  The first grid covers 38 decades of the
-    product eps (max f - min f).  If one q(z) is almost 1, this grid covers up to 156 decades, because the best eps is
+    and nine finer grids find this minimum as precisely as rounding allows.  The first grid usually covers 38 decades of
+    the product eps (max f - min f).  If one q(z) is almost 1, it covers up to 156 decades, because the best eps is
     inversely proportional to the length of the gradient.
 
     As eps grows, the estimate tends to 0, and its error tends to |grad_h E_q f|^2.  If no eps has a smaller error

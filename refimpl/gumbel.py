@@ -113,9 +113,8 @@ def top_k(h: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
     """Return the k values of z with the highest h + gamma, from the highest to the lowest (Gumbel-top-k).
 
     h has shape (..., n), k is from 0 to n, and the result has shape (..., k).  The k values are drawn without
-    replacement.  If each value has an alarm clock of rate e^h, they are the values whose clocks ring
-    first, in the order of ringing (Yellott 1977; Kool et al., ICML 2019).
-    top_k_probability computes the probability of each result.
+    replacement.  (If each value has an alarm clock of rate e^h, the k values whose clocks ring first are drawn, in the
+    order of ringing: Yellott 1977; Kool et al., ICML 2019.)  top_k_probability computes the probability of each result.
     """
     (h,) = arguments.scores(h=h)
     k = arguments.integer("k", k, 0, h.shape[-1])

@@ -97,8 +97,7 @@ for eps in (0.1, 0.01, 0.001):
 # scores change, the Y moves, but the dots stay where they are. All dots together are the *cloud*.
 #
 # **Guess first.** In the next figure, $\epsilon$ is ten times smaller in the right panel than in the left one. So the
-# winner changes in fewer draws in the right panel. By what factor is the number of changes smaller than in the left
-# panel?
+# winner changes in fewer draws in the right panel. How many times fewer?
 
 # %%
 draw.clouds(h, f, (1.0, 0.3, 0.1), noise[:150])

@@ -201,9 +201,9 @@ print(f"from 100 to 10,000 draws the best eps falls by a factor of {factor:.2f};
 
 # %% [markdown]
 # **What to see.** The dots mark the best $\epsilon$. Far to the left of them, the error comes mostly from the noise.
-# Far to the right, it comes mostly from the bias. With more draws, a smaller $\epsilon$ is better. From 100 to 10,000
-# draws, the best $\epsilon$ falls by a factor of 4.6 in the law below. The printed factor is slightly larger. Even at
-# the best $\epsilon$, a *single* estimate is hardly better than the estimate 0. But training averages over many
+# Far to the right, it comes mostly from the bias. With more draws, a smaller $\epsilon$ is better. By the formula
+# below, the best $\epsilon$ falls by a factor of 4.6 from 100 to 10,000 draws. The printed factor is slightly larger.
+# Even at the best $\epsilon$, a *single* estimate is hardly better than the estimate 0. But training averages over many
 # estimates (see "What is $M$ in training?" below).
 #
 # At small $\epsilon$, the mean squared error is about $\epsilon^2 |\beta|^2 + C / (\epsilon M)$, where $C = \sum_i C_i$
@@ -355,12 +355,12 @@ for n, ratio in ratios.items():
 # **What to see.** Left: the two-sided error is about half the one-sided error, or less. The two-sided bias is much
 # smaller than the one-sided bias, so a larger $\epsilon$ can be used. The two-sided error falls like $M^{-2/5}$, and
 # the one-sided error falls like $M^{-1/3}$. REINFORCE has no bias, so its error falls like $M^{-1/2}$. For many draws,
-# its error is the smallest. Right: the two-sided estimate is worse on two of the forty problems. On these two problems,
-# the one-sided bias happens to be small at one large $\epsilon$, beyond $1/\text{range}$. So **use the two-sided
-# estimate, unless a third arg max costs too much.** (The rule above is for one-sided estimates. For two-sided
-# estimates, you can use the same $\epsilon$, but a larger one is better: the best two-sided $\epsilon$ falls like
-# $M^{-1/5}$, and the best one-sided $\epsilon$ falls faster, like $M^{-1/3}$. The paper, the authors' code and, by
-# default, this package use one-sided estimates.)
+# its error is the smallest. Right: the two-sided estimate is worse on two of the forty problems. On each of these two,
+# the one-sided bias happens to be small at an $\epsilon$ above $1/\text{range}$. So **use the two-sided estimate,
+# unless a third arg max costs too much.** (The rule above is for one-sided estimates. For two-sided estimates, you can
+# use the same $\epsilon$, but a larger one is better: the best two-sided $\epsilon$ falls like $M^{-1/5}$, and the best
+# one-sided $\epsilon$ falls faster, like $M^{-1/3}$. The paper, the authors' code and, by default, this package use
+# one-sided estimates.)
 #
 # **What is $M$ in training?** In training, there are many images with one draw each, and the weights change. Averaging
 # over images and over steps reduces the noise, as averaging over draws does. But averaging does not reduce the bias.

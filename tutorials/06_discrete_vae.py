@@ -293,8 +293,8 @@ for name, words in (("eps-0.1-kl", "KL on, eps = 0.1"), ("eps-1-no-kl", "KL off,
 # 0.00005 in the posterior. At $\epsilon = 0.1$, the best $q$ for `direct` gives this value probability 0.0018. Without
 # the KL term, nothing spreads $q$ out. But the spreading explains little of the difference between the two gaps. Of the
 # 0.33 nats between them, 0.29 come from the images for which $q$ and the posterior disagree about the most likely
-# value. We did not test why there are fewer such images without the KL term. In a model whose posterior is spread over
-# many values, leaving the KL term out would cost something. (Both runs use one seed.)
+# value. Without the KL term, there are fewer such images. We did not test why. In a model whose posterior is spread
+# over many values, leaving the KL term out would cost something. (Both runs use one seed.)
 #
 # ## Why does q concentrate on one value?
 #
@@ -332,10 +332,11 @@ assert q[:, leader].mean() > 0.99 and ahead.mean() > 20
 # ## What leads away from the plateau
 #
 # Small gradients cannot be the only reason why training stays on the plateau, since the scale of the gradients hardly
-# affects Adam. So look at the mean of the direct gradient. Let $j$ be the leader, which wins nearly always. A *losing
-# value* is any other value $i$. Its lead, $\text{lead}_i = f_i - f_j$, measures how much better $i$ explains an image
-# than $j$ does. The exact gradient with respect to $h_i$ is $q_i (\text{lead}_i - E_q\, \text{lead})$. The mean of the
-# direct gradient has the same form, but the *push* replaces the lead:
+# affects Adam. So look at the mean of the direct gradient. Let $j$ be the leader, which wins nearly always. Any other
+# value $i$ is a *losing value*. But $f_i$ can be larger than $f_j$. Let $\text{lead}_i = f_i - f_j$ measure how much
+# better $i$ explains an image than $j$ does. The exact gradient with respect to $h_i$ is
+# $q_i (\text{lead}_i - E_q\, \text{lead})$. The mean of the direct gradient has the same form, but the *push* replaces
+# the lead:
 #
 # $$\frac{q_\epsilon(i) - q_i}{\epsilon} = q_i (\text{push}_i - E_q\, \text{push}), \qquad \text{push}_i = \frac{e^{\epsilon\, \text{lead}_i} - 1}{\epsilon\, E_q e^{\epsilon\, \text{lead}}}$$
 #
@@ -397,8 +398,8 @@ later_rows.show_plateau(five)
 #   the cap needs the KL term.
 # - *Without the KL gradient, at* $\epsilon = 1$ (the start of the authors' recipe), the amplification helps.
 #   `amplified` is close to the best after three epochs, but `capped` needs more epochs. With the KL gradient,
-#   `amplified` is also close to the best. The methods with the cap are not: `capped`, `tilted` and `direct` end between
-#   198 and 206 nats.
+#   `amplified` is also close to the best. The three methods with the cap (`capped`, `tilted` and `direct`) are not:
+#   they end between 198 and 206 nats.
 # - *Noise without bias* (`noisy-exact`) helps at $\epsilon = 0.1$ with the KL gradient: in the second table, all five
 #   runs are below 208 nats after the third epoch, but all end above the median of `direct`. With the other settings, no
 #   run of `noisy-exact` is close to the best after three epochs.
@@ -432,7 +433,7 @@ yardsticks = later_rows.yardsticks()
 later_rows.show_yardsticks(yardsticks)
 
 # %% [markdown]
-# The objective explains at most part of the result. (The authors' recipe differs from ours by two changes: it leaves
+# The objective cannot explain the whole result. (The authors' recipe differs from ours by two changes: it leaves
 # out the KL gradient, and its $\epsilon$ falls. Each of the last two lines at $k = 50$ is a run with only one of these
 # changes. After ten epochs `direct` is at 210 nats without the KL gradient, and near 196.5 with a falling $\epsilon$.
 # With both changes it is at 142.7. So neither change alone explains the result: [results.md](results.md#convergence).)
@@ -441,9 +442,9 @@ later_rows.show_yardsticks(yardsticks)
 #   leaves the plateau within the first epoch.
 # - The objective does not explain *the final bound at* $k = 10$: for `direct` this bound is nearly the same with both
 #   recipes.
-# - The objective does not explain *the final bounds at* $k = 50$: if only the KL gradient is left out and $\epsilon$
-#   stays constant, `direct` becomes much worse, not better. With the KL gradient and a constant $\epsilon$, every run
-#   of `direct` lies between the best and the worst run of enumeration.
+# - The objective does not explain *the final bounds at* $k = 50$: at a constant $\epsilon$, leaving out the KL gradient
+#   makes `direct` much worse, not better. With the KL gradient and a constant $\epsilon$, every run of `direct` lies
+#   between the best and the worst run of enumeration.
 #
 # **The way of measuring.** On the slides, `direct` is measured with one sample per image, Gumbel-softmax with a
 # hundred, and enumeration exactly. The last lines above show three trained models, each measured in all three ways.

@@ -200,8 +200,9 @@ print("integer program and enumeration agree on 20 random instances with pair sc
 # With this approximation, does the mean of $(z(\epsilon) - z^{\star})/\epsilon$ tend to the gradient as
 # $\epsilon \to 0$? In chapter 7 it does: the variables were independent, and at a small $\epsilon$ two of them hardly
 # ever change at once. Here two variables with a positive pair score often change at once. Then $f$ changes by
-# $f(z(\epsilon)) - f(z^{\star})$. Unless $f$ is linear in $z$, this change is not the sum of the two single changes.
-# (The single change of a variable is its gain, with a minus sign if the variable changes to 0.) So a bias remains.
+# $f(z(\epsilon)) - f(z^{\star})$. Unless $f$ is linear in $z$, this is not the sum of the changes of $f$ that the two
+# variables cause separately. (If a single variable changes, $f$ changes by the gain of this variable, with a minus sign
+# if the variable changes to 0.) So a bias remains.
 #
 # The next cell checks two estimates against finite differences of $E f(z^{\star})$: the estimate with the exact second
 # arg max, and the estimate with the arg max by gains. The estimates and the differences use the same noise:
@@ -468,8 +469,8 @@ plt.show()
 # <details><summary>Solution</summary>
 #
 # Rounding changes each capacity by at most $\frac12 / \text{unit}$. A cut has at most $n + n(n-1)/2$ edges, so its cost
-# changes by at most $\frac12 (n + n(n-1)/2) / \text{unit}$. Two cuts are compared, so the loss is at most twice this
-# bound.
+# changes by at most $\frac12 (n + n(n-1)/2) / \text{unit}$. Two cuts are compared, so the score of the cut that is
+# found differs from the maximum by at most twice this bound.
 #
 # ```python
 # for _ in range(100):

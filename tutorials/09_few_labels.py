@@ -273,14 +273,13 @@ assert heavy[drawn, 0].mean() < 0.5 < 0.9 < heavy[mean, 0].min() and heavy[mean,
 # term at $\epsilon = 0.05$ has a large weight and renames the clusters.
 #
 # Does direct loss fail because of its form, or because of its weight? In the last four rows, the label's term has the
-# weight 20. With this weight, cross-entropy renames the clusters, and its accuracy is a little higher than that of the
-# released term, which has noise. With equal weights, the mean pull of direct loss at $\epsilon = 5$ is at most a fifth
-# of the pull of cross-entropy. But with weight 20, direct loss at $\epsilon = 5$ finds the correct names with all ten
-# seeds. So at weight one, direct loss with this $\epsilon$ failed because of its weight. At $\epsilon = 0.05$ and
-# weight 20, direct loss still fails when the labels are used from the first step on. The reason is the noise: the mean
-# of direct loss, computed without draws, gives the correct names with all ten seeds. The effect of the form of direct
-# loss can be seen when the labels are used only after 200 steps. By then, some labelled points are in a wrong cluster,
-# with $q(y)$ near
+# weight 20. With this weight, cross-entropy renames the clusters. The released term has noise, and its accuracy is a
+# little lower. With equal weights, the mean pull of direct loss at $\epsilon = 5$ is at most a fifth of the pull of
+# cross-entropy. But with weight 20, direct loss at $\epsilon = 5$ finds the correct names with all ten seeds. So at
+# weight one, direct loss with this $\epsilon$ failed because of its weight. At $\epsilon = 0.05$ and weight 20, direct
+# loss still fails when the labels are used from the first step on. The reason is the noise: the mean of direct loss,
+# computed without draws, gives the correct names with all ten seeds. The effect of the form of direct loss can be seen
+# when the labels are used only after 200 steps. By then, some labelled points are in a wrong cluster, with $q(y)$ near
 # 0. On these points, direct loss hardly pulls. Cross-entropy at weight 20 brings all these points back to the correct
 # cluster. Direct loss with $\epsilon = 0.05$ and weight 20 does not bring them back, even if its mean is computed
 # without draws. So the weight, the noise and the form of a label's term all matter. (This is a toy problem with one
@@ -289,8 +288,8 @@ assert heavy[drawn, 0].mean() < 0.5 < 0.9 < heavy[mean, 0].min() and heavy[mean,
 # The three labels are poorly chosen: each labelled point lies off the centre of its cloud and pulls the boundary to
 # itself. So if cross-entropy is used from the first step on, the accuracy is slightly lower than without labels (under
 # the best naming). A classifier that takes the class of the nearest labelled point needs no training, but its accuracy
-# is even lower. In this example, the clusters exist before the labels are used. With digits, they do not, as the next
-# section shows.
+# is even lower. In this example, the clusters exist before the labels are used. With digits, there are no such clusters
+# before the labels are used, as the next section shows.
 #
 # ## In training
 #

@@ -2,12 +2,12 @@
 # # 10. One identity, many papers
 #
 # **You will** put six published methods into one table of bias, variance and cost, computed without sampling.
-# **You will learn** which part of one identity each method replaces, and against which target its bias is measured. You
-# will also learn how REINFORCE follows from one of the methods, and when to use which method. **You need** chapters
-# [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb) and [4](04_finite_epsilon.ipynb);
-# [8](08_structured_encoders.ipynb) helps. The chapter runs in about three seconds. [Appendix
-# E](appendix_e_landscape.ipynb) applies two of the methods to paths: there the costs of a landscape are learnt from
-# paths that were walked in this landscape. The symbols are listed at the end.
+# **You will learn** that all six methods start from the same identity and replace different parts of it. You will also
+# learn which target the bias of each method is measured against, how REINFORCE follows from one of the methods, and
+# when to use which method. **You need** chapters [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb) and
+# [4](04_finite_epsilon.ipynb); [8](08_structured_encoders.ipynb) helps. The chapter runs in about three seconds.
+# [Appendix E](appendix_e_landscape.ipynb) applies two of the methods to paths: there the costs of a landscape are
+# learnt from paths that were walked in this landscape. The symbols are listed at the end.
 
 # %%
 import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
@@ -108,9 +108,9 @@ assert np.allclose(left, right, atol=1e-9) and np.allclose(mixed, truth, atol=1e
 # By Danskin's theorem, the gradient of the ramp is exactly
 # $(\text{onehot}(z(h + \epsilon f)) - \text{onehot}(z(h))) / \epsilon$. Where the two arg maxes agree, the ramp equals
 # $f(z(h))$. Where they differ, straight slopes replace the jumps of the staircase. (These statements hold if $f$ is
-# linear in the one-hot vector. Any table of values gives such an $f$. A decoder can also be evaluated between the
-# values, and it need not be linear there. For such a decoder, blackbox differentiation uses the slope of $f$ at $z(h)$.
-# Implicit MLE is the same method with noise: it uses the slope of $f$ at $z^{\star}$.)
+# linear in the one-hot vector. Any table of values gives such an $f$. A decoder can also be evaluated at points between
+# the one-hot vectors, and it need not be linear there. For such a decoder, blackbox differentiation uses the slope of
+# $f$ at $z(h)$. Implicit MLE is the same method with noise: it uses the slope of $f$ at $z^{\star}$.)
 #
 # In the next picture, the scores are $h_w = h + w\,(1, 0, -1)$, and $w$ varies. The left panel shows the staircase and
 # its ramps, and the right panel shows $E f$ and its tilted objectives $T$.
@@ -377,8 +377,8 @@ plt.show()
 # to the worst method. At $\epsilon = 1$, our $h$ is on the ramp, and the gradient is not 0. Target (c) is still 0, so
 # the whole gradient is bias.
 #
-# With three values, there is no reason to use two arg maxes: REINFORCE with a baseline needs one value of $f$. If all
-# values of $f$ are in a table, the exact gradient can be computed from the table.
+# If $z$ has only three values, there is no reason to use two arg maxes, because REINFORCE with a baseline needs only
+# one value of $f$ in each draw. If all values of $f$ are in a table, the exact gradient can be computed from the table.
 #
 # ## When to use which method
 #

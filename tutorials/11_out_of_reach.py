@@ -129,7 +129,8 @@ plt.show()
 # *walls*: two different arrays $z$ and $z'$ tie for certain draws of the noise, and these draws form a wall between
 # them in the space of the noises. The proof has five steps.
 #
-# 1. The wall of $z \ne z'$ is a hyperplane. Its normal is $z - z'$, with the entries 0, 1 and $-1$.
+# 1. The wall between two different arrays $z$ and $z'$ is a hyperplane. Its normal is $z - z'$, with the entries 0, 1
+#    and $-1$.
 # 2. Take the part of the wall on which $z$ and $z'$ beat all other arrays. On this part, the noise has a finite density
 #    $\rho_{zz'}$. To see this, take an entry in which $z$ and $z'$ differ, and hold the noises of all other entries
 #    fixed. Then $z$ and $z'$ tie at only one value of this entry's noise.
@@ -245,11 +246,11 @@ right.grid(False)
 plt.show()
 
 # %% [markdown]
-# In the left plot, start at a tile that moves. Its blue line leads to its new place. From this place, the dashed line
-# leads to the tile that $z^{\star}$ puts there. Go on in the same way: after three tiles you are back at the first one.
-# The matrix in the right plot is the estimate of the gradient, times $\epsilon$. Every row and every column sums to 0,
-# so the estimate never changes the sum of the scores at any place. As in chapter 1, $f(z(\epsilon)) \ge f(z^{\star})$
-# in every draw.
+# In the left plot, start at a tile that moves. Its blue line leads to its new place. The dashed line at this place
+# leads to the tile that was there in $z^{\star}$. Go on in the same way: after three tiles you are back at the first
+# one. The matrix in the right plot is the estimate of the gradient, times $\epsilon$. Every row and every column sums
+# to 0, so the estimate never changes the sum of the scores at any place. As in chapter 1,
+# $f(z(\epsilon)) \ge f(z^{\star})$ in every draw.
 #
 # ## A jigsaw in a few lines
 #
@@ -364,8 +365,8 @@ for dataset in ("mnist", "fashion-mnist"):
 # learnt from other images, which were never cut. This $f$ is a logsumexp of linear functions, and $c_{ij}$ is its slope
 # at $z^{\star}$. Cross-entropy and Fenchel-Young need a correct matching, so they cannot be used.
 #
-# These runs have limits. The network is small, and never sees two neighbouring tiles. There are few epochs. The
-# settings of all methods except enumeration were chosen with 3 × 3 tiles.
+# These runs have limits. The network is small, and it sees each tile alone, without its neighbours. There are few
+# epochs. Except for enumeration, the settings were chosen with 3 × 3 tiles.
 #
 # ## A subset that explains
 #

@@ -99,7 +99,7 @@ assert np.isclose(swept[1, 0], f[0] - f[1], rtol=2e-3) and swept[0, 1] == 0
 # and increases the variance if the inequality is reversed. The covariance is exactly $P_{ii} - q_i q_\epsilon(i)$.
 #
 # **Guess first.** At small $\epsilon$, the control variate helps for all three values: shirt, coat and dress. As
-# $\epsilon$ grows, which value is the first for which the control variate no longer helps?
+# $\epsilon$ grows, for which of the three names does the control variate stop helping first?
 
 # %%
 def coefficient(eps):

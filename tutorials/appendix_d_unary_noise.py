@@ -85,8 +85,8 @@ def estimate(z_eps, eps):
 #
 # The formula for the derivative with respect to $u_i$ is proved in the same way. Here $z_i$ takes the place of
 # $z_i z_j$, and $z'_i$ takes the place of $z'_i z'_j$. The probability on the right side is $P(z_i(\epsilon) = 1)$.
-# $\blacksquare$ (The paper's proof is in [appendix A](appendix_a_walls_and_noise.ipynb). In terms of that proof, $G$
-# has continuous second derivatives, so the order of differentiation does not matter.)
+# $\blacksquare$ (The paper's proof is in [appendix A](appendix_a_walls_and_noise.ipynb). In the notation of that proof,
+# $G$ has continuous second derivatives, so the order of differentiation does not matter.)
 #
 # The formula of step 2 can be computed: draw the other noises, and set $\gamma_i$ to its value on the wall. The next
 # cell does this for all pairs of vectors of three variables. The walls also show why the estimate by gains in chapter 8

@@ -180,12 +180,12 @@ assert seen[16, 0.01][0] > 0.6 and seen[16, 0.01][2] > 5 * seen[16, 0.1][2] and 
 
 # %% [markdown]
 # **What to see.** The term $\epsilon (2 y_i - 1)$ is added to the score of each *cell*, and a longer path has more
-# places at which it can leave $y$. So with the same $\epsilon$, the path $z(\epsilon)$ equals $y$ in fewer draws on a
-# large grid than on a small grid. Now compare the values of $\epsilon$ on one grid. At a small $\epsilon$, the two arg
-# maxes agree in most draws. So most gradients are zero, and the variance grows like $1/\epsilon$. The last column shows
-# this: the variance times $\epsilon$ changes little. This is how you recognise an $\epsilon$ that is too small. At a
-# large $\epsilon$, $z(\epsilon)$ is $y$ in nearly all draws, and the gradient is $(y - z^{\star})/\epsilon$, which is
-# the gradient of Fenchel-Young divided by $\epsilon$.
+# places at which it can leave $y$. So with the same $\epsilon$, the path $z(\epsilon)$ equals $y$ less often on a large
+# grid than on a small grid. Now compare the values of $\epsilon$ on one grid. At a small $\epsilon$, the two arg maxes
+# agree in most draws. So most gradients are zero, and the variance grows like $1/\epsilon$. The last column shows this:
+# the variance times $\epsilon$ changes little. This is how you recognise an $\epsilon$ that is too small. At a large
+# $\epsilon$, $z(\epsilon)$ is $y$ in nearly all draws, and the gradient is $(y - z^{\star})/\epsilon$, which is the
+# gradient of Fenchel-Young divided by $\epsilon$.
 #
 # So use two numbers to choose $\epsilon$: the share of draws in which $z(\epsilon)$ is $z^{\star}$, and the share of
 # draws in which $z(\epsilon)$ is $y$. Compute both shares again during training, because the scores change. If the two
@@ -426,9 +426,9 @@ assert costs[:3, 2].mean() - 2.5 > 0.2 > 0.1 > abs(costs[3:, 2].mean() - 2.5)
 # <details><summary>Solution</summary>
 #
 # The recursion computes $\log \sum_z e^{h(z)}$ over all paths. At $h = 0$ this is the log of the number of paths. To
-# find the gradient, add a Gumbel variable to the score of every *path*. The path with the largest sum wins. The mean of
-# its sum over the noise is $\log \sum_z e^{h(z)}$. By Danskin's theorem, the gradient of this mean is the winning path,
-# averaged over the noise.
+# find the gradient, add a Gumbel variable to the score of every *path*. The path with the largest sum wins. Averaged
+# over the noise, this largest sum is $\log \sum_z e^{h(z)}$. By Danskin's theorem, the gradient of this average is the
+# winning path, averaged over the noise.
 #
 # ```python
 # def log_sum(h):

@@ -53,8 +53,9 @@ def gradient(function: Callable, h: np.ndarray, f: np.ndarray | Callable, eps: f
                is given h and noise of shape (draws, n, k), and returns gradients of this shape.  All k^n joint values
                are enumerated, so k^n must be at most 4,096
     f          an array of shape (k,), or of shape (k, ..., k) for n variables.  Its entries must not all be equal.
-               f can also be a function that takes z and returns an array of shape (draws,).  z has shape (draws, k)
-               or (draws, n, k), and may lie between the one-hot vectors.  `function` is then given this function
+               f can also be a function that takes z and returns an array of shape (draws,).  In this case, `function`
+               is given f itself instead of an array.  z has shape (draws, k) or (draws, n, k), and may lie between
+               the one-hot vectors
     eps        a number above 0
     samples    the number of draws, at least 1,000.  The default is 100,000, or fewer if k^n is above 500
     rng        the generator of the noise, by default numpy.random.default_rng(0)
@@ -63,8 +64,8 @@ def gradient(function: Callable, h: np.ndarray, f: np.ndarray | Callable, eps: f
     precision  the precision in which the function computes: "float64", "float32", "float16" or "bfloat16".  If it is
                None, the check finds the precision
     loss       True if the function returns the gradient of the loss -f
-    convert    a function that converts an array, such as torch.from_numpy.  `function` is then given converted arrays,
-               and so is f if f is a function
+    convert    a function that converts an array, such as torch.from_numpy.  Then `function` is given converted
+               arrays.  If f is a function, f is given converted arrays, too
     differentiate  a function that computes the gradients.  It is needed if `function` returns an objective or a loss.
                The check calls differentiate(objective, h), where objective(h) calls `function`
     generator  a function that takes a seed (an int) and returns the fourth argument of `function`

@@ -175,8 +175,8 @@ def of_z(convert: Callable | None) -> Callable:
 def slope(problem: Problem, z: np.ndarray, values: Callable) -> np.ndarray:
     """Return the derivative of f with respect to z, of shape (draws, n, k).  z need not be one-hot.
 
-    If f is a table, f(z) is the mean of f over independent variables with the probabilities z.  Otherwise, values(f, z)
-    is called, and central differences approximate the derivative.
+    If f is a table, z is read as the probabilities of independent variables, and f(z) is the mean of f.  Otherwise,
+    values(f, z) is called, and central differences approximate the derivative.
     """
     n, k = problem.h.shape
     if problem.callable is None:

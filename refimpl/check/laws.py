@@ -1,4 +1,4 @@
-"""Test whether the gradients of a function have the distribution of an estimator, if the function draws its own noise.
+"""For a function that draws its own noise, test whether its gradients have the distribution of a given estimator.
 
 A gradient goes away from a value of z if this value is the first arg max, but not the second.  It goes towards a value
 if this value is the second arg max, but not the first.  For each value, the numbers of gradients that go away from it

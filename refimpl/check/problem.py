@@ -121,7 +121,7 @@ def make(h: object, f: object, eps: object, of_z: Callable | None = None) -> Pro
 
 
 def probe(like: Problem, number: int) -> Problem:
-    """Return one of four further problems, in which common mistakes give different estimates.
+    """Return one of four further problems.  On them, different mistakes give different estimates.
 
     `number`, from 0 to 3, selects the problem.  If f is a function, it stays the same.  If f is a table, it is replaced
     by another one, and in problems 0 and 1, k usually changes too.

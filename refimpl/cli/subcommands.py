@@ -32,7 +32,7 @@ class Parser(argparse.ArgumentParser):
         self.elsewhere = {}
 
     def _print_message(self, message: str, file=None) -> None:
-        """Print the message into `file`.  Print nothing if `file` is None: then the caller has closed the stream."""
+        """Print the message into `file`.  If the caller has closed the stream, `file` is None; then print nothing."""
         if file is not None:
             super()._print_message(message, file)
 

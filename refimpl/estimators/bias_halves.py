@@ -4,8 +4,8 @@ Let w be the likeliest value of z and d(z) = f(z) - f(w).  The exact gradient is
 gradient has the same form with u = (exp(eps d) - 1) / (eps N), where N = E_q exp(eps d).  This u differs from d in two
 ways:
 
-    d < 0   the value explains the image worse than w: u is capped, since it never falls below -1 / (eps N)
-    d > 0   the value explains the image better than w: u is amplified, since it grows exponentially in d
+    d < 0   the value explains the image worse than w: u is bounded, and never falls below -1 / (eps N)
+    d > 0   the value explains the image better than w: u is amplified, and grows exponentially in d
 
 If d < 0, `capped` uses the tilted u with N = 1; otherwise, `capped` uses u = d.  If d > 0, `amplified` uses the tilted
 u with N = max(1, E_q exp(eps d)); otherwise, `amplified` uses u = d.  Training with one of the two estimators shows the

@@ -20,8 +20,8 @@ def estimate(theta: np.ndarray, objective: Objective, rng: np.random.Generator, 
     """Return the estimate of Theorem 1, from f at z* and at all z that differ from z* in one variable (slides 18, 30).
 
     If there is only one variable, f is computed at every value, and z*(eps) is the arg max of the theorem.  If there
-    are several variables, the formula below approximates this arg max.  Term i of its sum is f at z* with z_i in place
-    of z*_i.
+    are several variables, the formula below approximates this arg max.  Term i of the sum is the value of f after
+    z*_i has been replaced by z_i.
 
         z*(eps) = argmax of  eps sum_i f(z*_1 ... z_i ... z*_n) + h(z) + gamma
     """

@@ -3,7 +3,8 @@
     z = softmax((h + gamma) / tau)      is differentiable, so grad_h f(z) = J df/dz / tau,  J = diag(z) - z z^T
 
 This is a biased estimate of grad_h E_q f at every tau > 0, because f is evaluated between the one-hot vectors, at
-points that are not values of z.  For pair scores, the softmax runs over all joint values (see relax() of each family).
+points that a discrete z never reaches.  For pair scores, the softmax runs over all joint values (see relax() of each
+family).
 """
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
     grad_{h_i} = (softmax(h_i + eps f_i) - softmax(h_i)) / eps,    f_i(c) = f(z with z_i replaced by c), for a sample z
 
-The estimate is a conditional mean: that of the coordinate-wise direct gradient of h_i, given the other coordinates.
+Given the other coordinates, the estimate is the conditional mean of the coordinate-wise direct gradient of h_i.
 Coordinate-wise `direct` has the same bias and needs the same number of evaluations, but it has more noise.
 As eps -> 0, the estimate tends to local expectation.
 """

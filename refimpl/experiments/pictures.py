@@ -27,12 +27,12 @@ CROSS = f"cross: paper, after {paper.EPOCHS} epochs"
 
 @dataclass(frozen=True)
 class Panel:
-    """A panel.  It shows `sign` times the column `merit`; the column named by `against` is on the horizontal axis."""
-
     title: str
     records: Sequence[Record]
     merit: str = "test_elbo"
+    """The name of the column on the vertical axis."""
     against: str = "epoch"
+    """The name of the column on the horizontal axis."""
     words: str = "epoch"
     unit: float = 1.0
     """The values on the horizontal axis are divided by this number."""

@@ -15,7 +15,7 @@ from refimpl.nn.network import MLP
 
 def neighbour_scores(decoder: MLP, inputs: OneHots | BesideGaussian, x: np.ndarray,
                      chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For each z_i, return the k-1 values that it does not have, and f after z_i is changed to each of these values.
+    """For each z_i, return its k-1 other values, and the value of f when z_i is changed to each of them.
 
     `chosen` has shape (B, n) and holds z as integers.  Both results have shape (B, n, k-1).  f is log p(x given z), in
     nats.

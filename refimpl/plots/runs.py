@@ -1,6 +1,6 @@
 """Make the pictures of one run: curves.png, samples.png and, for some runs, switched.png.
 
-Slides 2 and 25 show similar pictures of photographed faces.
+Slides 2 and 25 show such pictures for photographs of faces.
 """
 from __future__ import annotations
 

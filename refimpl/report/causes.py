@@ -70,8 +70,8 @@ def exits(store: Store) -> str:
     head = ["data set", "gradient", "ε", "KL gradient", f"far behind after {EARLY} epochs",
             "far behind after the last epoch", "−ELBO after the last epoch", "gap after the last epoch", "epochs"]
     return (table(head, lines) + f"\n\nThe columns *far behind* count the runs whose −ELBO is more than {FAR:g} nats "
-            "higher than the best median of the data set. −ELBO (the range is in brackets) and the gap are medians "
-            "over the seeds, in nats. "
+            "higher than the best median of the data set. The −ELBO and the gap are medians over the seeds, in "
+            "nats, with the range of −ELBO in brackets. "
             + commits_line(store.select("plateau-exits")))
 
 

@@ -37,7 +37,7 @@ class Runs(NamedTuple):
     def apart(self, one: str, other: str) -> bool | None:
         """Return whether the range of `one` is below the range of `other`, or None if the ranges overlap.
 
-        Unlike a comparison of confidence intervals, this one is valid even if some runs are still on a plateau.
+        Unlike a comparison of confidence intervals, a comparison of ranges is valid even if some runs are on a plateau.
         """
         a, b = self.of(one).values, self.of(other).values
         if min(len(a), len(b)) < FEWEST:

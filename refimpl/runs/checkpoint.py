@@ -43,7 +43,7 @@ def load(path: Path, settings: RunSettings | None = None, kind: type[Run] | None
 
     Raises InputError if the file is missing, is damaged, is not a checkpoint, or was written by an earlier version.
     Raises InputError also if the run does not have the settings `settings`, or is not of the kind `kind`.  By default,
-    neither is checked.  If the file is missing, the error message ends with `missing`.
+    neither is checked.  `missing` is the end of the error message for a missing file.
     """
     kind = kind_of(settings) if settings is not None else kind
     content = read_arrays(path, missing=missing, damaged=FOREIGN)

@@ -10,7 +10,8 @@ from refimpl import data
 def draw(part: data.Part, labels: int, classes: int, rng: np.random.Generator) -> np.ndarray:
     """Return an array of shape (labels,): the indices of images of `part`, drawn at random without repetition.
 
-    Each class gives labels // classes images.  For the remainder, classes drawn at random give one more image each.
+    The number of images of each class is labels // classes.  If there is a remainder, some classes, chosen at random,
+    have one more image.
     """
     counts, more = np.full(classes, labels // classes), labels % classes
     if more:

@@ -258,7 +258,7 @@ class MixtureRun(Run):
     def samples(self, rows: int = 8) -> np.ndarray:
         """Return mean images in an array of shape (rows, K, pixels).
 
-        The K images of a row have the same g, drawn from the prior, and all values of c.
+        All images of a row have the same g, which is drawn from the prior.  Each image has another value of c.
         """
         g = streams.samples(self.settings.seed).standard_normal((rows, self.model.d)).astype(self.model.dtype)
         return expit(self.model.decode(g).astype(np.float64))

@@ -101,8 +101,8 @@ class RunSettings:
     """Holds all settings of a run except the number of epochs, which can be increased later.
 
     If a field is None, the default of the estimator or of the kind of run is used.  resolved() fills in these defaults
-    and the missing hyperparameters.  If `as_released` is set, resolved() replaces it by the settings of the authors'
-    code, and raises InputError if another setting contradicts them.  If the data set is a user's file, resolved() also
+    and the missing hyperparameters.  If `as_released` is set, resolved() fills in the settings of the authors' code,
+    and raises InputError if another setting contradicts them.  If the data set is a user's file, resolved() also
     fills in the fields whose names begin with file_.  Such a run can be continued only with the same file.
     """
 
@@ -233,7 +233,7 @@ class RunSettings:
 
     @property
     def released(self) -> bool:
-        """Return whether these resolved settings are those of the authors' code, and not the defaults."""
+        """Return True if these resolved settings are those of the authors' code, and False if they are the defaults."""
         preset = self.preset()
         plain = replace(self, **{name: Options() if isinstance(value, Options) else None
                                  for name, value in preset.items()}).resolved()

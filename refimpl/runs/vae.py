@@ -92,8 +92,8 @@ class VAESettings(RunSettings):
     def exact_parts(self) -> tuple[str, ...]:
         """Return the names of the parts of the data set for which the bounds are computed by enumeration.
 
-        With one variable or up to 1,024 joint values, these are all three parts.  With up to 65,536 joint values, it is
-        the test part.  Otherwise there is none.  The settings must be resolved.
+        With one variable or up to 1,024 joint values, all three names are returned.  With up to 65,536 joint values,
+        only the test part is returned.  Otherwise the result is empty.  The settings must be resolved.
         """
         values = self.make_family().count()
         if values <= DOUBLE_UP_TO or self.n == 1:

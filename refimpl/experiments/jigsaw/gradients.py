@@ -6,7 +6,7 @@ All gradients point uphill.  Each function has some of these arguments:
     puzzle      the objective f, and the matching y that undoes the shuffling (None if there are no labels)
     rng         generator of the noise: one Gumbel variable is added to each theta_ij
     eps, tau    eps is a setting of direct(), and tau is a setting of gumbel_sinkhorn()
-    draws       a function computes 2 draws arg maxes for each image; the default is draws = 1
+    draws       each function computes 2 * draws arg maxes for each image; by default, draws = 1
 
 The distribution of z* = argmax_z (theta + gamma) . z is not a Gibbs distribution and has no closed form, because the
 noise of a matching is a sum of N Gumbel variables.

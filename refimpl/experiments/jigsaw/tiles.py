@@ -18,7 +18,7 @@ def cut(x: np.ndarray, side: int) -> np.ndarray:
 
 
 def assemble(tiles: np.ndarray, z: np.ndarray, side: int) -> np.ndarray:
-    """Put each tile at its place in the matching z.  Return the pictures in an array of shape (B, height, height)."""
+    """Put the tiles at the places that the matching z gives them.  The result has shape (B, height, height)."""
     high = data.SHAPE[0] // side
     placed = np.take_along_axis(tiles, z.argmax(axis=1)[..., None], axis=1)             # the tile that is at place j
     return placed.reshape(-1, side, side, high, high).transpose(0, 1, 3, 2, 4).reshape(-1, side * high, side * high)

@@ -2,8 +2,8 @@
 
     python -m refimpl measure benchmark
 
-After a warm-up, each of several rounds times first the steps and then the products.  The results are medians over the
-rounds.
+After a warm-up, there are several rounds.  Each round measures first the steps and then the products.  The results are
+medians over the rounds.
 Times depend on the machine and on its load, so the ratio of two times is more informative than the times themselves.
 """
 from __future__ import annotations

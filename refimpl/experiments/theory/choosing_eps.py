@@ -1,4 +1,4 @@
-"""Choose a suitable eps without the exact gradient, from the range of f and draws of the noise.
+"""Choose a suitable eps without the exact gradient.  Only the range of f and draws of the noise are needed.
 
     python -m refimpl measure choose-eps --average 1000     compares the rule with the best eps on random problems
 

@@ -108,7 +108,7 @@ def allowed(values: int, errors: float = STANDARD_ERRORS) -> float:
     """Return the limit, in standard errors, for the largest deviation of several sampled values.
 
     Let p be the probability that the deviation of a single value is above `errors` by chance.  For five standard
-    errors, p is 6e-7.  The limit is chosen so that any deviation is above it with a probability of at most p.
+    errors, p is 6e-7.  The probability that at least one deviation is above the limit by chance is at most p.
     """
     return float(-ndtri(ndtr(-errors) / values))
 

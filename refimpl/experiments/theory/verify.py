@@ -72,7 +72,7 @@ def run(k: int = 6, seed: int = 0, samples: int = 200_000, out: Path | str | Non
         started: Callable[[np.ndarray, np.ndarray], None] = lambda h, f: None) -> list[Claim]:
     """Check all claims for h and f.  If h and f are not given, they are random scores of k values.
 
-    The function calls started(h, f) when all arguments have been checked.  Raises InputError if a number is out of
+    When all arguments have been checked, started(h, f) is called.  Raises InputError if a number is out of
     range, or if scores() does not accept h and f.
     """
     options.check("verify", k=k, eps=eps, seed=seed, samples=samples)
