@@ -4,7 +4,7 @@
 # **You will** meet a program that ends in an arg max, see that its derivative is zero almost everywhere, and train a
 # program of this kind nevertheless. **You will learn** what the whole series is about. You will also learn Danskin's
 # theorem: a *maximum* can be differentiated even where its *arg max* cannot. **You need** NumPy, and you should know
-# what a derivative, a density and an expectation are. The chapter runs in about ten seconds. Its symbols are listed at
+# what a derivative, a density and an expectation are. This chapter runs in about ten seconds. Its symbols are listed at
 # the end.
 #
 # **Where this comes from.** "The paper" is G. Lorberbom, A. Gane, T. Jaakkola and T. Hazan, *Direct Optimization

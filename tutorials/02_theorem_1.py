@@ -3,7 +3,7 @@
 #
 # **You will** see Theorem 1 in one picture, prove it, see where it fails, and train with it. **You will learn** why the
 # gradient of an expectation over an arg max is a difference of two arg maxes, why this difference is divided by
-# $\epsilon$, and what each assumption is for. **You need** [chapter 1](01_staircase.ipynb). The chapter runs in about
+# $\epsilon$, and what each assumption is for. **You need** [chapter 1](01_staircase.ipynb). This chapter runs in about
 # fifteen seconds. Its symbols are listed at the end.
 
 # %%

@@ -5,7 +5,7 @@
 # you will derive closed forms for the mean maximum $G$ and for the density along every wall of chapter 2.
 # **You will learn** why Gumbel noise gives exactly a softmax (Theorem 2 of the paper), what alarm clocks have to do
 # with the softmax, and why the noise is shifted so that its mean is zero. **You need** [chapter 2](02_theorem_1.ipynb).
-# The chapter runs in about ten seconds. Its symbols are listed at the end.
+# This chapter runs in about ten seconds. Its symbols are listed at the end.
 
 # %%
 import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/

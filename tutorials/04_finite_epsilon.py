@@ -4,7 +4,7 @@
 # **You will** find the objective whose gradient is exactly the mean of the estimator, derive the variance of the
 # estimator, choose $\epsilon$ with and without knowing the true gradient, and choose between estimators.
 # **You will learn** that a finite $\epsilon$ is not just "almost zero": it has an objective of its own. **You need**
-# [chapter 3](03_gumbel_noise.ipynb). The chapter runs in about twenty seconds. Its symbols are listed at the end.
+# [chapter 3](03_gumbel_noise.ipynb). This chapter runs in about twenty seconds. Its symbols are listed at the end.
 
 # %%
 import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
@@ -255,8 +255,8 @@ plt.show()
 # For all $h$, $f$ and $M$, the $\epsilon$ of the rule lies between $\min(1, (20/M)^{1/3})/\text{range}$ and
 # $1/\text{range}$. There is also a guarantee for the error. If the rule does not warn, use its $\epsilon$ with $M$
 # further draws. If it warns, use 0 as your estimate. In both cases, the mean squared error is at most
-# $1.7\, |\text{gradient}|_1^2$. By Schwarz's inequality, for $k$ values this bound is at most $1.7\, k$ times the
-# squared error of the estimate 0.
+# $1.7\, |\text{gradient}|_1^2$. The squared error of the estimate 0 is $|\text{gradient}|_2^2$. By Schwarz's
+# inequality, the bound is at most $1.7\, k$ times this error for $k$ values.
 #
 # **Guess first.** Take $h = (8, 0, 0)$ and $f = (0, 10, 20)$. Then the first value has nearly all of $q$. In how many
 # of 500 draws does the winner change at $\epsilon = 1/20$?

@@ -4,7 +4,7 @@
 # **You will** write the forward and the backward pass of a two-layer network, line by line. You will check the
 # gradient, and train the network with your own Adam optimiser. **You will learn** how to derive a backward pass from
 # the forward pass, and how to make sure that it is right. **You need** the chain rule and NumPy, but no earlier
-# chapter. The chapter runs in about five seconds. Its symbols are listed at the end.
+# chapter. This chapter runs in about five seconds. Its symbols are listed at the end.
 
 # %%
 import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/

@@ -7,7 +7,7 @@
 # of the bias of `direct` leads away from the plateau, and what the second arg max is good for. You will see what the
 # gap between the ELBO and $\log p(x)$ reveals about an encoder, and how the published results were measured.
 # **You need** chapters [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb), [4](04_finite_epsilon.ipynb) and
-# [5](05_backpropagation.ipynb). The chapter runs in about ten seconds. It reads tables of runs from `rows/` and loads
+# [5](05_backpropagation.ipynb). This chapter runs in about ten seconds. It reads tables of runs from `rows/` and loads
 # six trained runs. `python -m refimpl make tutorial-runs --write eps-0.1-kl eps-1-no-kl single-direct
 # single-direct-as-released single-exact single-gumbel-softmax` repeats these six runs in about two minutes. The symbols
 # are listed at the end.

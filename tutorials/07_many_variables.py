@@ -5,7 +5,7 @@
 # RELAX and local expectation. You will check every estimator against the exact gradient, which is found by enumeration.
 # **You will learn** how little is lost when each variable has an arg max of its own, what each unbiased estimator
 # costs, and when to choose which estimator. **You need** chapters [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb)
-# and [4](04_finite_epsilon.ipynb). The chapter runs in about five seconds. Trained runs are loaded;
+# and [4](04_finite_epsilon.ipynb). This chapter runs in about five seconds. Trained runs are loaded;
 # `python -m refimpl make tutorial-runs --write` makes them again. The symbols are listed at the end.
 
 # %%

@@ -4,7 +4,7 @@
 # **You will** give scores to pairs of variables of $z$, find the arg max by a minimum cut and by an integer program,
 # and differentiate through the arg max. **You will learn** why any solver can be used (direct optimisation needs only
 # an arg max of the encoder), what the second arg max requires of $f$, and when pair scores help. **You need** chapters
-# [2](02_theorem_1.ipynb) and [7](07_many_variables.ipynb). The chapter runs in about five seconds. Three trained runs
+# [2](02_theorem_1.ipynb) and [7](07_many_variables.ipynb). This chapter runs in about five seconds. Three trained runs
 # are loaded; `python -m refimpl make tutorial-runs --write structured-none structured-non-negative structured-any-sign`
 # makes them again in about a minute and a half. The symbols are listed at the end.
 #

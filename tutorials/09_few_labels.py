@@ -5,7 +5,7 @@
 # will compare three ways of using a label. **You will learn** what the released code does: it uses the direct gradient
 # with the label in place of the perturbed arg max. The mean of this gradient is the cross-entropy gradient times
 # $1/\epsilon$. You will also see the accuracy on digits with fifty and with a hundred labels. **You need** chapters
-# [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb), [4](04_finite_epsilon.ipynb) and [6](06_discrete_vae.ipynb). The
+# [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb), [4](04_finite_epsilon.ipynb) and [6](06_discrete_vae.ipynb). This
 # chapter runs in about five seconds. Three trained runs are loaded;
 # `python -m refimpl make tutorial-runs --write labels-0 labels-50 labels-100` makes them again in a few minutes. The
 # symbols are listed at the end.
@@ -273,23 +273,24 @@ assert heavy[drawn, 0].mean() < 0.5 < 0.9 < heavy[mean, 0].min() and heavy[mean,
 # term at $\epsilon = 0.05$ has a large weight and renames the clusters.
 #
 # Does direct loss fail because of its form, or because of its weight? In the last four rows, the label's term has the
-# weight 20. With this weight, cross-entropy renames the clusters. The released term has noise, and its accuracy is a
-# little lower. With equal weights, the mean pull of direct loss at $\epsilon = 5$ is at most a fifth of the pull of
-# cross-entropy. But with weight 20, direct loss at $\epsilon = 5$ finds the correct names with all ten seeds. So at
-# weight one, direct loss with this $\epsilon$ failed because of its weight. At $\epsilon = 0.05$ and weight 20, direct
-# loss still fails when the labels are used from the first step on. The reason is the noise: the mean of direct loss,
-# computed without draws, gives the correct names with all ten seeds. The effect of the form of direct loss can be seen
-# when the labels are used only after 200 steps. By then, some labelled points are in a wrong cluster, with $q(y)$ near
+# weight 20. With this weight, cross-entropy gives the clusters their correct names. The released term has noise, and
+# its accuracy is a little lower. With equal weights, the mean pull of direct loss at $\epsilon = 5$ is at most a fifth
+# of the pull of cross-entropy. But with weight 20, direct loss at $\epsilon = 5$ finds the correct names with all ten
+# seeds. So at weight one, direct loss with this $\epsilon$ failed because of its weight. At $\epsilon = 0.05$ and
+# weight 20, direct loss still fails when the labels are used from the first step on. The reason is the noise: the mean
+# of direct loss, computed without draws, gives the correct names with all ten seeds. The effect of the form of direct
+# loss can be seen when the labels are used only after 200 steps. By then, some labelled points are in a wrong cluster,
+# with $q(y)$ near
 # 0. On these points, direct loss hardly pulls. Cross-entropy at weight 20 brings all these points back to the correct
 # cluster. Direct loss with $\epsilon = 0.05$ and weight 20 does not bring them back, even if its mean is computed
 # without draws. So the weight, the noise and the form of a label's term all matter. (This is a toy problem with one
 # learning rate and plain gradient steps.)
 #
 # The three labels are poorly chosen: each labelled point lies off the centre of its cloud and pulls the boundary to
-# itself. So if cross-entropy is used from the first step on, the accuracy is slightly lower than without labels (under
-# the best naming). A classifier that takes the class of the nearest labelled point needs no training, but its accuracy
-# is even lower. In this example, the clusters exist before the labels are used. With digits, there are no such clusters
-# before the labels are used, as the next section shows.
+# itself. So if cross-entropy is used from the first step on, the accuracy is slightly lower than without labels (where
+# the clusters get the names that fit best). A classifier that takes the class of the nearest labelled point needs no
+# training, but its accuracy is even lower. In this example, the clusters exist before the labels are used. With digits,
+# there are no such clusters before the labels are used, as the next section shows.
 #
 # ## In training
 #
@@ -409,8 +410,9 @@ plt.show()
 #   the network which images are labelled.
 # - Labels drawn at random are not balanced. If fifty labelled images are drawn, some classes have many labels and other
 #   classes have hardly any. The runs above have five or ten labels for each class.
-# - The accuracy of *clusters* needs the best one-to-one naming. If each cluster is named after the most frequent class
-#   in it, the accuracy looks too good: if there are as many clusters as images, the accuracy is 100 %.
+# - To measure the accuracy of *clusters*, give the clusters the names of different classes, and choose the names with
+#   the highest accuracy. If each cluster is named after the most frequent class in it, the accuracy looks too good: if
+#   there are as many clusters as images, the accuracy is 100 %.
 #
 # ## Now write it yourself
 #

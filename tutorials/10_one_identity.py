@@ -5,7 +5,7 @@
 # **You will learn** that all six methods start from the same identity and replace different parts of it. You will also
 # learn which target the bias of each method is measured against, how REINFORCE follows from one of the methods, and
 # when to use which method. **You need** chapters [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb) and
-# [4](04_finite_epsilon.ipynb); [8](08_structured_encoders.ipynb) helps. The chapter runs in about three seconds.
+# [4](04_finite_epsilon.ipynb); [8](08_structured_encoders.ipynb) helps. This chapter runs in about three seconds.
 # [Appendix E](appendix_e_landscape.ipynb) applies two of the methods to paths: there the costs of a landscape are
 # learnt from paths that were walked in this landscape. The symbols are listed at the end.
 

@@ -5,7 +5,7 @@
 # without a sum over all arrangements. **You will learn** why it is cheap to find the best of $n!$ matchings, but
 # expensive to sum over all matchings; that Theorem 1 holds for every arg max of a linear score; when direct
 # optimisation was better than other methods in our runs; and when to use which method. **You need** chapters
-# [2](02_theorem_1.ipynb) and [8](08_structured_encoders.ipynb); [10](10_one_identity.ipynb) helps. The chapter runs in
+# [2](02_theorem_1.ipynb) and [8](08_structured_encoders.ipynb); [10](10_one_identity.ipynb) helps. This chapter runs in
 # about five seconds. The table of symbols is at the end.
 
 # %%

@@ -54,8 +54,8 @@ def gradient(function: Callable, h: np.ndarray, f: np.ndarray | Callable, eps: f
                are enumerated, so k^n must be at most 4,096
     f          an array of shape (k,), or of shape (k, ..., k) for n variables.  Its entries must not all be equal.
                f can also be a function that takes z and returns an array of shape (draws,).  In this case, `function`
-               is given f itself instead of an array.  z has shape (draws, k) or (draws, n, k), and may lie between
-               the one-hot vectors
+               is given f itself instead of an array.  z has shape (draws, k) or (draws, n, k), and need not be
+               one-hot
     eps        a number above 0
     samples    the number of draws, at least 1,000.  The default is 100,000, or fewer if k^n is above 500
     rng        the generator of the noise, by default numpy.random.default_rng(0)

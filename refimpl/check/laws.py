@@ -1,8 +1,9 @@
 """For a function that draws its own noise, test whether its gradients have the distribution of a given estimator.
 
-A gradient goes away from a value of z if this value is the first arg max, but not the second.  It goes towards a value
-if this value is the second arg max, but not the first.  For each value, the numbers of gradients that go away from it
-and towards it are binomial, so they can be tested exactly.  A normal approximation would be wrong for rare changes.
+A gradient points away from a value of z if this value is the first arg max, but not the second.  It points towards a
+value if this value is the second arg max, but not the first.  For each value, the numbers of gradients that point away
+from it and towards it are binomial, so they can be tested exactly.  A normal approximation would be wrong for rare
+changes.
 """
 from __future__ import annotations
 

@@ -45,8 +45,8 @@ class Moments(NamedTuple):
     def careful_error(self, least_event: float) -> np.ndarray:
         """Return a standard error that allows for rare gradients, which may have been missed by chance.
 
-        This error is computed as if a few more gradients of the largest size had been drawn (their number is RARE).  If
-        all gradients are zero, the largest size is `least_event`.
+        This error is computed as if a few more gradients of the largest size had been drawn.  If all gradients are
+        zero, the largest size is `least_event`.
         """
         event = self.largest if self.largest > 0 else least_event
         return np.sqrt((self.variance + RARE * event**2 / self.draws) / self.draws)

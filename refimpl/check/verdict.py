@@ -98,7 +98,7 @@ def _clause(hypothesis: Hypothesis, words: str) -> str:
 
 
 def _coincide(finding: Finding, left: dict[Hypothesis, str], tried: list[Problem]) -> str:
-    """Return a sentence about the explanations that fit only the given problem, or "" if there are none."""
+    """Return a sentence about the explanations that further problems have excluded, or "" if there are none."""
     others = [_clause(each, words).split(":")[0] for each, words in finding.explanations.items() if each not in left]
     others = list(dict.fromkeys(others))
     if not tried or not others:

@@ -104,8 +104,9 @@ def attributes(store: Store) -> str:
                    "all three right, after training on all images", *ATTRIBUTES, "attributes with a variable of their "
                    "own", "epochs", "seeds"], lines)
             + "\n\nAll runs use `direct`. The percentages are shares of the test images: medians over the seeds (the "
-            "lowest and highest values are in brackets). Without labels, each variable has the name of the attribute "
-            "that fits it best. Guessing an attribute would be right for 50 % of the images. " + commits_line(records))
+            "lowest and highest values are in brackets). In runs without labels, each variable is named after "
+            "the attribute that fits it best. Guessing an attribute would be right for 50 % of the images. "
+            + commits_line(records))
 
 
 def unnamed(store: Store) -> str:
