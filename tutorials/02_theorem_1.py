@@ -111,23 +111,24 @@ print(f"the winner changes in {share[1.0]:.1%} of all draws at eps = 1, in {shar
 # **What to see.** Each dot is a draw, and its colour is the winner. The solid Y belongs to the scores $h$, and the
 # dashed Y to the scores $h + \epsilon f$. A large dot is a draw whose winner changes: its left half has the colour of
 # the old winner, and its right half the colour of the new one. As $\epsilon$ falls, the strips between the two Ys
-# become narrower, and the winner changes in fewer draws. Over all 100,000 draws, the number of changes falls by a
-# factor of about six. (Among the 150 draws shown, it falls from 38 to 5.) The factor is not ten, because the wide
-# strips at $\epsilon = 1$ reach into regions where there are few dots. As $\epsilon$ tends to 0, the number of changes
-# becomes proportional to $\epsilon$. In the estimate, a draw has the weight $1/\epsilon$ if its winner changes. So the
-# mean of the estimate over all noise tends to a limit.
+# become narrower, and the winner changes in fewer draws. From $\epsilon = 1$ to $\epsilon = 0.1$, the number of changes
+# among all 100,000 draws falls by a factor of about six. (Among the 150 draws shown, it falls from 38 to 5.) The number
+# of changes does not fall by a factor of ten, as $\epsilon$ does, because the wide strips at $\epsilon = 1$ reach into
+# regions where there are few dots. As $\epsilon$ tends to 0, the number of changes becomes proportional to $\epsilon$.
+# In the estimate, a draw has the weight $1/\epsilon$ if its winner changes. So the mean of the estimate over all noise
+# tends to a limit.
 #
 # ![As epsilon falls, the walls move less: the winner changes in fewer draws, and each counts more](figures/walls.gif)
 #
 # ## The density of the noise along a wall
 #
-# Raise $h_j$ by $\delta$. In which draws does the winner change from $i$ to $j$? It changes if three conditions hold
-# before $h_j$ is raised: $i$ is at the top, the distance from $i$ down to $j$ is less than $\delta$, and all other
-# names are lower than $i$. Let $t$ be the height of $i$. In formulas: $\gamma_i + h_i = t$, and $\gamma_j + h_j$ is in
-# $[t - \delta, t]$, and $\gamma_z + h_z < t$ for all other $z$. Write $F$ for the distribution function of the noise
-# and $F'$ for its density. The height of $i$ has the density $F'(t - h_i)$. The condition on $j$ has probability
-# $\delta\, F'(t - h_j)$ for small $\delta$. The condition on $z$ has probability $F(t - h_z)$. All names have
-# independent noise. Multiply, integrate over $t$, and divide by $\delta$:
+# Raise $h_j$ by $\delta$. In which draws does the winner change from $i$ to $j$? Let $t = \gamma_i + h_i$ be the height
+# of $i$. The winner changes if two conditions hold before $h_j$ is raised. First, $j$ is lower than $i$ by less than
+# $\delta$, so $\gamma_j + h_j$ is in $[t - \delta, t]$. Second, all other names $z$ are lower than $i$, so
+# $\gamma_z + h_z < t$. Write $F$ for the distribution function of the noise and $F'$ for its density. The height of $i$
+# has the density $F'(t - h_i)$. The condition on $j$ has probability $\delta\, F'(t - h_j)$ for small $\delta$. The
+# condition on $z$ has probability $F(t - h_z)$. All names have independent noise. Multiply, integrate over $t$, and
+# divide by $\delta$:
 #
 # $$\rho_{ij} = \int F'(t - h_i)\, F'(t - h_j) \prod_{z \ne i, j} F(t - h_z) \, dt$$
 #
@@ -169,8 +170,8 @@ assert np.allclose(J, np.diag(rho.sum(axis=1)) - rho, rtol=0, atol=1e-8)
 # **Theorem 1** (equation 1 of the paper). Let $z$ take finitely many values, and let the scores $h_w(z)$ depend on
 # weights $w$. Assume that
 #
-# - (a) $h_w(z)$ is differentiable at $w$, for each $z$ (if $h_w(z)$ is continuously differentiable, so is
-#   $E f(z^{\star})$);
+# - (a) $h_w(z)$ is differentiable at $w$, for each $z$ (this is enough for the theorem; if $h_w(z)$ is even
+#   continuously differentiable, so is $E f(z^{\star})$);
 # - (b) $f(z)$ does not depend on $w$ (otherwise the left side of the equation below has one more term,
 #   $E \nabla_w f(z^{\star})$);
 # - (c) the distribution of the noise $\gamma$ depends neither on $w$ nor on $\epsilon$ (so the walls move, but the

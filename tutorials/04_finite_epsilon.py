@@ -123,7 +123,7 @@ print(f"problem with five values: the bias is longer than the gradient for eps f
 # divides the one-sided bias by 10 and the two-sided bias by 100. At the right end, the estimates tend to 0, so both
 # biases tend to minus the gradient. Right: the bias need not rise steadily with $\epsilon$. In the problem on the
 # right, the bias is *longer* than the gradient for some $\epsilon$. At these $\epsilon$, an estimate that is always 0
-# (*the estimate 0*) is closer to the true gradient than the mean of the direct estimate is.
+# (*the estimate 0*) is closer to the true gradient than the mean of the direct estimate.
 #
 # ## Deriving the variance
 #
@@ -140,8 +140,8 @@ print(f"problem with five values: the bias is longer than the gradient for eps f
 # $X_j > X_i$ and $e^{-\epsilon f_j} X_j > e^{-\epsilon f_i} X_i$. Together they are
 # $X_j > X_i \max(1, e^{\epsilon (f_j - f_i)})$. Given $X_i = t$, these events are independent for different $j$. For
 # clock $j$, the event has the probability $e^{-r_j t \max(1, e^{\epsilon (f_j - f_i)})}$. Multiply these probabilities,
-# and integrate over $t$ with the density $r_i e^{-r_i t}$ of $X_i$. (The exponent $-r_i t$ of this density becomes the
-# term $j = i$ of the sum below. In this term, the maximum is 1.)
+# and integrate over $t$ with the density $r_i e^{-r_i t}$ of $X_i$. (The exponents add up to the sum below. The
+# exponent $-r_i t$ of the density is the term $j = i$, where the maximum is 1.)
 #
 # $$P_{ii} = \int_0^\infty r_i\, e^{-t \sum_j r_j \max(1, e^{\epsilon (f_j - f_i)})}\, dt = \frac{r_i}{\sum_j r_j \max(1, e^{\epsilon (f_j - f_i)})}$$
 #
@@ -176,9 +176,9 @@ assert np.allclose(direct.variance(h, f, 0.5), variance(0.5))
 #
 # ![One draw as three alarm clocks; in the second race another one overtakes](figures/clocks.gif)
 #
-# **What to see.** The animation shows one draw of the noise. In the first race, the coat rings first. Then $\epsilon$
-# grows from 0. The open circles are the times of the first race. The full dots are the times of the second race. The
-# stars mark the winners. At some $\epsilon$, the shirt overtakes the coat.
+# **What to see.** The animation shows one draw of the noise. In the first race, the coat's clock rings first. Then
+# $\epsilon$ grows from 0. The open circles are the times of the first race, and the full dots those of the second. The
+# stars mark the winners. At some $\epsilon$, the shirt's clock overtakes the coat's.
 #
 # ## The best epsilon if the true gradient is known
 #
@@ -255,8 +255,8 @@ plt.show()
 # For all $h$, $f$ and $M$, the $\epsilon$ of the rule lies between $\min(1, (20/M)^{1/3})/\text{range}$ and
 # $1/\text{range}$. There is also a guarantee for the error. If the rule does not warn, use its $\epsilon$ with $M$
 # further draws. If it warns, use 0 as your estimate. In both cases, the mean squared error is at most
-# $1.7\, |\text{gradient}|_1^2$. The squared error of the estimate 0 is $|\text{gradient}|_2^2$. By Schwarz's
-# inequality, the bound is at most $1.7\, k$ times this error for $k$ values.
+# $1.7\, |\text{gradient}|_1^2$. By Schwarz's inequality, this bound for $k$ values is at most $1.7\, k$ times
+# $|\text{gradient}|_2^2$, the squared error of the estimate 0.
 #
 # **Guess first.** Take $h = (8, 0, 0)$ and $f = (0, 10, 20)$. Then the first value has nearly all of $q$. In how many
 # of 500 draws does the winner change at $\epsilon = 1/20$?
@@ -277,9 +277,9 @@ for h_sure in (np.array([8.0, 0, 0]), np.array([12.0, 0, 0])):
     print(f"h = {h_sure}: eps by the rule {sure.eps:.2f}; {sure.reason}")
 
 # %% [markdown]
-# (The answer to the guess is 0.) The next table tests the rule on four kinds of random problems. There are twelve
-# problems of each kind. The scale of $f$ differs widely between problems. In the kinds called "concentrated", a single
-# value has most of $q$. The errors are expected values over the noise, computed exactly.
+# (The right guess was 0 draws.) The next table tests the rule on four kinds of random problems, with twelve problems of
+# each kind. The scale of $f$ differs widely between problems. In the kinds called "concentrated", a single value has
+# most of $q$. The errors are expected values over the noise, computed exactly.
 
 # %%
 found = choosing_eps.table(1_000, count=12)
@@ -289,23 +289,23 @@ print("\n".join(choosing_eps.lines(found, 1_000)))
 # **What to see.** The first four rows show mean squared errors, divided by the least possible error. So 1 is the
 # optimum. (The row `answering 0` is for the estimate 0.) With three to ten values, the rule is close to the optimum,
 # and so is the choice `1/R always` (median 1.07, worst 1.93). The rule is useful where $q$ is concentrated: its worst
-# result is 7, and the worst result of `1/R always` is 417. With a fixed $\epsilon = 0.1$, the median error is several
-# times the least error, because this choice does not take the scale of $f$ into account. On most of the concentrated
-# problems, a thousand draws are too few to choose $\epsilon$, and the rule warns. On all concentrated problems, the
-# error of the rule is at most 1.06 times the error of the estimate 0.
+# error is 7 times the least, and the worst error of `1/R always` is 417 times the least. With a fixed $\epsilon = 0.1$,
+# the median error is several times the least error, because this choice does not take the scale of $f$ into account. On
+# most of the concentrated problems, a thousand draws are too few to choose $\epsilon$, and the rule warns. On all
+# concentrated problems, the error of the rule is at most 1.06 times the error of the estimate 0.
 #
-# With two values, the worst numbers are huge. If $h$ and $f$ prefer different values, there is one $\epsilon$ at which
-# the bias is zero and the error is tiny. Nobody can find this $\epsilon$ without knowing the true gradient. Therefore
-# the row "over best up to 1/R" divides the error of the rule by the smaller of two errors: the error of the best
-# $\epsilon$ up to `1/R`, and the error of the estimate 0. All numbers in this row are below 4.
+# With two values, the worst numbers are huge, because the least error can be tiny. If $h$ and $f$ prefer different
+# values, the bias is zero at one $\epsilon$. Nobody can find this $\epsilon$ without knowing the true gradient. So the
+# row "over best up to 1/R" divides the error of the rule by the smaller of two errors: that of the best $\epsilon$ up
+# to `1/R`, and that of the estimate 0. All numbers in this row are below 4.
 #
 # ## Which estimator and which epsilon
 #
 # **One-sided or two-sided?** The two-sided estimate is the same as a one-sided estimate that starts at the scores
 # $h - \epsilon f$ and uses $2\epsilon$. So at small $\epsilon$, its variance is $C_i / (2\epsilon)$ instead of
-# $C_i / \epsilon$, and its bias is of second order. Both estimates take two arg maxes. (But if the decoder is trained
-# at $z^{\star}$, the two-sided estimate needs $z^{\star}$ as a third arg max.) The next cell compares the two, each at
-# its own best $\epsilon$.
+# $C_i / \epsilon$. As shown above, its bias is of second order. Both estimates take two arg maxes. (But if the decoder
+# is trained at $z^{\star}$, the two-sided estimate needs $z^{\star}$ as a third arg max.) The next cell compares the
+# two, each at its own best $\epsilon$.
 #
 # The third estimate in the comparison is REINFORCE with a *baseline*:
 # $(f(z^{\star}) - E_q f) \nabla \log q(z^{\star})$. The mean of REINFORCE is the gradient, because
@@ -354,13 +354,13 @@ for n, ratio in ratios.items():
 # %% [markdown]
 # **What to see.** Left: the two-sided error is about half the one-sided error, or less. The two-sided bias is much
 # smaller than the one-sided bias, so a larger $\epsilon$ can be used. The two-sided error falls like $M^{-2/5}$, and
-# the one-sided error falls like $M^{-1/3}$. REINFORCE has no bias, so its error falls like $M^{-1/2}$. For many draws,
-# its error is the smallest. Right: the two-sided estimate is worse on two of the forty problems. On each of these two,
-# the one-sided bias happens to be small at an $\epsilon$ above $1/\text{range}$. So **use the two-sided estimate,
-# unless a third arg max costs too much.** (The rule above is for one-sided estimates. For two-sided estimates, you can
-# use the same $\epsilon$, but a larger one is better: the best two-sided $\epsilon$ falls like $M^{-1/5}$, and the best
-# one-sided $\epsilon$ falls faster, like $M^{-1/3}$. The paper, the authors' code and, by default, this package use
-# one-sided estimates.)
+# the one-sided error like $M^{-1/3}$. REINFORCE has no bias, so its error falls like $M^{-1/2}$. For many draws, its
+# error is the smallest. Right: the two-sided estimate is worse on two of the forty problems. There the one-sided bias
+# happens to be small at a large $\epsilon$ (above $1/\text{range}$), so the one-sided estimate can use it. So **use the
+# two-sided estimate, unless a third arg max costs too much.** (The rule above is for one-sided estimates. For two-sided
+# estimates, you can use the same $\epsilon$, but a larger one is better: the best two-sided $\epsilon$ falls like
+# $M^{-1/5}$, and the best one-sided $\epsilon$ falls faster, like $M^{-1/3}$. The paper, the authors' code and, by
+# default, this package use one-sided estimates.)
 #
 # **What is $M$ in training?** In training, there are many images with one draw each, and the weights change. Averaging
 # over images and over steps reduces the noise, as averaging over draws does. But averaging does not reduce the bias.
@@ -396,20 +396,19 @@ draw.training(numbers, error, floor, paths, settles, optimum)
 plt.show()
 
 # %% [markdown]
-# **What to see.** Left: with more images, the error falls towards the bias (dashed lines), but not below it. At
-# $\epsilon = 0.1$, even 8,000 images are too few for the bias to be visible. Right: although most single estimates are
-# 0, $w$ rises and settles. It settles at the maximum of $T - w^2/20$ (dashed lines) and not at the maximum of
-# $E f - w^2/20$ (black line). (On the left, the last points are inaccurate, because each comes from four groups of
-# images. With these scores, the bias rises until about $\epsilon = 1.25$, and then falls. It is smaller at
-# $\epsilon = 3$ than at 0.5.)
+# **What to see.** Left: with more images, the error falls towards the bias (dashed lines), but not below it. (The last
+# points are inaccurate, because each comes from only four groups of 8,000 images.) At $\epsilon = 0.1$, even 8,000
+# images are too few for the bias to be visible. The bias rises until about $\epsilon = 1.25$ and then falls, so
+# it is smaller at $\epsilon = 3$ than at 0.5. Right: although most single estimates are 0, $w$ rises and settles. It
+# settles at the maximum of $T - w^2/20$ (dashed lines) and not at that of $E f - w^2/20$ (black line).
 #
-# Both experiments show that training averages over many draws. The number of draws is the $M$ of the rule above: the
+# Both experiments show that training averages over many draws. Their number is the $M$ of the rule above: the
 # number of images in a batch, times the number of steps during which the weights hardly change.
 #
 # **Where $q$ is concentrated**, the winner changes in few draws. For $\epsilon$ up to $1/\text{range}$, the share of
-# these draws is at most $1.72\, \epsilon\, |\text{gradient}|_1$. Suppose that the gradient is a thousandth of the range
-# of $f$. Then at most two draws in a thousand give a nonzero estimate. REINFORCE does not help, because it seldom draws
-# the improbable values. If you can, enumerate all values.
+# these draws is at most $1.72\, \epsilon\, |\text{gradient}|_1$. If $|\text{gradient}|_1$ is a thousandth of the range
+# of $f$, at most two draws in a thousand give a nonzero estimate, even at $\epsilon = 1/\text{range}$. REINFORCE does
+# not help, because it seldom draws the improbable values. If you can, enumerate all values.
 #
 # **The thousand training runs of chapter 2.** At $\epsilon = 0.1$, with one draw per step, 6.6 % of them ended on the
 # wrong side. The next cell repeats them with three other methods.
@@ -497,8 +496,11 @@ plt.show()
 # Suppose that clock $i$ rings first, at time $t$, and that $f_j > f_i$. In the second race, clock $j$ overtakes clock
 # $i$ if $X_j$ is at most $e^{\epsilon(f_j - f_i)}\, t$. The probability of this is about
 # $r_j t\, \epsilon (f_j - f_i)$. Let $S$ be the sum of the rates. Then $\int r_i e^{-S t} r_j t\, dt = q_i q_j$, so
-# $P_{ij} \approx \epsilon\, q_i q_j \max(0, f_j - f_i)$. The component $g_i$ is not 0 if the winner changes to $i$ or
-# from $i$, and $(E g_i)^2$ stays bounded as $\epsilon$ falls. So $C_i = q_i \sum_j q_j |f_j - f_i|$.
+# $P_{ij} \approx \epsilon\, q_i q_j \max(0, f_j - f_i)$. The component $g_i$ is $\pm 1/\epsilon$ if the winner changes
+# to $i$ or from $i$, and 0 otherwise. So
+# $E g_i^2 = \sum_{j \ne i} (P_{ij} + P_{ji}) / \epsilon^2 \approx \frac{1}{\epsilon} q_i \sum_j q_j |f_j - f_i|$. The
+# variance is $E g_i^2 - (E g_i)^2$, and $(E g_i)^2$ stays bounded as $\epsilon$ falls. So the variance grows like
+# $C_i / \epsilon$ with $C_i = q_i \sum_j q_j |f_j - f_i|$.
 #
 # ```python
 # C = q * (np.abs(f[None, :] - f[:, None]) @ q)

@@ -382,7 +382,8 @@ print("the layers and the Adam of the package give the same results as ours")
 # **3 (hard).** In this exercise the decoder's scores of all $k = 10$ values are computed at once. Let `a`, of shape (k,
 # 784), be the logits of these values. The table `f = x @ a.T - softplus(a).sum(axis=1)`, of shape (B, k), contains the
 # score of every image for every value. Take the loss `-(share * f).sum() / B`, where `share`, also of shape (B, k), may
-# contain any numbers. Write `da` without a loop. How much cheaper is this than running the decoder ten times per image?
+# contain any numbers. Compute `da`, the gradient of this loss with respect to `a`, without a loop. How much cheaper is
+# this than running the decoder ten times per image?
 #
 # <details><summary>Solution</summary>
 #

@@ -41,9 +41,10 @@ def left_side(law, scores, d=1e-4):
 # The proof of Theorem 1 uses the chain rule twice. The chain rule requires that $q$ is continuously differentiable with
 # respect to $h$. Consider $q_i = \int F'(t - h_i) \prod_{z \ne i} F(t - h_z)\, dt$ with a bounded $F'$. The bound
 # limits how fast each $F$ can change. So for $j \ne i$, we can differentiate with respect to $h_j$ under the integral,
-# and the result is $-\rho_{ij}$. The density $\rho_{ij}$ is finite, because the integral of $F'$ is 1 and the other
-# factors are bounded. This density is continuous in $h$, because $\int |F'(t + \delta) - F'(t)|\, dt \to 0$ as
-# $\delta \to 0$. The derivatives $\partial q_i / \partial h_i$ then follow from $\sum_i q_i = 1$.
+# and the result is $-\rho_{ij}$. The density $\rho_{ij}$ is finite: it is the integral of $F'(t - h_i)$ times the
+# bounded factors $F'(t - h_j)$ and $F(t - h_z)$, and the integral of $F'(t - h_i)$ alone is 1. This density is
+# continuous in $h$, because $\int |F'(t + \delta) - F'(t)|\, dt \to 0$ as $\delta \to 0$. The derivatives
+# $\partial q_i / \partial h_i$ then follow from $\sum_i q_i = 1$.
 #
 # ## The density along the arms of the Y
 #
@@ -53,9 +54,10 @@ def left_side(law, scores, d=1e-4):
 # measured? The area of a strip is its length times its width, and the width is given: when $h_i - h_j$ changes by
 # $\delta$, the wall moves by $\delta$ *along a coordinate axis*. So the length must be measured along the other
 # coordinate axis. For the two arms that are parallel to an axis, the length measured in this way is the arc length. The
-# third arm, between 1 and 2, is diagonal. When $h_2$ rises by $\delta$, this arm moves down by $\delta$, so its length
-# is measured along $\Delta_1$. The arc length of this arm is $\sqrt 2$ times that length. But the width of the strip,
-# measured at a right angle to the arm, is $\delta / \sqrt 2$. So the area of the strip is the same.
+# third arm, between 1 and 2, is diagonal. When $h_2$ rises by $\delta$, this arm moves by $\delta$ along $\Delta_2$. So
+# its length is measured along $\Delta_1$. The arc length of this arm is $\sqrt 2$ times the length along $\Delta_1$,
+# but the width of the strip at a right angle to the arm is only $\delta / \sqrt 2$. So both ways of measuring give the
+# same area.
 
 # %%
 def plane(a, b):                                                # density of the two differences of Gumbel noise
@@ -81,8 +83,8 @@ for i, j in ((0, 1), (0, 2), (1, 2)):
 #
 # The proof of Theorem 1 also holds for Gaussian noise, but the values of $\rho$ differ from those for Gumbel noise. At
 # a finite $\epsilon$, the mean of the estimate is $(q_\epsilon - q)/\epsilon$, where $q$ and $q_\epsilon$ are the laws
-# of the arg max *with this noise*, at $h$ and at $h + \epsilon f$. As before, $f$ never falls from $z^{\star}$ to
-# $z(\epsilon)$ (chapter 1). The variance again grows like $1/\epsilon$, but $\rho_{ij}$ replaces $q_i q_j$ in the
+# of the arg max *with this noise*, at $h$ and at $h + \epsilon f$. As before, $f(z(\epsilon))$ is never less than
+# $f(z^{\star})$ (chapter 1). The variance again grows like $1/\epsilon$, but $\rho_{ij}$ replaces $q_i q_j$ in the
 # formula of the variance. The formula $q (f - E_q f)$ for the gradient does not hold, because $\rho_{ij}$ is no longer
 # $q_i q_j$.
 
@@ -145,9 +147,9 @@ assert np.isclose(slope, left_side(gumbel_law, W @ x)[1] * x[2], rtol=0, atol=1e
 # 4. $G$ is smooth, so the order of the two derivatives does not matter (Schwarz's theorem). Hence the results of steps
 #    2 and 3 are equal. $\blacksquare$
 #
-# The next cell checks the steps numerically, with one weight, $h_w = h + w \cdot (1, 0, -1)$. With Gumbel noise, $G$ is
-# $\log \sum_z e^{h_w(z) + \epsilon f(z)}$ (chapter 3). The probabilities of the winners are computed by quadrature,
-# without $G$, so each check compares two separate computations.
+# The next cell checks the steps numerically, for the scores $h_w = h + w \cdot (1, 0, -1)$ with a single weight $w$.
+# With Gumbel noise, $G$ is $\log \sum_z e^{h_w(z) + \epsilon f(z)}$ (chapter 3). The probabilities of the winners are
+# computed by quadrature, without $G$, so each check compares two separate computations.
 
 # %%
 direction, d = np.array([1.0, 0.0, -1.0]), 1e-4

@@ -38,7 +38,8 @@ def both(h, f, eps):                            # P_ii, as in chapter 4
 # $e^{-\epsilon f_j} X_j = \lambda\, t$. Clock $j$ loses the first race and wins the second one if $\lambda$ lies
 # between $e^{-\epsilon f_j}$ and $e^{-\epsilon f_i}$. Every other clock must ring after $t$ in the first race and after
 # $\lambda\, t$ in the second one. The probability that all other clocks do this is a product of exponentials. Multiply
-# it by the exponential factors of the densities of $X_i$ and $X_j$. The result is $e^{-t S(\lambda)}$, where
+# it by $e^{-r_i t}$ from the density of $X_i$ and by $e^{-r_j \lambda\, e^{\epsilon f_j} t}$ from the density of $X_j$.
+# The result is $e^{-t S(\lambda)}$, where
 #
 # $$S(\lambda) = \sum_z r_z \max(1, \lambda\, e^{\epsilon f_z})$$
 #
@@ -87,8 +88,8 @@ assert np.isclose(swept[1, 0], f[0] - f[1], rtol=2e-3) and swept[0, 1] == 0
 #
 # The first term alone has the right mean. The second term has the mean 0, so subtracting it does not change the mean of
 # the estimate. If the second term rises and falls with the first, subtracting it removes noise. A term with these
-# properties is called a *control variate*. (The slide uses weights, and its second term is $\nabla_w h_w(z^{\star})$.
-# If $h$ is normalised, so that $h = \log q$, the mean of this term is 0.)
+# properties is called a *control variate*. (The slide takes the gradient with respect to weights instead of scores, so
+# its second term is $\nabla_w h_w(z^{\star})$. If $h$ is normalised, so that $h = \log q$, the mean of this term is 0.)
 #
 # Does the control variate reduce the variance? The variance of a difference of two terms is the variance of the first
 # term, minus twice the covariance of the terms, plus the variance of the second term. So the control variate reduces

@@ -41,15 +41,15 @@ from refimpl.experiments.training import tutorial_runs
 # Suppose that the best value $\hat z$ is better than all others by much more than $1/\epsilon$ nats. Then only $\hat z$
 # matters inside $E_q e^{\epsilon f}$. Write $p$, without an argument, for the probability $q(\hat z)$. Then $T$ is
 # close to $f(\hat z) + \frac{1}{\epsilon} \log p$. So $T$ does not depend on how the remaining probability $1 - p$ is
-# distributed. The KL term is smallest if that probability is spread evenly over the other $k - 1$ values. So the
+# distributed. The KL term is smallest if $1 - p$ is spread evenly over the other $k - 1$ values. So the
 # quantity to maximise, and the equation for its maximum, are
 #
 # $$\frac{1}{\epsilon} \log p - p \log p - (1-p) \log \frac{1-p}{k-1}, \qquad \text{at its maximum: } \frac{1}{\epsilon p} = \log \frac{(k-1)\, p}{1-p}$$
 #
 # The true objective contains $p f(\hat z)$, so it pushes $p$ close to 1 if $f(\hat z)$ is ahead by many nats. $T$
 # contains a logarithm instead, so it does not depend on *how much* better $\hat z$ is. (Both $\log p$ and the entropy
-# are concave in $p$, so the solution of the equation is the maximum. The condition "much more than $1/\epsilon$"
-# matters: at $\epsilon = 0.1$ a lead of 10 nats is exactly $1/\epsilon$.)
+# are concave in $p$, so the solution of the equation is the maximum. The lead of $\hat z$ must be much more than
+# $1/\epsilon$: at $\epsilon = 0.1$ a lead of 10 nats is exactly $1/\epsilon$, and the equation gives too large a $p$.)
 
 # %%
 def best_share(k, eps):
@@ -111,10 +111,10 @@ print(f"eps = 1 with KL is {behind:.1f} nats worse than eps = 0.1 with KL: {by_g
 # the predictions.
 #
 # At $\epsilon = 1$ a lead of 10 nats is many times $1/\epsilon$, as the prediction requires. The histogram lies around
-# the prediction, 0.476. (Over all images the median is lower: if two values are about equally good, $q$ is shared
-# between them.) At $\epsilon = 0.1$ a lead of 10 nats is exactly $1/\epsilon$, so the prediction holds only for larger
-# leads. In this model $q(\hat z)$ is close to 1 for nearly all images. For about twenty images it is close to 0,
-# because $q$ has settled on a wrong value.
+# the prediction, 0.476. (The median of $q(\hat z)$ over all images is lower than over the images in the histogram: if
+# two values are about equally good, $q$ is shared between them.) At $\epsilon = 0.1$ a lead of 10 nats is exactly
+# $1/\epsilon$, so the prediction holds only for larger leads. In this model $q(\hat z)$ is close to 1 for nearly all
+# images. For about twenty images it is close to 0, because $q$ has settled on a wrong value.
 #
 # The bound at $\epsilon = 1$ is more than 20 nats worse than at $\epsilon = 0.1$. A part of this difference is due to
 # the gap, because $q$ is far from the posterior. The rest is due to the decoder, which learns less: about half of the

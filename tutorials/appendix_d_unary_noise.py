@@ -61,9 +61,9 @@ def estimate(z_eps, eps):
 #
 # $$\rho_{zz'} = E\left[ \rho_i(\gamma_i \text{ on the wall}) \cdot [z \text{ and } z' \text{ beat all others there}] \right] \le \sup \rho_i$$
 #
-#    (The limit exists where no third vector ties. By step 3, almost no point of the wall has such a tie. The share that
-#    the wall sweeps over does not depend on the choice of $i$. So if $z$ and $z'$ differ in several variables, any of
-#    them can be chosen as $i$.)
+#    (The limit exists where no third vector ties. By step 3, almost no point of the wall has such a tie. If $z$ and
+#    $z'$ differ in several variables, any of them can be chosen as $i$, because the share of the draws that the wall
+#    sweeps over does not depend on this choice.)
 #
 # 3. *No third vector ties along a whole wall.* The vectors $z''$ and $z$ tie on a hyperplane with the normal $z - z''$.
 #    This hyperplane contains our wall only if $z - z''$ is a multiple of $z - z'$. All entries of both differences are
@@ -90,9 +90,9 @@ def estimate(z_eps, eps):
 #
 # The formula of step 2 can be computed: draw the other noises, and set $\gamma_i$ to its value on the wall. The next
 # cell does this for all pairs of vectors of three variables. The walls also show why the estimate by gains in chapter 8
-# is biased. Let $z^{\star} = z$ in a draw, and take the gains at $z$. Suppose that the second arg max is found by
-# gains. Then the second arg max is $z'$ instead of $z$ if the sum $\sum_i \text{gain}_i (z'_i - z_i)$ is positive and
-# the draw is close enough to the wall. The share of such draws is $\epsilon \rho_{zz'}$ times this sum:
+# is biased. Let $z$ be the first arg max of a draw, and let the second one be found by the gains at $z$. The second arg
+# max is $z'$ instead of $z$ if the sum $\sum_i \text{gain}_i (z'_i - z_i)$ is positive and the draw is close enough to
+# the wall between $z$ and $z'$. The share of such draws is $\epsilon \rho_{zz'}$ times this sum:
 
 # %%
 step, z_star = 0.05, solve(u0, w0)                          # z is given by its place in `every`
@@ -149,10 +149,11 @@ assert np.linalg.norm(of_gains - g.mean(axis=0)) < 0.5 * np.linalg.norm(of_gains
 #   and uniform noise, the probability of $z_1 = 1$ has kinks.
 # - *Step 3.* This step is true for 0/1 vectors, but not for every set of values. Let $v_1 = u_1 + \gamma_1$, and let
 #   $z$ be 0, 1 or 2, with the scores 0, $v_1 + \delta$ and $2 v_1$. The difference of any two of these scores contains
-#   noise. But at $\delta = 0$, all three values tie at $v_1 = 0$. So along the whole wall between the values 0 and 2,
-#   the value 1 ties with both of them. The value 1 is the winner for $-\delta < v_1 < \delta$. So with $u_1 = 0$, the
-#   probability of the value 1 is $\max(0, P(\gamma_1 < \delta) - P(\gamma_1 < -\delta))$. As a function of $\delta$,
-#   this probability has a kink at 0, and the theorem fails there:
+#   noise. But at $\delta = 0$, the wall between the values 0 and 2 is the point $v_1 = 0$, and there the value 1 ties
+#   with both of them. So a third value ties along the whole wall. The value 1 is the winner for
+#   $-\delta < v_1 < \delta$. So with $u_1 = 0$, the probability of the value 1 is
+#   $\max(0, P(\gamma_1 < \delta) - P(\gamma_1 < -\delta))$. As a function of $\delta$, this probability has a kink at
+#   0, and the theorem fails there:
 
 # %%
 v = noise.ravel()                                           # u_1 = 0

@@ -179,13 +179,13 @@ assert [seen[side, 1.0][1] for side in (4, 8, 16, 32)] == sorted([seen[side, 1.0
 assert seen[16, 0.01][0] > 0.6 and seen[16, 0.01][2] > 5 * seen[16, 0.1][2] and seen[16, 3.0][1] > 0.8
 
 # %% [markdown]
-# **What to see.** The term $\epsilon (2 y_i - 1)$ is added to the score of each *cell*, and a longer path has more
-# places at which it can leave $y$. So with the same $\epsilon$, the path $z(\epsilon)$ equals $y$ less often on a large
-# grid than on a small grid. Now compare the values of $\epsilon$ on one grid. At a small $\epsilon$, the two arg maxes
-# agree in most draws. So most gradients are zero, and the variance grows like $1/\epsilon$. The last column shows this:
-# the variance times $\epsilon$ changes little. This is how you recognise an $\epsilon$ that is too small. At a large
-# $\epsilon$, $z(\epsilon)$ is $y$ in nearly all draws, and the gradient is $(y - z^{\star})/\epsilon$, which is the
-# gradient of Fenchel-Young divided by $\epsilon$.
+# **What to see.** The term $\epsilon (2 y_i - 1)$ is added to the score of each *cell*. Its size is the same on all
+# grids, but a longer path has more places at which it can leave $y$. So with the same $\epsilon$, the path
+# $z(\epsilon)$ equals $y$ less often on a large grid than on a small grid. Now compare the values of $\epsilon$ on one
+# grid. At a small $\epsilon$, the two arg maxes agree in most draws. So most gradients are zero, and the variance grows
+# like $1/\epsilon$. The last column shows this: the variance times $\epsilon$ changes little. This is how you recognise
+# an $\epsilon$ that is too small. At a large $\epsilon$, $z(\epsilon)$ is $y$ in nearly all draws, and the gradient is
+# $(y - z^{\star})/\epsilon$, which is the gradient of Fenchel-Young divided by $\epsilon$.
 #
 # So use two numbers to choose $\epsilon$: the share of draws in which $z(\epsilon)$ is $z^{\star}$, and the share of
 # draws in which $z(\epsilon)$ is $y$. Compute both shares again during training, because the scores change. If the two
@@ -369,15 +369,15 @@ for method, part in of.items():
 
 # %% [markdown]
 # **What to see.** Above: the black line is the path. Before training, the scores are those of a network with random
-# weights. (The picture shows seed 0. Before training, the paths of this seed and of one other seed are much cheaper
-# than the paths of the other three seeds. With each of these three seeds, the cost of a path is on average more than
-# 130 % above the least possible cost.) Below left: each line is one run. The lines of the two methods overlap, but one
-# run of `direct` ends lower than all other runs. Below right: the trained networks are given the five colours without
-# noise, and the scores are converted to costs. The walks do not determine the costs completely. The cheapest path does
-# not change if all costs are multiplied by the same positive number. Nor does it change if the same number is added to
-# all costs, since all paths have 31 cells. So the learnt costs are scaled and shifted until water and meadow have their
-# true costs. Then the learnt costs of the other three colours are compared with the true costs of these colours. On
-# average over the seeds, the learnt costs of these three colours are too high. Why?
+# weights. (The picture shows seed 0. Before training, the mean cost of a path is more than 130 % above the least
+# possible cost with three of the five seeds. With seed 0 and one other seed, the paths are much cheaper.) Below left:
+# each line is one run. The lines of the two methods overlap, but one run of `direct` ends lower than all other runs.
+# Below right: the trained networks are given the five colours without noise, and the scores are converted to costs. The
+# walks do not determine the costs completely. The cheapest path does not change if all costs are multiplied by the same
+# positive number. Nor does it change if the same number is added to all costs, since all paths have 31 cells. So the
+# learnt costs are scaled and shifted until water and meadow have their true costs. Then the learnt costs of the other
+# three colours are compared with the true costs of these colours. On average over the seeds, the learnt costs of these
+# three colours are too high. Why?
 #
 # In the model of both methods, a walk is the best path for *noisy* scores. So both methods assume that the walkers make
 # mistakes. Our walkers make no mistakes. This may be the reason why the learnt costs are too high. If this is the
@@ -415,8 +415,8 @@ assert costs[:3, 2].mean() - 2.5 > 0.2 > 0.1 > abs(costs[3:, 2].mean() - 2.5)
 #
 # Two warnings. First, if the terrain has few different costs, many paths are equally good. Then "the" cheapest path is
 # the one that the solver finds first. So compare costs, not paths. Second, this example does not need an arg max. If
-# every path has a noise of its own, the *sum* over paths can be used instead of the maximum. The sum is as cheap as the
-# maximum (see the exercise). We chose paths because all paths of a small grid can be listed.
+# every path has Gumbel noise of its own, the mean of the maximum over paths is $\log \sum_z e^{h(z)}$. This *sum* over
+# paths is as cheap as the maximum (see the exercise). We chose paths because all paths of a small grid can be listed.
 #
 # ## An exercise
 #
