@@ -111,12 +111,11 @@ print(f"the winner changes in {share[1.0]:.1%} of all draws at eps = 1, in {shar
 # **What to see.** Each dot is a draw, and its colour is the winner. The solid Y belongs to the scores $h$, and the
 # dashed Y to the scores $h + \epsilon f$. A large dot is a draw whose winner changes: its left half has the colour of
 # the old winner, and its right half the colour of the new one. As $\epsilon$ falls, the strips between the two Ys
-# become narrower, and the winner changes in fewer draws. From $\epsilon = 1$ to $\epsilon = 0.1$, the number of changes
-# among all 100,000 draws falls by a factor of about six. (Among the 150 draws shown, it falls from 38 to 5.) The number
-# of changes does not fall by a factor of ten, as $\epsilon$ does, because the wide strips at $\epsilon = 1$ reach into
-# regions where there are few dots. As $\epsilon$ tends to 0, the number of changes becomes proportional to $\epsilon$.
-# In the estimate, a draw has the weight $1/\epsilon$ if its winner changes. So the mean of the estimate over all noise
-# tends to a limit.
+# become narrower, and the winner changes in fewer draws. From $\epsilon = 1$ to $0.1$, the number of changes among all
+# 100,000 draws falls by a factor of only about six. (Among the 150 draws shown, it falls from 38 to 5.) The reason is
+# that the wide strips at $\epsilon = 1$ reach into regions where there are few dots. As $\epsilon$ tends to 0, the
+# number of changes becomes proportional to $\epsilon$. In the estimate, a draw has the weight $1/\epsilon$ if its
+# winner changes. So the mean of the estimate over all noise tends to a limit.
 #
 # ![As epsilon falls, the walls move less: the winner changes in fewer draws, and each counts more](figures/walls.gif)
 #
@@ -170,8 +169,8 @@ assert np.allclose(J, np.diag(rho.sum(axis=1)) - rho, rtol=0, atol=1e-8)
 # **Theorem 1** (equation 1 of the paper). Let $z$ take finitely many values, and let the scores $h_w(z)$ depend on
 # weights $w$. Assume that
 #
-# - (a) $h_w(z)$ is differentiable at $w$, for each $z$ (this is enough for the theorem; if $h_w(z)$ is even
-#   continuously differentiable, so is $E f(z^{\star})$);
+# - (a) $h_w(z)$ is differentiable at $w$, for each $z$ (this is enough; if $h_w(z)$ is even continuously
+#   differentiable, so is $E f(z^{\star})$);
 # - (b) $f(z)$ does not depend on $w$ (otherwise the left side of the equation below has one more term,
 #   $E \nabla_w f(z^{\star})$);
 # - (c) the distribution of the noise $\gamma$ depends neither on $w$ nor on $\epsilon$ (so the walls move, but the

@@ -266,9 +266,9 @@ for eps in (-1.0, 0.0, 0.5):
 #
 # Multiply the first formula by $f(z')$ and sum over $z'$. The result is $q_\epsilon(z) (f(z) - E_{q_\epsilon} f)$,
 # which is $\partial q_\epsilon(z) / \partial \epsilon$. Multiply the first formula by $f(z)$ instead and sum over $z$.
-# The result is $\partial E_{q_\epsilon} f / \partial h(z')$. The first formula stays the same when $z$ and $z'$ are
-# exchanged. So the second result is the same vector, $q_\epsilon (f - E_{q_\epsilon} f)$, at every $\epsilon$. At
-# $\epsilon = 0$ this is Theorem 1: $q (f - E_q f)$.
+# The result is $\partial E_{q_\epsilon} f / \partial h(z')$. The first formula is symmetric in $z$ and $z'$, so both
+# results are the same vector, $q_\epsilon (f - E_{q_\epsilon} f)$, at every $\epsilon$. At $\epsilon = 0$ this is
+# Theorem 1: $q (f - E_q f)$.
 
 # %%
 eps, d = 0.4, 1e-4

@@ -498,9 +498,9 @@ plt.show()
 # $r_j t\, \epsilon (f_j - f_i)$. Let $S$ be the sum of the rates. Then $\int r_i e^{-S t} r_j t\, dt = q_i q_j$, so
 # $P_{ij} \approx \epsilon\, q_i q_j \max(0, f_j - f_i)$. The component $g_i$ is $\pm 1/\epsilon$ if the winner changes
 # to $i$ or from $i$, and 0 otherwise. So
-# $E g_i^2 = \sum_{j \ne i} (P_{ij} + P_{ji}) / \epsilon^2 \approx \frac{1}{\epsilon} q_i \sum_j q_j |f_j - f_i|$. The
-# variance is $E g_i^2 - (E g_i)^2$, and $(E g_i)^2$ stays bounded as $\epsilon$ falls. So the variance grows like
-# $C_i / \epsilon$ with $C_i = q_i \sum_j q_j |f_j - f_i|$.
+# $E g_i^2 = \sum_{j \ne i} (P_{ij} + P_{ji}) / \epsilon^2 \approx C_i / \epsilon$ with
+# $C_i = q_i \sum_j q_j |f_j - f_i|$. The variance also grows like $C_i / \epsilon$, because $(E g_i)^2$ stays bounded
+# as $\epsilon$ falls.
 #
 # ```python
 # C = q * (np.abs(f[None, :] - f[:, None]) @ q)

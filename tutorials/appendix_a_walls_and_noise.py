@@ -41,10 +41,10 @@ def left_side(law, scores, d=1e-4):
 # The proof of Theorem 1 uses the chain rule twice. The chain rule requires that $q$ is continuously differentiable with
 # respect to $h$. Consider $q_i = \int F'(t - h_i) \prod_{z \ne i} F(t - h_z)\, dt$ with a bounded $F'$. The bound
 # limits how fast each $F$ can change. So for $j \ne i$, we can differentiate with respect to $h_j$ under the integral,
-# and the result is $-\rho_{ij}$. The density $\rho_{ij}$ is finite: it is the integral of $F'(t - h_i)$ times the
-# bounded factors $F'(t - h_j)$ and $F(t - h_z)$, and the integral of $F'(t - h_i)$ alone is 1. This density is
-# continuous in $h$, because $\int |F'(t + \delta) - F'(t)|\, dt \to 0$ as $\delta \to 0$. The derivatives
-# $\partial q_i / \partial h_i$ then follow from $\sum_i q_i = 1$.
+# and the result is $-\rho_{ij}$. The density $\rho_{ij}$ is finite: in its integrand, $F'(t - h_i)$ has the integral 1,
+# and the factors $F'(t - h_j)$ and $F(t - h_z)$ are bounded. This density is continuous in $h$, because
+# $\int |F'(t + \delta) - F'(t)|\, dt \to 0$ as $\delta \to 0$. The derivatives $\partial q_i / \partial h_i$ then
+# follow from $\sum_i q_i = 1$.
 #
 # ## The density along the arms of the Y
 #

@@ -48,8 +48,8 @@ from refimpl.experiments.training import tutorial_runs
 #
 # The true objective contains $p f(\hat z)$, so it pushes $p$ close to 1 if $f(\hat z)$ is ahead by many nats. $T$
 # contains a logarithm instead, so it does not depend on *how much* better $\hat z$ is. (Both $\log p$ and the entropy
-# are concave in $p$, so the solution of the equation is the maximum. The lead of $\hat z$ must be much more than
-# $1/\epsilon$: at $\epsilon = 0.1$ a lead of 10 nats is exactly $1/\epsilon$, and the equation gives too large a $p$.)
+# are concave in $p$, so the solution of the equation is the maximum. The equation gives too large a $p$ if the lead of
+# $\hat z$ is not much more than $1/\epsilon$, for example 10 nats at $\epsilon = 0.1$.)
 
 # %%
 def best_share(k, eps):
@@ -111,8 +111,8 @@ print(f"eps = 1 with KL is {behind:.1f} nats worse than eps = 0.1 with KL: {by_g
 # the predictions.
 #
 # At $\epsilon = 1$ a lead of 10 nats is many times $1/\epsilon$, as the prediction requires. The histogram lies around
-# the prediction, 0.476. (The median of $q(\hat z)$ over all images is lower than over the images in the histogram: if
-# two values are about equally good, $q$ is shared between them.) At $\epsilon = 0.1$ a lead of 10 nats is exactly
+# the prediction, 0.476. (Over all images, the median of $q(\hat z)$ is lower than over those in the histogram: if two
+# values are about equally good, $q$ is shared between them.) At $\epsilon = 0.1$ a lead of 10 nats is exactly
 # $1/\epsilon$, so the prediction holds only for larger leads. In this model $q(\hat z)$ is close to 1 for nearly all
 # images. For about twenty images it is close to 0, because $q$ has settled on a wrong value.
 #
