@@ -49,10 +49,11 @@ truth = q * (f - q @ f)                                             # grad E f(z
 #
 # Four remarks. First, the method *score function of the noise* does not differentiate a maximum. (*Score function* is
 # the statisticians' name for the derivative of a log density. This name has nothing to do with the scores $h$ and $f$.)
-# Second, Fenchel-Young has no $f$. Third, implicit MLE adds a function to the scores, and this function depends on
-# $z^{\star}$. So if the slope of $f$ is not the same everywhere, implicit MLE does not estimate the derivative of any
-# single $G$. Fourth, in chapter 9, as on the slide, the name *direct loss minimisation* means the direct gradient with
-# noise. There, $f$ is minus a loss. The method of McAllester et al. has no noise.
+# Second, Fenchel-Young has no $f$. Third, implicit MLE adds a linear function with the slope of $f$ at $z^{\star}$ to
+# the scores. If this slope is not the same everywhere, the added function changes from draw to draw, and implicit MLE
+# does not estimate the derivative of any single $G$. Fourth, in chapter 9, as on the slide, the name *direct loss
+# minimisation* means the direct gradient with noise. There, $f$ is minus a loss. The method of McAllester et al. has no
+# noise.
 #
 # To compare the methods without sampling, we need the laws of both arg maxes under any noise, not only Gumbel noise.
 # Value $i$ is the winner if the noise of every other value $j$ is less than the noise of $i$ plus the margin
@@ -109,8 +110,9 @@ assert np.allclose(left, right, atol=1e-9) and np.allclose(mixed, truth, atol=1e
 # $(\text{onehot}(z(h + \epsilon f)) - \text{onehot}(z(h))) / \epsilon$. Where the two arg maxes agree, the ramp equals
 # $f(z(h))$. Where they differ, straight slopes replace the jumps of the staircase. (These statements hold if $f$ is
 # linear in the one-hot vector. Any table of values gives such an $f$. A decoder can also be evaluated at points between
-# the one-hot vectors, and it need not be linear there. For such a decoder, blackbox differentiation uses the slope of
-# $f$ at $z(h)$. Implicit MLE is the same method with noise: it uses the slope of $f$ at $z^{\star}$.)
+# the one-hot vectors, and it need not be linear there. For such a decoder, blackbox differentiation replaces $f$ in the
+# second arg max by a linear function with the slope of $f$ at $z(h)$. Implicit MLE does the same with noise, and with
+# the slope at $z^{\star}$.)
 #
 # In the next picture, the scores are $h_w = h + w\,(1, 0, -1)$, and $w$ varies. The left panel shows the staircase and
 # its ramps, and the right panel shows $E f$ and its tilted objectives $T$.
@@ -138,9 +140,10 @@ plt.show()
 
 # %% [markdown]
 # **What to see.** On the left, $f$ jumps by half a nat where the winner changes from *dress* to *shirt*. Each ramp also
-# rises by half a nat, with the slope $2/\epsilon$. The larger $\epsilon$ is, the further to the left the ramp begins.
-# Outside a ramp, the gradient is 0, and nothing is learnt. On the right, the noise rounds all corners. With noise,
-# the curve has a slope even without $\epsilon$. So we can let $\epsilon$ go to 0, and the limit is Theorem 1.
+# rises by half a nat. Its slope is $2/\epsilon$, because $w$ raises the score of *shirt* and lowers the score of
+# *dress*. The larger $\epsilon$ is, the further to the left the ramp begins. Outside a ramp, the gradient is 0, and
+# nothing is learnt. On the right, the noise rounds all corners. With noise, the curve has a slope even without
+# $\epsilon$. So we can let $\epsilon$ go to 0, and the limit is Theorem 1.
 #
 # ## Perturbed optimisers, and where REINFORCE comes from
 #
@@ -199,15 +202,15 @@ assert (np.abs(square_error.mean(axis=0) - noise_variance) < 4 * square_error.st
 # ## Fenchel-Young: the derivative of a maximum, minus what was observed
 #
 # Suppose that a value $y$ was observed, and that there is no $f$. The *perturbed Fenchel-Young loss* is
-# $E \max_z (h + \gamma) - h_y$. On average, $y$ is behind the winner by this amount. By Danskin's theorem, the gradient
-# of the loss is $q - \text{onehot}(y)$: the mean one-hot vector of the winner, minus the one-hot vector of $y$. With
-# Gumbel noise, $E \max (h + \gamma)$ is $\log \sum e^h$, and the loss is $-\log q(y)$, the cross-entropy. (Here $q$ is
-# known, so there is no reason to sample. If a solver finds the winner and $q$ has no formula, a draw of $z^{\star}$
-# replaces $q$.)
+# $E \max_z (h + \gamma) - h_y$. This is the mean lead of the winner over $y$, because the noise of $y$ has the mean 0.
+# By Danskin's theorem, the gradient of the loss is $q - \text{onehot}(y)$: the mean one-hot vector of the winner, minus
+# the one-hot vector of $y$. With Gumbel noise, $E \max (h + \gamma)$ is $\log \sum e^h$, and the loss is $-\log q(y)$,
+# the cross-entropy. (Here $q$ is known, so there is no reason to sample. If a solver finds the winner and $q$ has no
+# formula, a draw of $z^{\star}$ replaces $q$.)
 #
-# With $f = [z = y]$ and a large $\epsilon$, `direct` becomes Fenchel-Young with a draw of $z^{\star}$. The reason is
-# that $z(\epsilon) = y$ in practically every draw. Then the estimate $g$ of `direct` satisfies
-# $\epsilon g = \text{onehot}(y) - \text{onehot}(z^{\star})$.
+# With $f = [z = y]$ and a large $\epsilon$, $z(\epsilon) = y$ in practically every draw. Then the estimate $g$ of
+# `direct` satisfies $\epsilon g = \text{onehot}(y) - \text{onehot}(z^{\star})$. This is minus the gradient of the
+# Fenchel-Young loss, with a draw of $z^{\star}$ in place of $q$.
 
 # %%
 y = 0                                                               # shirt, which also has the highest f
@@ -232,19 +235,20 @@ assert (direct.gradient(h, hot[y], 100.0, noise[:20_000]) * 100.0 == hot[y] - ho
 #   is 0.
 #
 # So compare only rows with the same letter. The *variance* is printed twice, for $f$ and for $f + 10$. Adding a
-# constant to $f$ changes no gradient and no arg max. Adding 10 is a useful test, because our $f$ happens to have a mean
-# near 0, while the score of an image is more like $-170$ (chapter 6). A *baseline* is a constant that is subtracted
-# from $f$. Here the baseline is $E f$. In practice, the baseline is a running mean.
+# constant to $f$ changes no gradient and no arg max, but it changes the variance of some estimates. Our $f$ happens to
+# have a mean near 0, while for an image $f$ is more like $-170$ (chapter 6). A *baseline* is a constant that is
+# subtracted from $f$. Here the baseline is $E f$. In practice, the baseline is a running mean.
 #
 # The *cost* has three columns: the number of values of $f$, of gradients of $f$, and of arg maxes that one estimate
 # needs.
 #
-# We have to choose two things. First, direct loss minimisation needs data. We let the scores of each image $x$ be our
-# $h$ plus a Gaussian deviation with the variance of Gumbel noise. If $f$ is the same for all images, direct loss
-# minimisation is the method `direct` with Gaussian noise instead of Gumbel noise. Second, implicit MLE uses $f$
-# *between* the values. We let $f$ be curved there: $f(z) = \sum_i f_i z_i + \frac12 \sum_i z_i (1 - z_i)$. At the
-# one-hot vectors, the three *corners*, the formula gives the same $f$ as before. Between the corners, this $f$ is
-# concave, like the $\log p(x \mid z)$ of a decoder whose logits are linear in $z$.
+# We have to choose two things. First, direct loss minimisation needs data. We make up the data: the scores of each
+# image $x$ are our $h$ plus a Gaussian deviation with the variance of Gumbel noise. This deviation takes the place of
+# the noise. If $f$ is the same for all images, direct loss minimisation is the method `direct` with Gaussian noise
+# instead of Gumbel noise. Second, implicit MLE uses $f$ *between* the values. We let $f$ be curved there:
+# $f(z) = \sum_i f_i z_i + \frac12 \sum_i z_i (1 - z_i)$. At the one-hot vectors, the three *corners*, the formula gives
+# the same $f$ as before. Between the corners, this $f$ is concave, like the $\log p(x \mid z)$ of a decoder whose
+# logits are linear in $z$.
 
 # %%
 def implicit_mle(eps, bend=0.5, f=f):
@@ -362,8 +366,9 @@ plt.show()
 # finite $\epsilon$. This bias makes the mean too short, and goes away as $\epsilon$ falls. The second bias arises
 # because the method uses the slope of $f$ instead of the values of $f$. This bias makes the mean too long, and does not
 # go away: where $f$ is curved, the slope at one corner overestimates how much $f$ changes on the way to the next
-# corner. In the direction of the gradient, the two biases cancel at $\epsilon = 0.3$. Perpendicular to it, they add up,
-# and the sum is the bias in the table. The diamonds are methods without bias and without an $\epsilon$.
+# corner. In the direction of the gradient, the two biases have opposite signs and cancel at $\epsilon = 0.3$.
+# Perpendicular to the gradient, they have the same sign, and their sum is the bias in the table. The diamonds are
+# methods without bias and without an $\epsilon$.
 #
 # The table shows something that the picture does not. If 10 is added to $f$ and there is no baseline, REINFORCE and the
 # score function of the noise have a very large variance. The variance of `direct` does not change, because `direct`
@@ -397,15 +402,15 @@ plt.show()
 #   implicit MLE does not go away as $\epsilon$ falls. Another way is to use the changes of $f$ when single variables
 #   change. If the variables are independent, the bias of this second way goes away as $\epsilon$ falls (chapter 7). If
 #   the variables depend on each other, the bias does not go away (chapter 8).
-# - **Decisions that must be made without noise.** Use blackbox differentiation, with an $\epsilon$ so large that the
-#   ramps reach $h$.
+# - **Decisions that must be made without noise.** Use blackbox differentiation. Choose $\epsilon$ so large that the
+#   scores $h$ lie on a ramp, because the gradient is 0 elsewhere.
 #
 # In which problems is the arg max cheap and the *sum* $\sum_z e^{h(z)}$ expensive? For the paths of appendix E, the sum
 # is as cheap as the maximum: use Bellman's recursion with logsumexp instead of max. If every path has its own Gumbel
-# noise, this sum is the denominator of the softmax over the paths. For chains and trees, the sum is also as cheap as
-# the maximum. For the cuts of chapter 8 and for matchings, no such recursion is known. The best matching of $n$ pairs
-# is found in about $n^3$ steps, but counting the perfect matchings of a bipartite graph is #P-complete (Valiant 1979).
-# For cuts and matchings, use a method that needs only arg maxes.
+# noise, $z^{\star}$ follows the softmax over the paths, and this sum is its denominator. For chains and trees, the sum
+# is also as cheap as the maximum. For the cuts of chapter 8 and for matchings, no such recursion is known. The best
+# matching of $n$ pairs is found in about $n^3$ steps, but counting the perfect matchings of a bipartite graph is
+# #P-complete (Valiant 1979). For cuts and matchings, use a method that needs only arg maxes.
 #
 # ## Exercises
 #
@@ -415,9 +420,8 @@ plt.show()
 # <details><summary>Solution</summary>
 #
 # The variance of each component is 0 for `direct`, $q_i (1 - q_i)$ for REINFORCE, and 1 for the score function of the
-# noise. (A standard exponential variable has the variance 1.) The score function of the noise and REINFORCE need a
-# baseline. The score function of the noise needs a baseline even more than REINFORCE does. `direct` needs no baseline,
-# because a constant moves no arg max.
+# noise. (A standard exponential variable has the variance 1.) REINFORCE needs a baseline, and the score function of the
+# noise needs a baseline even more. `direct` needs no baseline, because a constant moves no arg max.
 #
 # ```python
 # ones = np.ones(k)

@@ -100,8 +100,8 @@ plt.show()
 # for `by_subsets`. The list works for up to about nine tiles, and `by_subsets` for up to twenty or thirty. But `best`
 # finds the best of $512!$ matchings in milliseconds.
 #
-# The next table lists five sets. For the first three, the sum is as easy to compute as the best element. For these
-# three, use the sum:
+# The next table lists five sets. For the first three, the sum is as easy to compute as the best element, so use the
+# sum:
 #
 # | set | how to find the best element | how to compute the sum |
 # | --- | --- | --- |
@@ -134,21 +134,21 @@ plt.show()
 # 2. Take the part of the wall on which $z$ and $z'$ beat all other arrays. On this part, the noise has a finite density
 #    $\rho_{zz'}$. To see this, take an entry in which $z$ and $z'$ differ, and hold the noises of all other entries
 #    fixed. Then $z$ and $z'$ tie at only one value of this entry's noise.
-# 3. No third array $z''$ ties with $z$ and $z'$ along the whole wall. Otherwise $z - z''$ would be $z - z'$ or its
-#    negative. Then $z''$ would be $z'$, or it would be $2 z - z'$, which has entries 2 or $-1$ where $z$ and $z'$
-#    differ.
+# 3. No third array $z''$ ties with $z$ and $z'$ along the whole wall. Otherwise the normals $z - z''$ and $z - z'$
+#    would be parallel, so equal or opposite. Then $z''$ would be $z'$, or it would be $2 z - z'$, which has entries 2
+#    or $-1$ where $z$ and $z'$ differ.
 # 4. Hence $\rho_{zz'}$ is continuous in the scores, if the density of each $\gamma_i$ is bounded and continuous, as
 #    it is for Gumbel noise.
-# 5. Raising $\theta_i$ by $\delta$ moves the wall by $\delta (z'_i - z_i)$, and each draw that changes from $z$ to $z'$
-#    changes $f$ by $f(z') - f(z)$. Adding $\epsilon f$ moves the wall by $\epsilon (f(z') - f(z))$, and each draw that
-#    changes from $z$ to $z'$ changes entry $i$ by $z'_i - z_i$. In both cases the product of the movement and the
+# 5. If $\theta_i$ is raised by $\delta$, the wall moves by $\delta (z'_i - z_i)$. Each draw that changes from $z$ to
+#    $z'$ changes $f$ by $f(z') - f(z)$. If $\epsilon f$ is added instead, the wall moves by $\epsilon (f(z') - f(z))$.
+#    Each such draw changes entry $i$ by $z'_i - z_i$. Divided by $\delta$ or $\epsilon$, the product of movement and
 #    change is the same. So both sides of the theorem are $\frac12 \sum_{z,z'} \rho_{zz'} (f(z') - f(z)) (z'_i - z_i)$,
-#    where the factor $\frac12$ is there because the sum counts each wall twice. $\blacksquare$
+#    with the factor $\frac12$ because the sum counts each wall twice. $\blacksquare$
 #
 # Let $f$ be linear too: $f(z) = \sum_i c_i z_i$. Then the second arg max is *a problem of the same kind* with the
 # scores $\theta_i + \gamma_i + \epsilon c_i$. The same solver finds it, and nothing is approximated except the limit.
 # One such $f$ is the number of correct tiles. Let $\mu = E z^{\star}$ and $\mu_\epsilon = E z(\epsilon)$ be the mean
-# arrays. We write $G(\theta + \epsilon c_i)$ for $G$ after $\epsilon c_i$ has been added to every $\theta_i$. Then
+# arrays. In $G(\theta + \epsilon c_i)$, every score $\theta_i$ is raised by its own $\epsilon c_i$. Then
 #
 # $$E \frac{z(\epsilon) - z^{\star}}{\epsilon} = \frac{\mu_\epsilon - \mu}{\epsilon} = \frac{\partial}{\partial \theta} \frac{G(\theta + \epsilon c_i) - G(\theta)}{\epsilon}, \qquad G(\theta) = E \max_z \sum_i (\theta_i + \gamma_i) z_i$$
 #
@@ -248,8 +248,8 @@ plt.show()
 # %% [markdown]
 # In the left plot, start at a tile that moves. Its blue line leads to its new place. The dashed line at this place
 # leads to the tile that was there in $z^{\star}$. Go on in the same way: after three tiles you are back at the first
-# one. The matrix in the right plot is the estimate of the gradient, times $\epsilon$. Every row and every column sums
-# to 0, so the estimate never changes the sum of the scores at any place. As in chapter 1,
+# one. The matrix in the right plot is $\epsilon$ times the estimate of the gradient. Its columns (places) and rows
+# (tiles) sum to 0. So a step along the estimate never changes the sum of the scores at a place. As in chapter 1,
 # $f(z(\epsilon)) \ge f(z^{\star})$ in every draw.
 #
 # ## A jigsaw in a few lines
@@ -346,7 +346,7 @@ for dataset in ("mnist", "fashion-mnist"):
     assert min(of("direct", groups[3])) > max(of("gumbel-sinkhorn", groups[3]) + of("reinforce", groups[3]))
 
 # %% [markdown]
-# The numbers are means over three seeds. They show three things.
+# The numbers, means over three seeds, show three things.
 #
 # *With labels, `direct` is not the best method.* The correct place of every tile is known, so it is enough to predict
 # the place of each tile. Cross-entropy needs no noise and no matching. With nine or sixteen tiles, Fenchel-Young is
@@ -357,8 +357,8 @@ for dataset in ("mnist", "fashion-mnist"):
 # the ranges over the seeds overlap ([the runs](jigsaw.md#is-it-the-noise-of-the-gradient-or-its-mean)).
 #
 # *With sixteen tiles, `direct` is better than the other methods that know only* $f$. `direct` is ahead of
-# Gumbel-Sinkhorn, and far ahead of REINFORCE, which uses no slope of $f$. At $2 \times 2$, the sum has only 24 terms,
-# and enumeration can be used. But every run of enumeration is behind every run of `direct`.
+# Gumbel-Sinkhorn, and far ahead of REINFORCE, which uses no slope of $f$. With four tiles, there are only 24 matchings,
+# and enumeration can be used. But there, every run of enumeration is behind every run of `direct`.
 #
 # *Without labels, `direct` is the best of the three methods that can be used.* Now the correct place of a tile is
 # unknown. $f(z)$ is the log-likelihood of the assembled picture under a mixture of ten mean pictures. The mixture was
@@ -375,8 +375,8 @@ for dataset in ("mnist", "fashion-mnist"):
 # pixels, and $f(z)$ is the log probability that it gives to the label. This $f$ is not linear in $z$. So $f$ is
 # replaced by a linear function: $c_i$ is the slope of $f$ at $z^{\star}$. One backward pass computes all $c_i$.
 # `direct` with these $c_i$ is called implicit MLE (chapter 10; Niepert et al. 2021). There are more than $10^{22}$
-# subsets of ten pixels. For a linear score, a recursion computes the *sum* over all these subsets. But this recursion
-# does not work with an $f$ that is a network.
+# subsets of ten pixels. For a linear $h$, a recursion computes the *sum* of $e^{h(z)}$ over all these subsets. But this
+# recursion does not work with an $f$ that is a network.
 
 # %%
 shares = {}                                                                     # % of test labels, one for each seed
@@ -472,9 +472,10 @@ assert min(shares["direct"] + shares["two-sided"]) > max(shares["relaxed"] + sha
 #
 # <details><summary>Solution</summary>
 #
-# A matching with $z_{ij} = 1$ puts tile $i$ at place $j$, and matches the other tiles with the other places. So the
-# mean of $z_{ij}$ under the Gibbs law is $e^{\theta_{ij}}$ times the sum without row $i$ and column $j$, divided by the
-# whole sum. The mean of $z^{\star}$ is flatter than the mean under the Gibbs law. We saw the same for two tiles.
+# A matching with $z_{ij} = 1$ puts tile $i$ at place $j$, and matches the other tiles with the other places. Let `rest`
+# be the matrix of the scores without row $i$ and column $j$. The mean of $z_{ij}$ under the Gibbs law is
+# $e^{\theta_{ij}}$ times the sum over the matchings of `rest`, divided by the sum over all matchings. The mean of
+# $z^{\star}$ is flatter than the mean under the Gibbs law. We saw the same for two tiles.
 #
 # ```python
 # theta = 2 * np.random.default_rng(3).normal(size=(6, 6))
