@@ -43,7 +43,7 @@ def law(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, names: Sequence[str]
 
 
 def errors(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, draws: int) -> None:
-    """Plot bias, noise and root mean square error of a mean of `draws` gradients.  Dots mark the given `eps`."""
+    """Plot the errors of the average of several gradients; `draws` is their number.  Dots mark the given `eps`."""
     _empty(ax)
     if ax.get_xscale() != "log":                        # setting the scale again would make new ticks
         ax.set(xscale="log", yscale="log")

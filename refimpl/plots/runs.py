@@ -27,8 +27,8 @@ def of_run(run, rows: Rows, dataset: data.Dataset) -> dict[str, Figure]:
 def vae(run, rows: Rows, dataset: data.Dataset) -> dict[str, Figure]:
     """Return the pictures of a run of `train`: curves.png and samples.png.
 
-    samples.png shows the mean image of every value of z.  If there are several variables, it shows the mean images of
-    joint values that were sampled for test images.
+    samples.png shows the mean image of every value of z.  If there are several variables, z is sampled
+    for SHOWN test images, and samples.png shows the mean images of the 100 most frequent joint values.
     """
     settings, model = run.settings, run.model
     names = None

@@ -244,7 +244,7 @@ class MixtureRun(Run):
         return self.accuracies(part).every
 
     def naming(self, part: data.Part) -> naming.Naming:
-        """Return what the variables of c mean.  For a run without labels, this is the meaning that fits `part` best."""
+        """Return what the variables of c mean.  For a run without labels, best_match finds this from `part`."""
         n, k = self.settings.variables
         if self.settings.labels:
             return naming.as_taught(n, k)

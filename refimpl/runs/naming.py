@@ -17,7 +17,7 @@ class Naming(NamedTuple):
     """Defines the meaning of the variables of a model.
 
     `variable` has shape (n,), and variable[j] is the index i of the variable that represents attribute j.  `value` has
-    shape (n, k).  If variable i has the value v, then attribute j is equal to the number value[j, v].
+    shape (n, k).  If the variable of attribute j is equal to v, then attribute j is equal to value[j, v].
     """
 
     variable: np.ndarray

@@ -233,7 +233,7 @@ class RunSettings:
 
     @property
     def released(self) -> bool:
-        """Return True if these resolved settings are those of the authors' code, and False if they are the defaults."""
+        """Return True if these resolved settings are those of the authors' code (see preset) and not the defaults."""
         preset = self.preset()
         plain = replace(self, **{name: Options() if isinstance(value, Options) else None
                                  for name, value in preset.items()}).resolved()

@@ -5,7 +5,8 @@ The runs in tutorials/rows used these generators, with one exception.  Some runs
 before APART was introduced.  In these runs, one measurement of the bound, at the end of epoch C, used the seed of
 labelled_images().  C is the number of classes (10 for MNIST).
 
-samples() begins with the same numbers as training(), and so does measuring() at step 0.
+Three of the separate generators have the same seed, so they draw the same numbers: training(), samples(), and
+measuring() at step 0.
 """
 from __future__ import annotations
 

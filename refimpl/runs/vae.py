@@ -165,8 +165,9 @@ class VAERun(Run):
     def measure(self, dataset: data.Dataset, epoch: int, last: bool) -> Row:
         """Return the metrics that Run.measure describes.  Exact bounds that are not computed are NaN.
 
-        If `exact_parts` contains only the test part, the bounds of this part are computed every `exact_every` epochs,
-        and also whenever `last` is True.  sampled_elbo uses one z per image.
+        If `exact_parts` contains all three parts, their bounds are computed at every call.  If it contains only the
+        test part, its bounds are computed every `exact_every` epochs, and whenever `last` is True.  sampled_elbo uses
+        one z per image.
         """
         settings, model = self.settings, self.model
         train = valid = test = Bounds(math.nan, math.nan, math.nan)

@@ -204,7 +204,7 @@ def arrays_in(content: bytes, damaged: str) -> dict[str, np.ndarray]:
 def open_archive(content: bytes) -> zipfile.ZipFile:
     """Return `content` as a ZipFile, or raise zipfile.BadZipFile if `content` is damaged.
 
-    This function counts the members, because one wrong bit can hide a member from zipfile.
+    One wrong bit can hide a member from zipfile.  So the number of members must be the number in the end record.
     """
     archive = zipfile.ZipFile(io.BytesIO(content))
     count = len(content) - len(archive.comment) - 12        # position in the end record (22 bytes + comment)

@@ -2,8 +2,9 @@
 
 The judge is a network that learns the attributes of all training images.  Before it classifies a picture that a model
 makes, every pixel of the picture is set to the more likely colour, black or white.  The judge cannot tell whether a
-picture still shows the same face.  But the nuisances of each test image are known (data/faces.py).  So the true picture
-with the other value of the attribute can be drawn, and compared with the model's picture pixel by pixel.
+picture still shows the same face.  But all other properties of the face in a test image, such as the width of the head,
+are known (data/faces.py).  So the same face can be drawn with the other value of the attribute, and compared with the
+model's picture pixel by pixel.
 """
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ def enumeration(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator) -> 
 
 
 def cross_entropy(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator) -> np.ndarray:
-    """Return y - softmax(theta), as if the place of each tile were classified separately."""
+    """Return y - softmax(theta), minus the gradient of the cross-entropy of a separate classification of each tile."""
     return puzzle.y - softmax(theta, axis=-1)
 
 

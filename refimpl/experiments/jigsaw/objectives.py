@@ -81,8 +81,8 @@ class Mixture:
 def best(objective: Likelihood) -> np.ndarray:
     """Return an array of shape (B, N, N): for each picture, the z with the largest f that the search finds.
 
-    A search starts from the best matching of one component.  If there are several components, the search then moves
-    three times to the arg max of the tangent of f.  No such move can decrease f.
+    For each component of the mixture, one search starts from the best matching of this component.  If there are several
+    components, each search then moves three times to the arg max of the tangent of f.  No such move can decrease f.
     """
     B, N, _, K = objective.c.shape
     family, found, worth = sets.matchings(N), np.zeros((B, N, N)), np.full(B, -np.inf)

@@ -6,7 +6,8 @@ The winner w of an image is its likeliest value, and all other values are its lo
 score of a losing value i.  Both forces are divided by the probability q_i of this value, and are given in nats:
 
     push      g_i / q_i, where g estimates the gradient of E f.  For `exact`, the push is f_i - E f.  For `capped`,
-              the push is u_i - E u, where u_i is never below -1/eps (estimators/bias_halves.py)
+              the push is u_i - E u.  Here u_i = d_i if d_i = f_i - f_w >= 0; otherwise u_i = (exp(eps d_i) - 1) / eps,
+              which is never below -1/eps
     pull      log q_w - log q_i, the force of the KL term, up to a term that is the same for all values
 
 The estimators that are compared here have no noise.  Every few steps, some quantities are computed exactly on the

@@ -94,6 +94,6 @@ def draw(records: Sequence[Record], title: str = "The bound of relaxed samples a
 
 
 def best(record: Record, column: str) -> tuple[int, float]:
-    """Return the epoch with the largest value of the column, and this value multiplied by -1."""
+    """Return the epoch with the largest value of the column, and the loss at this epoch, which is minus this value."""
     row = max(record.rows, key=lambda row: np.nan_to_num(row[column], nan=-np.inf))
     return int(row["epoch"]), -row[column]

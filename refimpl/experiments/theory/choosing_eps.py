@@ -14,7 +14,7 @@ Proof of (1): let y = eps (f - E_q f) and Z = E_q e^y >= 1.  Then bias = q (e^y 
 (e^y - 1 - y) - (1 - 1/Z) e^y, so |bias|_1 is at most 2 (Z - 1) / eps.  Next, Z - 1 = E_q phi(y) y.  Let a be the
 largest y and -b the smallest, so that a + b = x.  Because E_q y = 0, half of E_q |y| comes from the y above 0, and half
 from the y below 0.  So 2 (Z - 1) <= (phi(a) - phi(-b)) E_q |y| <= phi(x) E_q |y|.  The last step holds because phi is
-convex, phi(0) = 0 and phi'(0) = 1/2.
+convex: phi increases from -b to a by at most phi(x) - phi(0), and phi(0) = 0.  Finally, E_q |y| = eps |grad|_1.
 
 Proof of (2): by direct.stay_probability, q_i - P(i, i) <= q_i sum_j q_j (e^(eps (f_j - f_i)) - 1), where the sum is
 over the j with f_j > f_i.  Here e^y - 1 <= (1 + phi(x)) y for y = eps (f_j - f_i), because 0 <= y <= x.  Summed over
@@ -39,8 +39,8 @@ So the error is at most 1.7 k times the error of returning 0.
 
 Proof: if N < ENOUGH, the error is |grad|^2 <= |grad|_1^2 / 2, since grad sums to 0.  If N >= ENOUGH, the squared bias
 is at most |bias|_1^2 / 2 <= 0.26 |grad|_1^2.  By (3) and (2), variance / M is at most 2 (e - 1) |grad|_1 / (eps M).
-Here 1 / eps <= R N / ENOUGH, and E N = M P(1 / R) <= M (e - 1) |grad|_1 / R.  So E[variance / M] is at most
-2 (e - 1)^2 |grad|_1^2 / ENOUGH < 1.19 |grad|_1^2.
+Here 1 / eps = R max(1, (N / AIM)^(1/3)) <= R N / ENOUGH, because N and AIM are at least ENOUGH.  By (2),
+E N = M P(1 / R) <= M (e - 1) |grad|_1 / R.  So E[variance / M] <= 2 (e - 1)^2 |grad|_1^2 / ENOUGH < 1.19 |grad|_1^2.
 """
 from __future__ import annotations
 
@@ -76,9 +76,10 @@ class Choice(NamedTuple):
 def choose(h: np.ndarray, f: np.ndarray, noise: np.ndarray) -> Choice:
     """Choose eps for the mean of M one-sided estimates.
 
-    The scores h and f have shape (k,).  `noise` contains M >= 2 draws and has shape (M, k).  The rule uses two
-    things: the two arg maxes of each draw, and the range R = max f - min f.  For M up to AIM, eps is 1 / R.  For larger
-    M, eps is at least (AIM / M)^(1/3) / R.  Raises ValueError if an array has another shape, or if R is 0.
+    The scores h and f have shape (k,).  `noise` contains M >= 2 draws and has shape (M, k).  Let R be max f - min f,
+    and let N be the number of draws whose two arg maxes differ at eps = 1 / R.  If N is at most AIM, the rule chooses
+    eps = 1 / R.  Otherwise, it chooses eps = (AIM / N)^(1/3) / R.  Raises ValueError if an array has another shape, or
+    if R is 0.
     """
     h, f, noise = arguments.scores(h=h, f=f, noise=noise)
     if h.ndim != 1 or f.shape != h.shape or noise.ndim != 2 or noise.shape[1] != len(h) or len(noise) < 2:
@@ -171,7 +172,7 @@ def least_errors(given: list[tuple[np.ndarray, np.ndarray]], M: int) -> np.ndarr
 
 
 def least_up_to_bound(h: np.ndarray, f: np.ndarray, M: int) -> float:
-    """Return the smallest of 201 errors: of 200 values of eps up to 1 / R, and of an estimate that is always 0."""
+    """Return the least mean squared error among 200 values of eps up to 1 / (max f - min f) and the estimate 0."""
     return min(float(direct.mse(h, f, np.geomspace(0.01, 1, 200) / np.ptp(f), M).min()), float(at_zero(h, f)))
 
 
@@ -182,9 +183,9 @@ CANNOT_TELL = "chance that it cannot tell"
 def table(M: int, seed: int = 0, count: int = PROBLEMS) -> dict[str, dict[str, np.ndarray]]:
     """Return the table: table(M)[kind][row] is an array of shape (count,), with one value for each problem.
 
-    `count` is the number of random problems of each kind.  The first four rows are mean squared errors, divided by the
-    smallest possible error.  The fifth row is the error of the rule divided by least_up_to_bound().  The sixth row is
-    the error of the rule divided by at_zero().  The last row is the probability that the draws cannot determine eps.
+    The first four rows are mean squared errors divided by least_errors().  The first of them is the error of the rule,
+    which expected() computes.  The fifth row is this error divided by least_up_to_bound(), and the sixth by at_zero().
+    The last row is the probability that the draws cannot determine eps.
     """
     made = {}
     for words, (least_k, most_k, concentrated) in KINDS.items():

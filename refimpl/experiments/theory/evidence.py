@@ -108,7 +108,8 @@ def allowed(values: int, errors: float = STANDARD_ERRORS) -> float:
     """Return the limit, in standard errors, for the largest deviation of several sampled values.
 
     Let p be the probability that the deviation of a single value is above `errors` by chance.  For five standard
-    errors, p is 6e-7.  The probability that at least one deviation is above the limit by chance is at most p.
+    errors, p is 6e-7.  For several values the limit is higher than `errors`, so that the probability that at least one
+    deviation is above the limit is still at most p.
     """
     return float(-ndtri(ndtr(-errors) / values))
 

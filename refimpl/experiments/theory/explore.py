@@ -7,7 +7,7 @@ The explorer has four panels:
 
     the draws as points, and the walls at which the arg max changes
     the exact joint law of z* and z*(eps)
-    the exact errors of a mean of direct gradients, plotted against eps
+    the exact errors of the average of several direct gradients, plotted against eps
     the scores of the draw under the mouse, with stars at the two arg maxes
 """
 from __future__ import annotations

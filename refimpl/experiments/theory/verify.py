@@ -6,8 +6,9 @@
 z has k values, with the encoder scores h and the decoder scores f.  If h and f are not given, they are random.
 
 Two exact computations must agree to within 1e-10.  A sampled value must be within five standard errors of the exact
-value.  Therefore, a true claim fails in about one of 10^5 runs.  For some h and f, a claim cannot be tested.  For
-example, z* and z*(eps) may be equal in every draw.  The report then states the reason (evidence.py).
+value.  One run makes about ten such comparisons, so a true claim fails in about one of 10^5 runs.  For some h and f, a
+claim cannot be tested.  For example, z* and z*(eps) may be equal in every draw.  The report then states the reason
+(evidence.py).
 """
 from __future__ import annotations
 
@@ -208,9 +209,9 @@ def preferred_probability(k: int, eps: float) -> float:
     """Return p, the probability of the best value b under the q that maximises T - KL(q || uniform).
 
     T is the tilted objective.  If all other values are worse than b by much more than 1/eps nats,
-    T = f_b + (1/eps) log p.  At the maximum, all values except b are equally probable, and
-    1 / (eps p) = log((k - 1) p / (1 - p)).  For eps = 1 and k = 10, p is 0.476, so more than half of all samples are
-    not b.  The ELBO is the limit eps -> 0.  The q that maximises the ELBO has p = 1.
+    T = f_b + (1/eps) log p.  At the maximum, all values except b are equally probable.  The derivative of T - KL with
+    respect to p is 0 there, so p solves 1 / (eps p) = log((k - 1) p / (1 - p)).  For eps = 1 and k = 10, p is 0.476, so
+    more than half of all samples are not b.  In the limit eps -> 0, T - KL is the ELBO, and p is 1.
     """
     # Solve eps p t = 1 for t = log((k - 1) p / (1 - p)), which keeps its digits when p rounds to 1.
     probability = lambda t: 1 / (1 + (k - 1) * np.exp(-t))

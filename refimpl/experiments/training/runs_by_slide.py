@@ -5,7 +5,7 @@
     structured    slide 32: encoders without pair scores, with non-negative pair scores, and with scores of any sign
     latent_sizes  supplement, figure 1: k = 20, 30, 40, 50
     convergence   slides 23 and 24, k = 10 and 50: the bound against epochs and against wall-clock time
-    plateau       why `direct` leaves the plateau: four encoder gradients, and two ways in which the decoder learns
+    plateau       four encoder gradients, each with two signals for the decoder, to find why `direct` leaves the plateau
     plateau_exits which part of the bias is enough to leave the plateau, with and without the KL gradient
     plateau_tests the runs of plateau_exits with other settings, for example another learning rate
     tuning        `direct`, `exact` and Gumbel-softmax, each with several settings, to find the best setting
@@ -20,7 +20,7 @@ from refimpl.runs.vae import VAESettings
 
 
 def _cell(label: str, dataset: str, seed: int, **settings) -> Cell:
-    """Return a run; `settings` may contain fields of VAESettings and hyperparameters of the estimator."""
+    """Return a run.  The other keyword arguments are fields of VAESettings or hyperparameters of the estimator."""
     fields = VAESettings.__dataclass_fields__
     own = Options({name: value for name, value in settings.items() if name not in fields})
     settings = {name: value for name, value in settings.items() if name in fields}
