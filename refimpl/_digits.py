@@ -95,9 +95,9 @@ def tilt(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> Tilt:
 def mean_change(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> np.ndarray:
     """Return (q_eps - q) / eps.
 
-    Usually the result is computed as q (u - E_q u) / Z, where u = (e^x - 1) / eps.  This formula does not subtract
-    probabilities.  For the likeliest value b, u_b is exactly 0.  So the results for the other values keep their
-    relative precision, even if their probabilities are small.
+    Usually the result is computed as q (u - E_q u) / Z, where u = (e^x - 1) / eps and x = eps (f - f_b).  This formula
+    does not subtract probabilities.  For the likeliest value b, x_b = 0, so u_b = 0, and E_q u sums only over the other
+    values.  So the results for these values keep their relative precision, even if their probabilities are small.
     """
     change = tilt(h, f, eps)
     # The probability of b is at least 1/k.  Where b has lost over half of it, the plain difference loses no digits.

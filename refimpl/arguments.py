@@ -251,7 +251,7 @@ def perturbation(eps: np.ndarray, f: np.ndarray) -> None:
 def no_overflow(result: np.ndarray, name: str, allowed: str) -> np.ndarray:
     """Return `result`.  Raise ValueError if one of its entries has overflowed.
 
-    For example, if `name` is "eps" and `allowed` is "be larger", the message begins with "eps must be larger".
+    The error message begins with `name`, "must" and `allowed`, for example with "eps must be larger".
     """
     if not np.isfinite(result).all():
         raise ValueError(f"{name} must {allowed}: the result exceeds the largest float64, 1.8e308")

@@ -5,10 +5,10 @@
     z*(eps)  the z with the smallest a_z E_z,    a_z = exp(-eps f_z)
 
 We say that a draw leaves i if z* = i and z*(eps) != i, that it arrives at j if z*(eps) = j and z* != j, and that it
-moves from i to j if it does both.  The class Clocks computes the probability that both arg maxes are i, and the rates
-of these three events.  A rate is a probability divided by eps.  All four quantities are sums of positive terms,
-computed in logs, so no digits are lost, even if eps or q(z) is very small.  The joint law follows from these four
-quantities.  The variance and the covariance of one sampled gradient also follow from them.
+moves from i to j if it does both.  The class Clocks computes the probability that both arg maxes are i, and the rate
+of each of these three events, which is the probability of the event divided by eps.  All four quantities are sums of
+positive terms, computed in logs, so no digits are lost, even if eps or q(z) is very small.  The joint law follows from
+these four quantities, and so do the variance and the covariance of one sampled gradient.
 
 The arguments have the same shapes as in direct.py.  The functions check their arguments, but the class Clocks does not.
 """
@@ -40,7 +40,7 @@ def joint_law(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False)
     If `two_sided` is True, z*(-eps) takes the place of z*.  Otherwise, let w = exp(h), a = exp(-eps f) and
     C(s) = sum_z w_z max(1, s / a_z).  If f_j <= f_i and i != j, P(i, j) is 0.  If f_j > f_i, that is a_j < a_i,
 
-        P(i, j) = (w_i w_j / a_j) (I(a_i) - I(a_j)),     I(t) = integral^t ds / C(s)^2
+        P(i, j) = (w_i w_j / a_j) (I(a_i) - I(a_j)),     I(t) = integral_0^t ds / C(s)^2
 
     C is linear between neighbouring values s0 < s1 of a, so I(s1) - I(s0) = (s1 - s0) / (C(s0) C(s1)).  All terms are
     positive, so no digits are lost.  Row i sums to q_i, and column j sums to q_eps(j).
@@ -88,10 +88,10 @@ def covariance(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False
     E D D^T is -(P + P^T).
 
     If one outcome (i, j) is almost certain, the difference E D D^T - (E D)(E D)^T loses digits.  Let D* be the D of the
-    likeliest outcome.  The code subtracts D* from D.  This changes no covariance.  Let `rest` be the probability of all
-    other outcomes:
+    likeliest outcome.  The code subtracts the constant D* from D.  This changes no covariance.  Let E' be the part of
+    the sum E that belongs to all other outcomes, and let `rest` be the probability of these outcomes:
 
-        E (D - D*)            = E' D - rest D*                      E' is E without the likeliest outcome
+        E (D - D*)            = E' D - rest D*
         E (D - D*) (D - D*)^T = E' D D^T - E' D D*^T - D* E' D^T + rest D* D*^T
     """
     h, f, eps = as_one_sided(h, f, eps, two_sided)
@@ -129,8 +129,8 @@ def _outer(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 class Clocks(NamedTuple):
     """Sorts the values of z by s = eps f = -log a, from the largest s to the smallest.
 
-    The perturbation favours the first value most.  All numbers are stored as logs, because eps f can span thousands of
-    nats for a real image.
+    The perturbation eps f favours the first value in this order most.  All numbers are stored as logs, because eps f
+    can span thousands of nats for a real image.
     """
 
     order: np.ndarray       # (..., k)    sorts the values of z from the largest s to the smallest
@@ -169,7 +169,7 @@ class Clocks(NamedTuple):
     def leave_rate(self) -> np.ndarray:
         """Return an array of shape (..., k): P(z* = i, z*(eps) != i) / eps.
 
-        The rate is (q_i - P(i, i)) / eps = w_i (C(a_i) - 1) / (eps C(a_i)).  Both subtractions would lose
+        The rate is (q_i - P(i, i)) / eps = w_i (C(a_i) - 1) / (eps C(a_i)).  In both forms, the subtraction would lose
         digits.  Summation by parts turns C(a_i) - 1 into a sum of positive terms:
 
             C(a_i) - 1 = e^{-s_i} sum_{m < i} (e^{s_m} - e^{s_{m+1}}) (w_1 + ... + w_m)
@@ -189,7 +189,8 @@ class Clocks(NamedTuple):
         """Return an array of shape (..., k): P(z*(eps) = j, z* != j) / eps.  No k x k array is made.
 
         The rate is the sum of column j of move_rates.  In sorted order, entry i > j of the column is (w_i w_j / a_j)
-        times the sum of the pieces m = j ... i-1 (see _log_piece).  Piece m is part of every entry i > m.
+        times the sum of the pieces m = j ... i-1 (see _log_piece).  Piece m is part of every entry i > m, so its factor
+        in the sum is (w_j / a_j) (w_{m+1} + w_{m+2} + ...).
         """
         log_behind = np.logaddexp.accumulate(self.log_w[..., ::-1], axis=-1)[..., -2::-1]       # log(w_{m+1} + ...)
         log_terms = self._log_piece() + log_behind

@@ -85,7 +85,7 @@ def expected_gradient(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool 
 
 
 def tilted_objective(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
-    """Return an array of shape (...): T = (1/eps) log E_q exp(eps f) = (G(h, eps) - G(h, 0)) / eps.
+    """Return an array of shape (...): T = (1/eps) log E_q exp(eps f).
 
     The gradient of T with respect to h is expected_gradient.  T tends to E_q f as eps -> 0, and to max f as
     eps -> infinity.  If f = log p(x given z) and eps = 1, then T = log E_q p(x given z).

@@ -24,8 +24,8 @@ def bias(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> n
         O_i = S_i - E_q S - x_i E_q C               even in eps
         Z(+-eps) = 1 + eps E_q C +- eps E_q S
 
-        one-sided bias = q (E + O) / Z(eps)
-        two-sided bias = q (O (1 + eps E_q C) - E eps E_q S) / (Z(eps) Z(-eps))
+        one-sided bias_i = q_i (E_i + O_i) / Z(eps)
+        two-sided bias_i = q_i (O_i (1 + eps E_q C) - E_i (eps E_q S)) / (Z(eps) Z(-eps))
 
     The two-sided bias is the mean of the one-sided biases at eps and -eps.  Its formula omits the leading terms of the
     two one-sided biases, because these terms cancel.
@@ -73,8 +73,8 @@ def best_eps(h: np.ndarray, f: np.ndarray, samples: int = 1, two_sided: bool = F
     If eps is too small, the variance dominates the error; if eps is too large, the bias dominates it.  The error is
     computed exactly and can have several local minima.  A grid of eps finds the neighbourhood of the lowest minimum,
     and nine finer grids find this minimum as precisely as rounding allows.  The first grid usually covers 38 decades of
-    the product eps (max f - min f).  If one q(z) is almost 1, it covers up to 156 decades, because the best eps is
-    inversely proportional to the length of the gradient.
+    the product eps (max f - min f).  If one q(z) is almost 1, the gradient is very short.  The best eps is inversely
+    proportional to the length of the gradient, so the grid then covers up to 156 decades.
 
     As eps grows, the estimate tends to 0, and its error tends to |grad_h E_q f|^2.  If no eps has a smaller error
     than this limit, the function returns infinity.  This can happen if `samples` is small.  If f is constant or k = 1,

@@ -4,7 +4,7 @@ Add independent zero-mean Gumbel noise gamma(z) to every score h(z) and take the
 softmax(h).  Scores have shape (..., k).  The last axis runs over the values of z, and all other axes are batch axes.
 
     CDF      F(t) = exp(-exp(-(t + c)))               c = 0.5772..., Euler's constant, makes the mean 0
-    density  F'(t) = exp(-(t + c)) F(t)               the slides write G for F and g for F'; this G is not danskin.G
+    density  F'(t) = exp(-(t + c)) F(t)               the slides write G for F, and g for F'
 
 Alarm clocks explain all functions of this file.  Clock z rings at the time E(z) = exp(-(h(z) + gamma(z) + c)), which is
 an exponential variable with the rate w(z) = exp(h(z)).  The arg max is the clock that rings first.

@@ -110,8 +110,9 @@ def gradient(h: np.ndarray, f: np.ndarray) -> np.ndarray:
     """Return an array of shape (..., n, k): the gradient grad_h E_q f.
 
     The entry for value c of variable i is q_i(c) (m(c) - sum_c' q_i(c') m(c')), where m(c) is the mean of f given
-    z_i = c.  To compute m, the code replaces f(z) by f(z) - f(z').  Here z' is equal to z, except that variable i has
-    its likeliest value.  This difference keeps small entries accurate if a q_i(c) is near 1 (see exact.from_likeliest).
+    z_i = c.  The code first subtracts f(z') from f(z), where z' is z with the likeliest value in place of z_i.  This
+    changes all m(c) by the same number, so the gradient is unchanged.  But its small entries stay accurate if a q_i(c)
+    is near 1 (see exact.from_likeliest).
     """
     h, f = _check(h, f)
     n, k = h.shape[-2:]

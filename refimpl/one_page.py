@@ -82,7 +82,7 @@ def gradients(weights: list[np.ndarray], x: np.ndarray, noise: np.ndarray, eps: 
 def adam(weights: list, grads: list, M: list, V: list, t: int) -> tuple[list, list, list]:
     """Take step t = 1, 2, ... of Adam.  M sums the gradients, and V sums their squares.  In both sums, old terms decay.
 
-    The corrections for the bias of the two moments at step t are in `rate` and `tiny`."""
+    The numbers `rate` and `tiny`, computed below, contain Adam's bias corrections for step t."""
     root = ((1 - 0.999**t) / (1 - 0.999)) ** 0.5                                            # ()             (f)
     rate, tiny = RATE * root * (1 - 0.9) / (1 - 0.9**t), 1e-8 * root                        # (), ()         (f)
     M = [0.9 * M_ + g for M_, g in zip(M, grads)]                                           # as the weights (f)

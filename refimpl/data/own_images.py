@@ -2,10 +2,10 @@
 
     np.savez_compressed("own.npz", images=images, labels=labels)
 
-images   an array of shape (N, height, width) or (N, pixels).  With shape (N, pixels), an image is shown as a
-         square if possible, and otherwise as one row.  The entries are bool, integers 0
-         and 1, integers from 0 to 255, or floats in [0, 1].  If any integer is above 1, integers of at least 128 become
-         1, and all others become 0.  Floats of at least 1/2 become 1, and all others become 0.
+images   an array of shape (N, height, width) or (N, pixels).  With shape (N, pixels), an image is shown as a square
+         if possible, and otherwise as one row.  The entries are bool, integers 0 and 1, integers from 0 to 255, or
+         floats in [0, 1].  If the largest integer is above 1, integers of at least 128 become 1, and all others
+         become 0.  Floats of at least 1/2 become 1, and all others become 0.
 labels   integers from 0 to C - 1, of shape (N,), where C is the number of classes.  Each class must occur among the
          images for training.  Labels are optional.
 

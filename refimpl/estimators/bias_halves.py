@@ -7,9 +7,13 @@ ways:
     d < 0   the value explains the image worse than w: u is bounded, and never falls below -1 / (eps N)
     d > 0   the value explains the image better than w: u is amplified, and grows exponentially in d
 
-If d < 0, `capped` uses the tilted u with N = 1; otherwise, `capped` uses u = d.  If d > 0, `amplified` uses the tilted
-u with N = max(1, E_q exp(eps d)); otherwise, `amplified` uses u = d.  Training with one of the two estimators shows the
-effect of one part of the bias.  As eps -> 0, both estimators tend to the exact gradient.
+Each of the two estimators changes u = d in one of these two cases:
+
+    capped      u = (exp(eps d) - 1) / eps                if d < 0, and u = d otherwise
+    amplified   u = (exp(eps d) - 1) / (eps max(1, N))    if d > 0, and u = d otherwise
+
+Training with one of the two estimators shows the effect of one part of the bias.  As eps -> 0, both estimators tend to
+the exact gradient.
 """
 from __future__ import annotations
 
@@ -22,31 +26,27 @@ from refimpl.estimators.base import Estimate, Objective
 
 
 def _differences(h: np.ndarray, f: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return two arrays of shape (B, k^n): log q and d = f - f(w) of every joint value."""
+    """Return log q(z) and d(z) = f(z) - f(w), where w is the likeliest z, as two arrays of shape (B, k^n)."""
     log_q, f = joint.log_q(h.astype(np.float64)), f.astype(np.float64)
     return log_q, f - np.take_along_axis(f, log_q.argmax(axis=-1)[:, None], axis=-1)
 
 
 def _gradient(h: np.ndarray, log_q: np.ndarray, weighted: np.ndarray) -> np.ndarray:
-    """Return the gradient q (u - E_q u) as an array of shape (B, n, k).  `weighted` holds q u for every joint value."""
+    """For each value of each variable, sum q (u - E_q u) over the joint values that contain it.  `weighted` is q u."""
     change = weighted - np.exp(log_q) * weighted.sum(axis=-1, keepdims=True)
     return (change @ joint.one_hots(*h.shape[1:])).reshape(h.shape)
 
 
 def capped_gradient(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
-    """Return the gradient as an array of shape (B, n, k).
-
-    If d < 0, u is (exp(eps d) - 1) / eps; otherwise, u is d.
-    """
+    """Return the gradient of `capped` as an array of shape (B, n, k)."""
     log_q, d = _differences(h, f)
     return _gradient(h, log_q, np.exp(log_q) * np.where(d < 0, np.expm1(eps * np.minimum(d, 0)) / eps, d))
 
 
 def amplified_gradient(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
-    """Return the gradient as an array of shape (B, n, k).
+    """Return the gradient of `amplified` as an array of shape (B, n, k).
 
-    If d > 0, u is (exp(eps d) - 1) / (eps N); otherwise, u is d.
-    The normaliser N = max(1, E_q exp(eps d)) keeps q u below 1/eps, as in the tilted gradient.
+    The normaliser max(1, E_q exp(eps d)) keeps q u below 1/eps, as in the tilted gradient.
     """
     log_q, d = _differences(h, f)
     log_normaliser = np.maximum(logsumexp(log_q + eps * d, axis=-1, keepdims=True), 0)

@@ -20,10 +20,11 @@ def estimate(theta: np.ndarray, objective: Objective, rng: np.random.Generator, 
     """Return the estimate of Theorem 1, from f at z* and at all z that differ from z* in one variable (slides 18, 30).
 
     If there is only one variable, f is computed at every value, and z*(eps) is the arg max of the theorem.  If there
-    are several variables, the formula below approximates this arg max.  Term i of the sum is the value of f after
-    z*_i has been replaced by z_i.
+    are several variables, this arg max is approximated by
 
         z*(eps) = argmax of  eps sum_i f(z*_1 ... z_i ... z*_n) + h(z) + gamma
+
+    Term i of the sum is the value of f at z* with z_i in place of z*_i.
     """
     family, eps = family or Independent(*theta.shape[1:]), temperature("eps", eps)
     noisy = family.perturb(theta, rng)                                      # h + gamma

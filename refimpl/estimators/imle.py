@@ -3,9 +3,9 @@
     z*(eps) = argmax of  eps (df/dz at z*) . z + h(z) + gamma,    grad = (grad h(z*(eps)) - grad h(z*)) / eps
 
 This estimator needs one decoder evaluation and its backward pass, whereas `direct` needs 1 + n (k - 1) evaluations.
-The two estimators agree if f is linear in the one-hot vectors.  Then df/dz equals the table of f in `direct` plus a
-constant for each variable, and the constants do not change the arg max.  If f is not linear, its slope at z* does not
-determine f at the other values, and the bias does not vanish as eps -> 0.
+The two estimators agree if f is linear in the one-hot vectors.  Then, for each variable, df/dz equals the table of f
+in `direct` plus a constant, which does not change the arg max.  If f is not linear, its slope at z* does not determine
+f at the other values, and the bias does not vanish as eps -> 0.
 """
 from __future__ import annotations
 

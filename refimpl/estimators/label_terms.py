@@ -5,10 +5,11 @@
     cross-entropy    onehot(y) - q                             the gradient of log q(y), without noise
 
 The mean of `released` is (onehot(y) - q) / eps, which is 1/eps times the direction of `cross-entropy`.  But `released`
-is noisy, and `cross-entropy` is not.  `direct-loss` is direct optimisation (estimators/direct.py) with f = -l
-(slide 33).  The mean of `direct-loss` is grad_h (1/eps) log(1 + q(y) (e^eps - 1)).  For a large eps, this mean is close
-to the mean of `released`.  As eps -> 0, the mean of `direct-loss` tends to the gradient of q(y), the expected
-accuracy.  If q(y) is near 0 for an image, this gradient is almost 0, but component y of `cross-entropy` is almost 1.
+is noisy, and `cross-entropy` is not.  `direct-loss` is direct optimisation (estimators/direct.py) with f = -l (slide
+33).  The mean of `direct-loss` is grad_h (1/eps) log(1 + q(y) (e^eps - 1)).  If q(y) e^eps is large, the logarithm is
+close to eps + log q(y), so this mean is close to the mean of `released`.  As eps -> 0, the mean of `direct-loss` tends
+to the gradient of q(y), the expected accuracy.  If q(y) is near 0 for an image, this gradient is almost 0, but
+component y of `cross-entropy` is almost 1.
 """
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Perturbed optimisers (Berthet et al., NeurIPS 2020): a score-function estimator from the density of the noise.
 
 Adding a number to a score has the same effect as adding it to the noise of this score.  So the density of the noise can
-be differentiated instead of the law of z*.  The score function of the noise, -d log F'(gamma) / d gamma,
+be differentiated instead of the law of z*.  The negative derivative of the log density, -d log F'(gamma) / d gamma,
 is 1 - X, where X = exp(-(gamma + c)) is a standard exponential variable (gumbel.py).
 
     grad = (f(z*) - baseline) (1 - X),    E grad = grad_h E f(z*)

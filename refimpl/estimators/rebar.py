@@ -7,9 +7,9 @@ variate is computed by reparameterisation and added back.  With p = softmax(h) a
     z~ = z given b:   z~_b = -log(-log v_b),    z~_i = -log(-log v_i / p_i - log v_b)     for i != b
     grad_{log p} = [f(b) - c(z~)] b + grad c(z) - grad c(z~)
 
-The estimate is unbiased for every eta.  It has the form a - eta d with E d = 0, so its variance is smallest for eta =
-E<a, d> / E<d, d>, where <a, d> is the inner product.  Both means are estimated from past batches only, because the
-current batch would make the estimate biased.
+The estimate is unbiased for every eta.  It has the form a - eta d, where a is the term with f(b), and -eta d is the sum
+of the terms with c.  Because E d = 0, the variance is smallest for eta = E<a, d> / E<d, d>, where <a, d> is the inner
+product.  Both means are estimated from past batches only, because the current batch would make the estimate biased.
 """
 from __future__ import annotations
 
@@ -41,8 +41,7 @@ class Coupled(NamedTuple):
 def coupled_samples(h: np.ndarray, rng: np.random.Generator) -> Coupled:
     """Draw z, b and z~, and compute the derivatives d z~_i / d log p_i.
 
-    The derivative is (-log v_i / p_i) / (-log v_i / p_i - log v_b), and 0 for i = b.  The code draws -log u and -log v
-    directly, as exponential variables.
+    With E = -log v, the derivative is (E_i / p_i) / (E_i / p_i + E_b) for i != b, and 0 for i = b.
     """
     h = h.astype(np.float64)
     p = softmax(h, axis=-1)
@@ -81,9 +80,9 @@ def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, t
              batch_mean: bool = False) -> Estimate:
     """Return the unbiased estimate, from three decoder evaluations.
 
-    If `batch_mean` is True, the learning signal of each image is the sum of the scores f of all images, as in the
-    code of Lorberbom et al. for REBAR and RELAX.  The scores of the other images add noise but no bias, because they
-    do not depend on the sample b of this image.
+    If `batch_mean` is True, the learning signal of each image is B times the mean of f over the batch, as in the code
+    of Lorberbom et al. for REBAR and RELAX.  The scores of the other images add noise but no bias, because they do not
+    depend on the sample b of this image.
     """
     tau, batch_mean = temperature("tau", tau), flag("batch_mean", batch_mean)
     samples = coupled_samples(h, rng)

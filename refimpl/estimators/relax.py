@@ -65,7 +65,7 @@ def add_gradient(into: Network, r: Network, z: np.ndarray, of_value: np.ndarray,
 
         sum_b  of_value_b r(z_b) + of_slope_b . grad r(z_b)
 
-    of_value has shape (B,), and of_slope has shape (B, d).  With t = tanh(W1 z + b1) and v = W1 of_slope:
+    The constants of_value and of_slope have the shapes (B,) and (B, d).  With t = tanh(W1 z + b1) and v = W1 of_slope:
 
         of_slope . grad r = sum_j w2_j (1 - t_j^2) v_j
     """
@@ -96,7 +96,7 @@ def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, t
 
 
 class Gradients(NamedTuple):
-    """Holds grad_h, the samples, the gradient that trains r, and the Pass of b."""
+    """Holds the estimate, the samples, the decoder's pass at b, and the gradient that trains the network r."""
 
     grad_h: np.ndarray
     samples: Coupled

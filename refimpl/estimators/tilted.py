@@ -2,8 +2,8 @@
 
     grad = (E_{q_eps} grad h - E_q grad h) / eps,    q_eps(z) = q(z) exp(eps f(z)) / E_q exp(eps f)
 
-For one variable, `grad` is (q_eps - q) / eps, the mean of `direct` at this eps.  For several variables, suppose that
-every joint value has its own Gumbel variable.  Then `grad` is the mean of the gradient of Theorem 1.
+For one variable, `grad` is (q_eps - q) / eps, the mean of `direct` at this eps.  For several variables, `grad` would be
+the mean of equation (1) if every joint value had its own Gumbel variable.
 """
 from __future__ import annotations
 

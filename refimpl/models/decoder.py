@@ -90,8 +90,8 @@ class DecoderObjective:
     def joint_table(self, keep: bool = True) -> SharedTable | OwnTable:
         """Return a table of f at every joint value.  The attribute f of the table has shape (B, K).
 
-        The joint values are in the order of joint.values.  If `keep` is false, an OwnTable does not store the logits,
-        so the decoder cannot learn from it.
+        The joint values are in the order of joint.values.  If the result is an OwnTable and `keep` is false, it does
+        not store the logits, so the decoder cannot learn from it.
         """
         self.evaluations += joint.count(self.n, self.k)
         if self.inputs.shared:

@@ -23,7 +23,7 @@ class OneHots:
         return dinputs.reshape(z.shape)
 
     def accumulate(self, z: np.ndarray, back: Backward, weight: float) -> None:
-        """Do nothing, because the input depends only on z."""
+        """Do nothing, because there is no Gaussian vector g that needs a gradient."""
 
     def constant(self, first: Linear) -> np.ndarray:
         """Return the part of the first layer's output that does not depend on z."""
@@ -58,8 +58,8 @@ class ClassRow:
     def every(self, first: Linear) -> np.ndarray:
         """Return an array of shape (B k, H): the first layer's output for every pair of an image and a class.
 
-        For each class, only one row of the k x d input matrix is not zero.  So the product for one class needs only d
-        rows of weights, and the products for all k classes cost as much as one product with all k d rows.
+        For each class, only d of the k d inputs are not zero.  So the product for one class needs only d rows of
+        weights, and the products for all k classes cost as much as one product with all k d rows.
         """
         y = (self.g @ self._by_class(first.W)).reshape(-1, first.n_out)
         y += first.b

@@ -21,14 +21,14 @@ class Weighted:
         self.table, self.weights = table, np.array(weights)             # a copy, as in DecoderPass
 
     def accumulate(self, weight: float = 1.0) -> None:
-        """Add `weight` times the gradient of -1/B sum_bz weights_bz f_bz to the decoder's stored gradients."""
+        """Compute the gradient of -weight/B sum_bz weights_bz f_bz, and add it to the decoder's stored gradients."""
         self.table.accumulate(self.weights, weight)
 
 
 class EnumeratedPoint(Weighted):
-    """The decoder's part of the loss, if the decoder learns from one z per image and n = 1.
+    """The decoder's part of the loss, if z is one variable and the decoder learns from one value of z per image.
 
-    The table holds all values of the variable.  The chosen value has weight 1, and all others have weight 0.
+    The chosen value has weight 1, and all others have weight 0.
     """
 
     def __init__(self, table: SharedTable | OwnTable, z: np.ndarray) -> None:

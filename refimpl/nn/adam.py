@@ -27,8 +27,8 @@ class Adam:
     """The optimiser Adam with bias correction.  step() reads the gradients of `parameters` and updates their values.
 
     The usual moments are m <- beta1 m + (1 - beta1) g and v <- beta2 v + (1 - beta2) g^2.  Instead, this class stores
-    the sums M = m / (1 - beta1) and V = v / (1 - beta2).  Updating M and V takes fewer passes over the arrays than
-    updating m and v.  The factors 1 - beta1 and 1 - beta2 are absorbed into the numbers `rate` and `floor`:
+    M = m / (1 - beta1) and V = v / (1 - beta2), because the updates M <- beta1 M + g and V <- beta2 V + g^2 take
+    fewer passes over the arrays.  The factors 1 - beta1 and 1 - beta2 are absorbed into the numbers `rate` and `floor`:
 
         values -= lr  m_hat / (sqrt(v_hat) + eps),     m_hat = m / (1 - beta1^t),   v_hat = v / (1 - beta2^t)
                 = rate M / (sqrt(V) + floor)

@@ -13,8 +13,8 @@ The variables on the source's side of the cut have z_i = 1.  The network has the
 
 The flow is found by pushing a preflow (Goldberg and Tarjan 1988), for all images at once.  Two arrays hold the preflow:
 
-    excess (B, n)     the flow that has arrived at i and has not left it yet.  If excess is negative, i can still send
-                      |excess| to the sink.  All edges from the source are full at the start, so excess starts as -t.
+    excess (B, n)     if positive, the flow that waits at i; if negative, minus the flow that i can still send to the
+                      sink.  All edges from the source are full at the start, so excess starts as -t.
     room (B, n, n)    how much more flow the edge i -> j can take.  Flow over i -> j is added to the room of j -> i.
 
 A sweep first computes the distance of each variable, using only edges that have room.  The distance is the number of
@@ -53,7 +53,7 @@ def _network(u: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _distances(excess: np.ndarray, room: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return two arrays of shape (B, n): the distances, and the total room from each variable to the next layer.
+    """For each variable, return its distance and the total room of its edges to the next layer, as defined above.
 
     A variable that cannot reach the sink has the distance n.
     """
