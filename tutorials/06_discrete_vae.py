@@ -83,9 +83,9 @@ for image in range(5):                                      # a check: one decod
 # %% [markdown]
 # ## Three gradients
 #
-# The functions `enumeration` and `direct` compute the first two gradients. Each returns two tables with a row for each
-# image. The first table is the gradient of $E_q f$ with respect to the encoder's scores, or an estimate of this
-# gradient. The second table contains the weight of each value in the decoder's loss. As in chapter 3, Gumbel noise is
+# The function `enumeration` computes the gradient of $E_q f$ with respect to the encoder's scores, and `direct`
+# estimates this gradient. Each returns two tables with a row for each image. The first table is this gradient or its
+# estimate. The second table contains the weight of each value in the decoder's loss. As in chapter 3, Gumbel noise is
 # minus the logarithm of an exponential variable. The mean of this noise, Euler's constant, is subtracted.
 
 # %%
@@ -226,7 +226,7 @@ plt.show()
 # Enumeration is drawn in black, because its gradient is the *true* gradient, which the other two methods approximate.
 # Here only `direct` gets below 202 nats. But the encoder's gradient is not the only difference between enumeration and
 # `direct`. The decoder of enumeration learns from all values, weighted by $q$, and the decoder of `direct` learns from
-# the single value $z^{\star}$. One seed with 10,000 images proves nothing, so we look at more runs.
+# the single value $z^{\star}$. One seed proves nothing, so we look at more runs.
 #
 # ## The same comparison with the whole data set
 #
@@ -250,10 +250,10 @@ plt.show()
 # %% [markdown]
 # Two curves start on a *plateau* near 208 nats. On the plateau, all images have the same value of $z$. The picture of
 # this value is the mean of all digits. Later, enumeration levels off near 184 and then 179. These numbers are close to
-# the dotted lines for four and five values. Each plateau ends when more values come into use. (The lines are
-# $-\log p(x)$ of a fit to 4,000 images, and the curves are $-\text{ELBO}$. With 20,000 images the lines fall by about
-# one nat. For enumeration, $-\text{ELBO}$ is about one nat above $-\log p(x)$.) In the first figure, with fewer test
-# images, the plateau is near 202 nats. Exercise 1 computes these 202 nats.
+# the dotted lines for four and five values. Each plateau ends when more values come into use. (For enumeration, lines
+# and curve are both about one nat too high: the lines come from a fit to 4,000 images instead of 20,000, and the curve
+# is $-\text{ELBO}$ instead of $-\log p(x)$.) In the first figure, with fewer test images, the plateau is near 202 nats
+# (exercise 1).
 #
 # ## What the gap reveals about the methods
 #
@@ -265,8 +265,9 @@ plt.show()
 # - *Direct and Gumbel-softmax* differ by 2.4 nats of ELBO, but by only 0.4 nats of $\log p(x)$. So their decoders are
 #   nearly equally good. The remaining difference comes from the encoders: Gumbel-softmax trained its encoder for
 #   relaxed samples.
-# - *Enumeration* is 12 nats behind `direct` in $\log p(x)$. Its $-\log p(x)$ is close to the line for five values, so
-#   its decoder has learnt roughly five pictures. Its gap is small compared with these 12 nats.
+# - *Enumeration* is 12 nats behind `direct` in $\log p(x)$. Its $-\log p(x)$ is close to the dotted line for five
+#   values, so its decoder has learnt roughly five pictures. The gap (the encoder's part) is small compared with these
+#   12 nats.
 # - *Direct as released* has the smallest gap, although its gradient leaves out the KL term, which is a part of the
 #   bound. How can that be? The next cell examines two small models, those of appendix C:
 
@@ -291,10 +292,10 @@ for name, words in (("eps-0.1-kl", "KL on, eps = 0.1"), ("eps-1-no-kl", "KL off,
 # `direct` maximises $T - \text{KL}$. A low $f$ is punished less in $T$ than in $E f$, so the best $q$ for `direct` is
 # more spread out than the posterior. For example, a value whose $f$ is 10 nats below the best $f$ has probability
 # 0.00005 in the posterior. At $\epsilon = 0.1$, the best $q$ for `direct` gives this value probability 0.0018. Without
-# the KL term, nothing spreads $q$ out. But the spreading explains little of the difference between the two gaps. Of the
-# 0.33 nats between them, 0.29 come from the images for which $q$ and the posterior disagree about the most likely
-# value. Without the KL term, there are fewer such images. We did not test why. In a model whose posterior is spread
-# over many values, leaving the KL term out would cost something. (Both runs use one seed.)
+# the KL term, nothing spreads $q$ out. But the spreading explains little of the 0.33 nats between the gaps of the two
+# models: 0.29 nats come from the images for which the most likely value of $q$ is not that of the posterior. Without
+# the KL term, there are fewer such images. We did not test why. In a model whose posterior is spread over many values,
+# leaving the KL term out would cost something. (Both runs use one seed.)
 #
 # ## Why does q concentrate on one value?
 #
@@ -323,7 +324,7 @@ assert q[:, leader].mean() > 0.99 and ahead.mean() > 20
 
 # %% [markdown]
 # A value that happens to be used more often than the other values is trained more. Its picture gets better, so it is
-# used still more often. Soon it is ahead by dozens of nats. The pull of $E f$ on the leader's score $h_j$ is
+# used still more often. Soon its $f$ is ahead by dozens of nats. The pull of $E f$ on the leader's score $h_j$ is
 # $q_j \sum_i q_i (f_j - f_i)$. The pull of the KL term is $q_j \sum_i q_i (h_j - h_i)$, in the opposite direction. So
 # $E f$ pulls harder than the KL term as long as the leader is further ahead in $f$ than in $h$, as in every row of the
 # table. The pulls balance when the leader is as far ahead in $h$ as in $f$. If the leader is then 30 nats ahead of a
@@ -341,13 +342,13 @@ assert q[:, leader].mean() > 0.99 and ahead.mean() > 20
 # $$\frac{q_\epsilon(i) - q_i}{\epsilon} = q_i (\text{push}_i - E_q\, \text{push}), \qquad \text{push}_i = \frac{e^{\epsilon\, \text{lead}_i} - 1}{\epsilon\, E_q e^{\epsilon\, \text{lead}}}$$
 #
 # The expectation in the denominator is near 1 if two conditions hold: nearly all of $q$ is on the leader, and
-# $q_i e^{\epsilon\, \text{lead}_i} \ll 1$ for every losing value. For the figure, we set this expectation to 1. In the
-# runs, the expectation itself is the divisor, and it keeps $q_i\, \text{push}_i$ below $1/\epsilon$. The bias has two
-# parts. Two methods test them separately:
+# $q_i e^{\epsilon\, \text{lead}_i} \ll 1$ for every losing value. The figure sets this expectation to 1. The runs
+# divide by the expectation itself, which contains $q_i e^{\epsilon\, \text{lead}_i}$ and so keeps $q_i\, \text{push}_i$
+# below $1/\epsilon$. The bias has two parts. Two methods test them separately:
 #
-# - **The cap.** If the losing value explains the image *worse* than the leader, as it does for nearly all images, the
-#   push is at least $-1/\epsilon$, however negative the lead is. The method `capped` uses the push in these cases, and
-#   otherwise the lead.
+# - **The cap.** If the losing value explains the image *worse* than the leader, as it does for nearly all images, its
+#   lead is negative. But its push does not fall below $-1/\epsilon$. The method `capped` uses the push in these cases,
+#   and otherwise the lead.
 # - **The amplification.** If the losing value explains the image *better*, the push is larger than the lead. The method
 #   `amplified` uses the push only in these cases.
 
@@ -358,10 +359,10 @@ plt.show()
 
 # %% [markdown]
 # The effect of the cap depends on the KL term, which pulls a losing value up. This pull is $q_i$ times the *lag* in $h$
-# (the distance to the leader). The pull balances the exact gradient only when the lags in $h$ and $f$ are equal. To
-# balance the capped gradient, a lag of $1/\epsilon$ nats in $h$ is enough. Take an image for which all nine losing
-# values are 30 nats behind in $f$. For three objectives, the next cell computes how much probability the best $q$
-# leaves to each losing value.
+# (the distance to the leader). The exact gradient pulls down by $q_i$ times the lag in $f$, so a balance needs equal
+# lags. The capped gradient pulls down by at most $q_i/\epsilon$, so a lag of $1/\epsilon$ nats in $h$ is enough. Take
+# an image for which all nine losing values are 30 nats behind in $f$. For three objectives, the next cell computes what
+# probability the best $q$ leaves to each losing value.
 
 # %%
 share = np.linspace(-31, np.log(0.1), 200_000)                              # log q of each losing value; all are equal
@@ -375,12 +376,12 @@ for words, reward in found.items():
 
 # %% [markdown]
 # With $\epsilon = 0.1$, a losing value has enough probability for the decoder to go on learning from it. With
-# $\epsilon = 1$, the cap is so low that the losing values together keep half of all samples (appendix C), so the bound
-# itself becomes poor. The following runs test this theory on MNIST, at full size, with a decoder that learns from $q$.
-# The first table is about the two parts of the bias, and has one seed. The second table has five seeds. It also treats
-# the other differences between `direct` and enumeration: the noise, and a decoder that learns from $z^{\star}$.
-# (`tilted` uses the mean of the direct gradient. The noise of `direct` is a direct gradient minus this mean, and
-# `noisy-exact` uses the gradient of enumeration plus this noise.)
+# $\epsilon = 1$, losing values are pushed down so weakly that together they keep half of all samples (appendix C). So
+# the bound becomes poor. The following runs test this theory on MNIST, at full size, with a decoder that learns from
+# $q$. The first table (one seed) is about the two parts of the bias. The second table (five seeds) also treats the
+# other differences between `direct` and enumeration: the noise, and a decoder that learns from $z^{\star}$. (`tilted`
+# uses the mean of the direct gradient. The noise of `direct` is a direct gradient minus this mean, and `noisy-exact`
+# uses the gradient of enumeration plus this noise.)
 
 # %%
 exits = later_rows.exits()
@@ -392,10 +393,10 @@ later_rows.show_plateau(five)
 # The first table shows *one run* of each method; [plateau.md](plateau.md#which-part-of-the-bias) shows five runs.
 # *Close to the best* means below 175 nats.
 #
-# - *With the KL gradient and* $\epsilon = 0.1$, the cap helps. `capped` and `tilted` leave the plateau, and `amplified`
-#   ends where enumeration ends. Without the KL gradient, at this $\epsilon$, `tilted`, `capped` and `amplified` are
-#   still at 208 nats after three epochs. This agrees with the theory: to pull the losing values up within three epochs,
-#   the cap needs the KL term.
+# - *With the KL gradient and* $\epsilon = 0.1$, the cap helps. `capped` and `tilted` leave the plateau, and
+#   `amplified`, without the cap, ends where enumeration ends. Without the KL gradient, at this $\epsilon$, `tilted`,
+#   `capped` and `amplified` are still at 208 nats after three epochs. This agrees with the theory: to pull the losing
+#   values up within three epochs, the cap needs the KL term.
 # - *Without the KL gradient, at* $\epsilon = 1$ (the start of the authors' recipe), the amplification helps.
 #   `amplified` is close to the best after three epochs, but `capped` needs more epochs. With the KL gradient,
 #   `amplified` is also close to the best. The three methods with the cap (`capped`, `tilted` and `direct`) are not:
@@ -412,14 +413,14 @@ later_rows.show_plateau(five)
 # ([plateau.md](plateau.md)).
 #
 # All these runs use Adam, which divides each step by the size of the recent gradients. Gradient descent with momentum
-# makes no such division. With momentum and a learning rate of 0.1, every run of enumeration is below 170 nats after one
-# epoch, so there is no plateau ([plateau.md](plateau.md#is-adam-part-of-the-cause)).
+# does not. With momentum and a learning rate of 0.1, every run of enumeration is below 170 nats after one epoch, so
+# there is no plateau ([plateau.md](plateau.md#is-adam-part-of-the-cause)).
 #
 # ## What the published comparison compared
 #
 # On slide 23 ($k = 10$), enumeration and Gumbel-softmax start on a plateau, and `direct` does not. In the end,
-# enumeration and `direct` are equally good. On slide 24 ($k = 50$), `direct` is ahead of both. But three things were
-# not the same for all methods.
+# enumeration and `direct` are equally good. On slide 24 ($k = 50$), `direct` is ahead of both. But three things
+# differed between the methods.
 #
 # **The objective.** The authors' code trains `direct` *without the KL gradient*, and the other two methods with it.
 # Does this explain the authors' result? The next cell shows MNIST with their settings and ours. (Their Gumbel-softmax
@@ -442,17 +443,17 @@ later_rows.show_yardsticks(yardsticks)
 #   leaves the plateau within the first epoch.
 # - The objective does not explain *the final bound at* $k = 10$: for `direct` this bound is nearly the same with both
 #   recipes.
-# - The objective does not explain *the final bounds at* $k = 50$: at a constant $\epsilon$, leaving out the KL gradient
-#   makes `direct` much worse, not better. With the KL gradient and a constant $\epsilon$, every run of `direct` lies
+# - The objective does not explain *the final bounds at* $k = 50$: at a constant $\epsilon$, `direct` is much worse
+#   without the KL gradient than with it. With the KL gradient and a constant $\epsilon$, every run of `direct` lies
 #   between the best and the worst run of enumeration.
 #
 # **The way of measuring.** On the slides, `direct` is measured with one sample per image, Gumbel-softmax with a
 # hundred, and enumeration exactly. The last lines above show three trained models, each measured in all three ways.
 # (The measurements use the first 2,000 test images, which are easier than the rest. The number after ± is the standard
 # deviation of one such measurement.) With one-hot samples, the results agree with the exact bound to about 0.1 nats,
-# for one sample and for a hundred. So the way of measuring does not explain the differences. If the slides had used
-# relaxed samples, this would explain some of the differences, because Gumbel-softmax looks 5 nats better with them. But
-# nobody uses a model with relaxed samples. (The authors' code does not evaluate in this way.)
+# for one sample and for a hundred. So the way of measuring does not explain the differences. With relaxed samples (last
+# two columns), Gumbel-softmax looks 5 nats better. If the slides had used them, this would explain some of the
+# differences. But nobody uses a model in this way, and the authors' code does not evaluate in this way.
 #
 # **The learning signal.** With many binary variables, REBAR and RELAX in the authors' code learn from the mean score of
 # the whole batch instead of the score of each image. Exercise 3 of [chapter 7](07_many_variables.ipynb) shows the
@@ -482,12 +483,12 @@ plt.show()
 # %% [markdown]
 # Before training, the second arg max removes seven eighths of the variance at $\epsilon = 0.1$. After training, the
 # scores of the values differ by dozens of nats, and most images have a clear winner. Then the second arg max removes
-# only a fifth of the variance at $\epsilon = 0.1$. At $\epsilon = 0.2$, it already adds variance. For small $\epsilon$,
-# the two winners are nearly always the same, so the variance grows like $1/\epsilon$ instead of $1/\epsilon^2$. For
-# large $\epsilon$, the two winners are nearly independent, and the second winner adds its own noise.
+# only a fifth of the variance, and at $\epsilon = 0.2$ it already adds variance. As $\epsilon \to 0$, the two winners
+# are nearly always the same. So the variance with the second arg max grows like $1/\epsilon$, and without it like
+# $1/\epsilon^2$. For large $\epsilon$, the two winners are nearly independent, and the second adds its own noise.
 #
-# Finally, here are the ten pictures of the small model. It was trained without labels. Most pictures look like a digit,
-# and the others like a mixture of digits.
+# Finally, here are the ten pictures of the small model, trained without labels. Most pictures look like a digit, and
+# the others like a mixture of digits.
 
 # %%
 loaded = tutorial_runs.load("eps-0.1-kl").run                           # the small model of appendix C
