@@ -196,11 +196,11 @@ for logit in (1.0, -0.4):                                                   # ch
         assert np.isclose(middle - 0.5, 0.5 * (-1) ** second * (first != second) * sigmoid(abs(logit)))
 
 # %% [markdown]
-# In the left and the right part of the interval, the two samples differ. The samples tell us only in which part $U$
-# lies. The mean of $U$ in this part is the midpoint of the part. The distance of this midpoint from $\frac12$ is
-# $\sigma(|l|)/2$. The midpoint lies to the left of $\frac12$ if $b_2 = 1$, and to the right if $b_2 = 0$. In the
-# central part, the samples agree, and the mean of $U - \frac12$ is zero. So replace $U - \frac12$ by its mean. This
-# gives DisARM: $\frac12 (f(b_1) - f(b_2)) (-1)^{b_2} [b_1 \ne b_2]\, \sigma(|l|)$. Replacing a random factor by such a
+# In the left and the right part of the interval, the two samples differ. The samples tell us only in which of these two
+# parts $U$ lies, so the mean of $U$ is the midpoint of this part. The midpoint of the left part ($b_2 = 1$) is
+# $\frac12 - \sigma(|l|)/2$, and the midpoint of the right part ($b_2 = 0$) is $\frac12 + \sigma(|l|)/2$. In the central
+# part, the samples agree, and the mean of $U - \frac12$ is zero. So replace $U - \frac12$ by its mean. This gives
+# DisARM: $\frac12 (f(b_1) - f(b_2)) (-1)^{b_2} [b_1 \ne b_2]\, \sigma(|l|)$. Replacing a random factor by such a
 # conditional mean never increases the variance (Rao and Blackwell).
 
 # %%
@@ -245,16 +245,17 @@ def disarm():
 #   this $z$, and call it $\tilde s$. Since $z$ is random too, $\tilde s$ has the same law as $s$. So
 #   $E f_\tau(s) = q(1)\, E[f_\tau(\tilde s) \mid z = 1] + q(0)\, E[f_\tau(\tilde s) \mid z = 0]$. The product rule
 #   gives two terms. In the first term, $q$ is differentiated:
-#   $\sum_z q'(z) E[f_\tau(\tilde s) \mid z] = E[f_\tau(\tilde s) \frac{d}{dl} \log q(z)]$. In the second term,
-#   $\tilde s$ is differentiated. This term is $E \frac{d}{dl} f_\tau(\tilde s)$.
+#   $\sum_z q'(z) E[f_\tau(\tilde s) \mid z] = E[f_\tau(\tilde s) \frac{d}{dl} \log q(z)]$. In the second term, $z$ is
+#   held fixed and $\tilde s$, which also depends on $l$ (see below), is differentiated. This term is
+#   $E \frac{d}{dl} f_\tau(\tilde s)$.
 #
 # Both ways give the same derivative, so the first result minus the second one is zero:
 #
 # $$E\left[-f_\tau(\tilde s) \frac{d}{dl} \log q(z) + \frac{d}{dl} f_\tau(s) - \frac{d}{dl} f_\tau(\tilde s)\right] = 0$$
 #
 # REBAR subtracts $f_\tau(\tilde s) \frac{d}{dl} \log q(z)$ from REINFORCE. The other two terms add the mean of this
-# product back. The same holds for each of $n$ variables. So $\eta$ times the bracket can be added to REINFORCE. The sum
-# has the correct mean for every $\eta$ and $\tau$:
+# product back. The same holds for each of $n$ variables. Since the mean of the bracket is zero, $\eta$ times the
+# bracket can be added to REINFORCE. The sum has the correct mean for every $\eta$ and $\tau$:
 #
 # $$\left[f(z) - \eta f_\tau(\tilde s)\right] \nabla \log q(z) + \eta \nabla f_\tau(s) - \eta \nabla f_\tau(\tilde s)$$
 #
@@ -404,9 +405,9 @@ assert (np.abs(unshared.mean(axis=0) - exact_mean(0.1)) < 4 * error).all()
 #
 # Which estimator is best at equal cost? On this problem, it is REINFORCE with its constant baseline: it has no bias,
 # and its variance at equal cost is the lowest. DisARM and local expectation come next and differ by 2 % (the exact
-# values of the product are 4.95 and 5.06). RELAX, with fitted weights and a fitted $\eta$, has a quarter less variance
-# than REBAR at $\eta = 1$. `direct` at $\epsilon = 0.1$ is last by far. At $\epsilon = 1$, its variance is low, but it
-# has a bias that no number of draws removes.
+# values of variance times cost are 4.95 and 5.06). RELAX, with fitted weights and a fitted $\eta$, has a quarter less
+# variance than REBAR at $\eta = 1$. `direct` at $\epsilon = 0.1$ is last by far. At $\epsilon = 1$, its variance is
+# low, but it has a bias that no number of draws removes.
 #
 # The last two printed lines show two mistakes. If the dependence of $\tilde s$ on $l$ is forgotten, the mean of REBAR
 # is wrong. The variance does not reveal this: it is even a little smaller than that of the correct REBAR. So always
@@ -444,10 +445,11 @@ assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-
 # %% [markdown]
 # At the same number of epochs (left), most runs lie close together, and ARM is behind. At the same number of
 # evaluations (right), the estimators that need two or three scores are far ahead of those that need all neighbours. In
-# the table, DisARM and local expectation are nearly equal. In training, at equal evaluations (second printed line),
-# DisARM is first, local expectation is sixth, and `direct` is last. Local expectation is far behind DisARM partly
-# because it makes fewer steps: it has not finished two epochs when DisARM has finished eight. At equal epochs, local
-# expectation is ahead of DisARM. These runs have only one seed and eight epochs.
+# the table of variances at equal cost, DisARM and local expectation are nearly equal. But their bounds in training, at
+# equal evaluations (second printed line), are not: DisARM is first, local expectation is sixth, and `direct` is last.
+# Local expectation is far behind DisARM partly because it makes fewer steps: it has not finished two epochs when DisARM
+# has finished eight. At equal epochs, local expectation is ahead of DisARM. These runs have only one seed and eight
+# epochs.
 #
 # ## When to choose which estimator
 #
@@ -455,9 +457,9 @@ assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-
 # epochs and one to three seeds for each estimator. These runs have our settings: a fixed $\epsilon$, and the gradient
 # of the KL term. `direct` ends at 150.8 nats, DisARM at 155.0, RELAX at 155.5, REBAR at 157.1, local expectation at
 # 157.3 and ARM at 161.8. The 95 % intervals of REBAR and DisARM (two seeds each) overlap with the interval of `direct`.
-# With the settings of the released code, the comparison is still open.
-# [results.md](results.md#fifteen-binary-variables) also shows that the *bias* of `direct` is an advantage: this bias
-# helps the decoder.
+# (The interval of REBAR, ± 7.1 nats, is far wider than that of RELAX, ± 1.9 nats.) With the settings of the released
+# code, the comparison is still open. [results.md](results.md#fifteen-binary-variables) also shows that the *bias* of
+# `direct` is an advantage: this bias helps the decoder.
 #
 # | estimator | what it needs | bias | choose it when |
 # | --- | --- | --- | --- |
@@ -511,14 +513,16 @@ assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-
 # </details>
 #
 # **3 (hard).** In the released code, REBAR multiplies every image's $\nabla \log q$ by the *batch mean* of $f$, instead
-# of the image's own $f$. Do the same with REINFORCE, on batches of $B = 100$ copies of this problem. Show that the sum
-# of these estimates over a batch is an unbiased estimate of the gradient, and find out what happens to the variance.
+# of the image's own $f$. Do the same with REINFORCE, on batches of $B = 100$ copies of this problem. Show that the
+# *sum* of the $B$ estimates is an unbiased estimate of the gradient of one copy, and find out what happens to the
+# variance.
 #
 # <details><summary>Solution</summary>
 #
 # In the batch mean, the image's own score has the weight $1/B$. The scores of the 99 other images do not depend on this
 # image's $z$, so they add noise but change no mean. So the expectation of one image's estimate is $1/B$ times the true
-# gradient. Hence the *sum* of the $B$ estimates is unbiased, and their average is not.
+# gradient. Hence the *sum* of the $B$ estimates has the true gradient as its expectation, and their average has only
+# $1/B$ of this gradient.
 #
 # ```python
 # B = 100
