@@ -201,8 +201,7 @@ print("integer program and enumeration agree on 20 random instances with pair sc
 # $\epsilon \to 0$? In chapter 7 it does: the variables were independent, and at a small $\epsilon$ two of them hardly
 # ever change at once. Here two variables with a positive pair score often change at once. Then $f$ changes by
 # $f(z(\epsilon)) - f(z^{\star})$. Unless $f$ is linear in $z$, this is not the sum of the changes of $f$ that the two
-# variables cause separately. (If a single variable changes, $f$ changes by the gain of this variable, with a minus sign
-# if the variable changes to 0.) So a bias remains.
+# variables cause separately. The gains contain only these separate changes, so a bias remains.
 #
 # The next cell checks two estimates against finite differences of $E f(z^{\star})$: the estimate with the exact second
 # arg max, and the estimate with the arg max by gains. The estimates and the differences use the same noise:
@@ -406,8 +405,8 @@ plt.show()
 # **What to see.** Left: the curves show three runs on Fashion-MNIST, with eight variables, eight epochs and one seed.
 # None of them uses the gradient of the KL term. All three improve, and *the encoders with pairs are behind at the end*.
 # The second arg max is found by gains, as above. The runs in [results.md](results.md#structured-encoders) have fifteen
-# variables, ten epochs and three seeds. There the encoder with pairs of any sign is ahead of the encoder without pairs
-# by 1.4 nats, and the encoder with $w_{ij} \ge 0$ is behind both.
+# variables, ten epochs and three seeds. There the encoder whose $w_{ij}$ may have any sign is 1.4 nats *ahead* of the
+# encoder without pairs, and only the encoder with $w_{ij} \ge 0$ is behind.
 #
 # Right: the curves show the time of a hundred arg maxes. Enumeration lists twice as many vectors with each additional
 # variable. From about $n = 8$ on, its time also roughly doubles. With few variables, enumeration is the fastest method.
