@@ -5,8 +5,8 @@
     print(check.gradient(mine, h, f, eps=0.3))
 
 The report states whether the function computes the direct gradient.  If it does not, the report names the likeliest
-mistake.  The report also names the objective whose gradient is the mean of your gradients, and compares the variance of
-your gradients with the variances of well-known estimators.
+mistake.  The report also compares the mean of your estimates with known gradients, such as that of E f, and the
+variance of your estimates with the variances of well-known estimators.
 
 If the function uses the given noise, each of its gradients is compared with the direct gradient for the same noise.
 These two gradients may differ only at a near-tie: if the two best scores are nearly equal, rounding can change the arg
@@ -53,9 +53,8 @@ def gradient(function: Callable, h: np.ndarray, f: np.ndarray | Callable, eps: f
                is given h and noise of shape (draws, n, k), and returns gradients of this shape.  All k^n joint values
                are enumerated, so k^n must be at most 4,096
     f          an array of shape (k,), or of shape (k, ..., k) for n variables.  Its entries must not all be equal.
-               f can also be a function that takes z and returns an array of shape (draws,).  In this case, `function`
-               is given f itself instead of an array.  z has shape (draws, k) or (draws, n, k), and need not be
-               one-hot
+               f can also be a function that takes z and returns an array of shape (draws,).  Then your estimator is
+               given this function as its argument f.  z has shape (draws, k) or (draws, n, k), and need not be one-hot
     eps        a number above 0
     samples    the number of draws, at least 1,000.  The default is 100,000, or fewer if k^n is above 500
     rng        the generator of the noise, by default numpy.random.default_rng(0)
@@ -68,7 +67,7 @@ def gradient(function: Callable, h: np.ndarray, f: np.ndarray | Callable, eps: f
                arrays.  If f is a function, f is given converted arrays, too
     differentiate  a function that computes the gradients.  It is needed if `function` returns an objective or a loss.
                The check calls differentiate(objective, h), where objective(h) calls `function`
-    generator  a function that takes a seed (an int) and returns the fourth argument of `function`
+    generator  a function that makes the fourth argument of `function`, a random generator, from a seed (an int)
 
     Raises TypeError or ValueError if an argument is out of range, if the function cannot be called, or if the array
     that it returns has the wrong shape or is not finite.

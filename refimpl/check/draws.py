@@ -20,7 +20,7 @@ ROUNDED = 20_000            # the number of draws that are simulated to find the
 
 @dataclass
 class Match:
-    """Counts the draws in which the user's gradient differs from sign * slip."""
+    """Compares the user's gradients with the estimator `slip`, times `sign`, and counts the draws that differ."""
 
     slip: Slip
     sign: int
@@ -80,7 +80,7 @@ def _joint_gap(problem: Problem, slip: Slip, above: np.ndarray, below: np.ndarra
 
 
 def _pair_gap(slip: Slip, above: np.ndarray, below: np.ndarray, plus: np.ndarray, minus: np.ndarray) -> np.ndarray:
-    """Return one gap per draw and variable.  The gap is infinite if `slip` cannot give both `plus` and `minus`."""
+    """For each draw and variable, return by how much the scores must change for `slip` to give `plus` and `minus`."""
     pair = np.maximum(np.take_along_axis(above, plus[..., None], -1), np.take_along_axis(below, minus[..., None], -1))
     two = slip.plus is not None and slip.minus is not None
     stays = np.maximum(above, below).min(axis=-1) if two else np.inf
@@ -129,7 +129,7 @@ def decide(compared: dict[tuple[str, int], Match], allowed: list[str], eps: floa
 def temperatures(problem: Problem, noise: np.ndarray, found: Decoded) -> dict[tuple[str, int], Match]:
     """Find the temperature sigma that was used by mistake (see slips.cooled), from the draws of one variable.
 
-    If the two arg maxes of a draw differ, this draw gives bounds on sigma.  For example, if
+    A gradient that is not zero shows both arg maxes, and each arg max gives bounds on sigma.  For example, if
     i = argmax(h + sigma noise), then sigma (noise_j - noise_i) <= h_i - h_j for all j.
     """
     result = {}

@@ -39,7 +39,7 @@ def named(found: float, unit: float, problem: Problem, draws: int, allowed: list
 
 
 def near(found: float, problem: Problem, draws: int, within: float) -> set[str]:
-    """Return the names of the known factors that are close to `found`.  If there are none, return "times `found`"."""
+    """Return the names of the known factors that are close to `found`, or else a name such as "times 0.37"."""
     names = {name for name, value in factors(problem, draws).items() if abs(found / value - 1) < within}
     return names or {f"times {found:.2g}"}
 

@@ -1,9 +1,9 @@
 """For a function that draws its own noise, test whether its gradients have the distribution of a given estimator.
 
-A gradient points away from a value of z if this value is the first arg max, but not the second.  It points towards a
-value if this value is the second arg max, but not the first.  For each value, the numbers of gradients that point away
-from it and towards it are binomial, so they can be tested exactly.  A normal approximation would be wrong for rare
-changes.
+Each gradient is the difference of two arg maxes.  If they agree, the gradient is zero.  If they differ, the gradient
+points away from the first one and towards the second one.  For each value of z, the numbers of gradients that point
+away from it and towards it are binomial, so they can be tested exactly.  A normal approximation would be wrong for
+rare changes.
 """
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Counts(NamedTuple):
 
 
 def count(plus: np.ndarray, minus: np.ndarray, k: int) -> Counts:
-    """Return the Counts of gradients whose positive and negative entries are at `plus` and `minus`."""
+    """Count the gradients by the place of the positive entry (`plus`) and by that of the negative entry (`minus`)."""
     arrive, leave = (np.array([np.bincount(column[column >= 0], minlength=k) for column in places.T])
                      for places in (plus, minus))
     return Counts(len(plus), arrive, leave, ((plus < 0) & (minus < 0)).sum(axis=0)[:, None])
@@ -95,7 +95,7 @@ def simulated(problem: Problem, slip: Slip, draws: int, rng: np.random.Generator
 def excluded(counts: Counts, problem: Problem, slip: Slip, rng: np.random.Generator) -> bool:
     """Return whether the counts contradict `slip`.
 
-    If the law of `slip` has no closed form, the first comparison uses at most 4,000 simulated draws, to save time.
+    If the law of `slip` has no closed form, a quick test with at most 4,000 simulated draws comes first.
     """
     few = exact_chances(problem, slip) is None and chance(counts, problem, slip, rng, 4_000) < LEVEL
     return few or chance(counts, problem, slip, rng) < LEVEL

@@ -38,9 +38,9 @@ class Finding:
 
 def run(hook: Hook, problem: Problem, samples: int, rng: np.random.Generator, allowed: list[str],
         f_gradient: Callable) -> Finding:
-    """Call the user's function in blocks of draws, and return all explanations of its results.
+    """Call the user's function in blocks of draws, and find all estimators that would explain its results.
 
-    `samples` is the total number of draws.  `allowed` lists the possible precisions, from the finest to the coarsest.
+    `samples` is the total number of draws.  `allowed` lists the precisions to try, from the finest to the coarsest.
     """
     n, k = problem.h.shape
     found = Finding(problem, moments.none(problem.gradient()))
@@ -121,7 +121,7 @@ def _usual(hypothesis: Hypothesis) -> bool:
 
 
 def _unequal(block: slips.Draws, slip: slips.Slip, decoded: slips.Decoded, allowed: list[str]) -> int:
-    """Return how many gradients differ from those of the estimator `slip`.  A wrong factor counts as a difference."""
+    """Return how many of the user's gradients differ from those of the estimator `slip`, even if only by a factor."""
     if not decoded.fits:
         return len(block.noise)
     plus, minus = block.expected(slip)
@@ -141,7 +141,7 @@ def _draws_its_own(hook: Hook, problem: Problem, rng: np.random.Generator, found
 
 
 def _explain(found: Finding, name: str, sign: int, slip: slips.Slip, sizes: list, allowed: list[str]) -> None:
-    """Add `slip` to the explanations: once for each factor that fits all blocks of gradients."""
+    """For each factor that fits all blocks of gradients, add `slip` with this factor to the explanations."""
     names = [factors.named(size, slip.unit, found.problem, rows, allowed) for *both, rows in sizes for size in both]
     words = slip.words if sign > 0 else slip.negated or f"{slip.words}, and the sign is wrong"
     for factor in sorted(set.intersection(*names)) if names else [factors.RIGHT]:       # in the same order every time

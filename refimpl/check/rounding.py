@@ -43,9 +43,9 @@ def roundoff(precision: str, eps: float) -> float:
 
 
 def level(share: float, allowed: list[str], eps: float) -> str | None:
-    """Find the finest allowed precision whose rounding can close a gap between two scores.
+    """Find the finest allowed precision whose rounding can change the order of two scores.
 
-    `share` is the gap divided by the sum of the largest |h|, |noise| and eps |f|, as in STEPS.
+    `share` is their difference, divided by the sum of the largest |h|, the largest |noise| and the largest eps |f|.
     """
     return next((each for each in allowed if share <= STEPS * roundoff(each, eps)), None)
 
@@ -53,7 +53,7 @@ def level(share: float, allowed: list[str], eps: float) -> str | None:
 def of_value(found: float, wanted: float, allowed: list[str], eps: float) -> str | None:
     """Find the finest allowed precision whose rounding explains the difference between `found` and `wanted`.
 
-    For half precision there is a second condition: `found` or 1 / `found` must have few digits.
+    Half precision is an explanation only if, in addition, `found` or 1 / `found` has few digits.
     """
     off = abs(found / wanted - 1)
     for each in allowed:

@@ -81,7 +81,7 @@ def _named(seen: Seen, name: str, words: str, factor: float | None) -> dict[Hypo
 def _factor(seen: Seen, template: np.ndarray) -> float | None:
     """Return the number c for which seen.g = c * template in almost every draw, or None if there is none.
 
-    If seen.g and `template` were computed from different noise, only their distributions are compared.
+    If seen.g and `template` were computed from different noise, c * template must equal seen.g only in distribution.
     """
     g, size = seen.g, np.abs(template).max()
     if size == 0:
@@ -95,7 +95,7 @@ def _factor(seen: Seen, template: np.ndarray) -> float | None:
 
 
 def _factor_in_law(seen: Seen, template: np.ndarray) -> float | None:
-    """Return a number c such that g and c * template agree in distribution.  Return None if no such c is found."""
+    """Return a number c such that seen.g and c * template agree in distribution, or None if no such c is found."""
     g = seen.g
     if g[0].size > 100:
         return None

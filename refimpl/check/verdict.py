@@ -1,4 +1,4 @@
-"""Choose an explanation that fits the given problem.  If several fit, choose one that also fits further problems."""
+"""Choose one explanation of the results.  If several fit, the function is tested again with other h, f and eps."""
 from __future__ import annotations
 
 import math
@@ -33,7 +33,7 @@ def accepted(hypothesis: Hypothesis, two_sided: bool | None = None) -> bool:
 
 
 def decide(finding: Finding, explain: Callable[[Problem, int], Finding], two_sided: bool | None) -> Decided:
-    """Return the verdict.  If the given problem does not settle it, explain(problem, draws) tests further problems."""
+    """Return the verdict.  If `finding` does not settle it, explain(problem, draws) tests other problems."""
     left, tried, differs = dict(finding.explanations), [], False
     sure = not finding.by_counts and not (finding.coarse and finding.by_draws)     # if False, use a further problem
     further = _again(finding, explain)
@@ -98,7 +98,7 @@ def _clause(hypothesis: Hypothesis, words: str) -> str:
 
 
 def _coincide(finding: Finding, left: dict[Hypothesis, str], tried: list[Problem]) -> str:
-    """Return a sentence about the explanations that further problems have excluded, or "" if there are none."""
+    """Return a sentence that names the explanations excluded by other test problems, or "" if none was excluded."""
     others = [_clause(each, words).split(":")[0] for each, words in finding.explanations.items() if each not in left]
     others = list(dict.fromkeys(others))
     if not tried or not others:

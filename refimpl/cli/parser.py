@@ -132,7 +132,7 @@ def _add_measurements(measure: Commands, datasets: list[str], any_images: str) -
              "gradients and number of used values in the first steps of `experiment plateau`",
              "--dataset mnist --seeds 1"),
             ("plateau-forces", measurements.plateau_forces, ["mnist"],
-             "what pushes and pulls the losing values in `experiment plateau-exits`", "--seeds 1")):
+             "push and pull on the scores of the losing values in `experiment plateau-exits`", "--seeds 1")):
         steps = command(name, run, words, example=example)
         steps.add_argument("--dataset", nargs="+", choices=datasets, default=default, metavar="DATASET",
                            help=f"images to train on: {', '.join(datasets)} (default: {' '.join(default)})")

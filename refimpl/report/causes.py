@@ -44,8 +44,8 @@ def plateau(store: Store) -> str:
     head = ["encoder's gradient", "its bias or noise", "decoder learns from",
             *(words for dataset in found for words in (f"{dataset}, epoch {last[dataset]}: −ELBO", "far behind"))]
     return (table(head, lines) + "\n\nEach bound is a median over the seeds (the lowest and highest are in brackets). "
-            f"The columns *far behind* count the runs whose −ELBO ends more than {STUCK:g} nats higher than the "
-            "lowest median on the data set, that is, above "
+            "The *best median* of a data set is the lowest of its medians. The columns *far behind* count the runs "
+            f"that end more than {STUCK:g} nats above the best median, that is, above "
             + " or ".join(f"{limit:.1f} ({dataset})" for dataset, limit in limits.items()) + ". "
             + commits_line(store.select("plateau")))
 
@@ -69,9 +69,9 @@ def exits(store: Store) -> str:
         return NO_ROWS.format("plateau-exits").replace("No rows yet", "Not run yet")
     head = ["data set", "gradient", "ε", "KL gradient", f"far behind after {EARLY} epochs",
             "far behind after the last epoch", "−ELBO after the last epoch", "gap after the last epoch", "epochs"]
-    return (table(head, lines) + f"\n\nThe columns *far behind* count the runs whose −ELBO is more than {FAR:g} nats "
-            "higher than the lowest median on the data set. The −ELBO and the gap are medians over the seeds, in "
-            "nats, with the range of −ELBO in brackets. "
+    return (table(head, lines) + "\n\nThe −ELBO and the gap are medians over the seeds, in nats, with the range of "
+            "−ELBO in brackets. The *best median* of a data set is the lowest of its median −ELBOs. The "
+            f"columns *far behind* count the runs whose −ELBO is more than {FAR:g} nats above the best median. "
             + commits_line(store.select("plateau-exits")))
 
 
@@ -92,8 +92,8 @@ def tests(store: Store) -> str:
     head = ["changed", "gradient", f"far behind after {EARLY} epochs", f"far behind after {epochs[0]} epochs",
             f"−ELBO after {epochs[0]} epochs"]
     return (table(head, lines) + "\n\nAll runs are on MNIST. Gradients that use ε have ε = 0.1. The columns "
-            f"*far behind* count the runs whose −ELBO is more than {FAR:g} nats higher than the lowest median in "
-            "this table for the same k. "
+            f"*far behind* count the runs whose −ELBO is more than {FAR:g} nats above the *best median*, which is "
+            "the lowest median −ELBO in the table for the same k. "
             + commits_line(store.select("plateau-tests")))
 
 

@@ -33,8 +33,8 @@ def noise(store: Store) -> str:
     return (table(["estimator", "setting", "slide 21", "here, sampled ± standard error", "here, exact",
                    "here, mean over the weights"], lines)
             + "\n\nThe values are standard deviations of the encoder's gradient, in nats. Each weight has its own "
-            "deviation. The last column contains the mean of these deviations, and the two columns to its left "
-            "contain their root mean square. " + at_our_settings
+            "standard deviation. The columns *sampled* and *exact* contain the root mean square over the weights, and "
+            "the last column contains the mean over the weights. " + at_our_settings
             + commits_line(store.select("variance", label="k = 10")))
 
 

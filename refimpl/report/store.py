@@ -92,9 +92,9 @@ class Store:
 def lengths(runs: Sequence[Sequence[Record]], column: str) -> list[int]:
     """Return the epochs at which a table shows these groups of runs.
 
-    The list is ascending, and has at most two epochs.  One is the last epoch at which every run has a value in the
-    column.  The other is the last epoch at which at least one run of each group has a value.  If both epochs are the
-    same, the list has one entry.  If a group has no run, the list is empty.  Runs without any value are ignored.
+    The list contains the last epoch at which every run has a value in the column.  If some runs are longer, it can also
+    contain a later epoch: the last one at which each group still has at least one run with a value.  If a group has no
+    run, the list is empty.  Runs without any value are ignored.
     """
     if not runs or not all(runs):
         return []

@@ -30,8 +30,8 @@ def bounds(store: Store, experiment: str, dataset: str, labels: Sequence[str], p
     """Make the table of an experiment's bounds on one data set.  The best run is in the first row.
 
     The table has a column of bounds for each epoch that lengths() returns, and one for the last epoch of the longest
-    run.  log p(x) and the gap belong to the last epoch that lengths() returns.  If a bound gets worse by more than
-    WORSE nats, another column shows the bounds at the best validation epoch.
+    run.  log p(x) and the gap are shown at the last epoch that every group has reached.  If a bound gets worse by more
+    than WORSE nats, another column shows the bounds at the best validation epoch.
 
     paper   the values of the paper.  The keys are labels
     rename  a function that returns the name of a label in the table

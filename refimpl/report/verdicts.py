@@ -64,12 +64,13 @@ def compared(experiment: str, dataset: str, names: Mapping[str, str], rule: Call
              words: str = "", shown: bool = True) -> Look:
     """Return a function that reads groups of runs from a store and checks whether `rule` holds for these runs.
 
-    names         maps the label of each group of runs to the name of the group in the table
-    epoch         the epoch at which the runs are compared.  By default it is the last epoch that all runs have reached
-    column, sign  the numbers that are compared are `sign` times the values of this column
-    median        whether the table shows the median over the seeds instead of the mean
-    words         the text before the values in the table
-    shown         whether the table shows the values
+    names   maps the label of each group of runs to the name of the group in the table
+    epoch   the epoch at which the runs are compared.  By default it is the last epoch that all runs have reached
+    column  the column whose values are compared
+    sign    the factor by which these values are multiplied first
+    median  whether the table shows the median over the seeds instead of the mean
+    words   the text before the values in the table
+    shown   whether the table shows the values
     """
     def look(store: Store) -> Finding | None:
         groups = {name: store.select(experiment, dataset, label) for label, name in names.items()}
