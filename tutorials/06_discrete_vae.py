@@ -455,9 +455,9 @@ later_rows.show_yardsticks(yardsticks)
 # two columns), Gumbel-softmax looks 5 nats better. If the slides had used them, this would explain some of the
 # differences. But nobody uses a model in this way, and the authors' code does not evaluate in this way.
 #
-# **The learning signal.** With many binary variables, REBAR and RELAX in the authors' code learn from the mean score of
-# the whole batch instead of the score of each image. Exercise 3 of [chapter 7](07_many_variables.ipynb) shows the
-# effect. After 100 epochs, the REBAR of the authors' code (one seed) is 6 nats behind ours (two seeds): see
+# **The learning signal.** With many binary variables, REBAR and RELAX in the authors' code learn from the scores of the
+# whole batch instead of the score of each image. Exercise 3 of [chapter 7](07_many_variables.ipynb) shows the effect.
+# After 100 epochs, the REBAR of the authors' code (one seed) is 6 nats behind ours (two seeds): see
 # [results.md](results.md#fifteen-binary-variables).
 #
 # ## What the second arg max is good for

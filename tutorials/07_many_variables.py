@@ -457,7 +457,7 @@ assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-
 # epochs and one to three seeds for each estimator. These runs have our settings: a fixed $\epsilon$, and the gradient
 # of the KL term. `direct` ends at 150.8 nats, DisARM at 155.0, RELAX at 155.5, REBAR at 157.1, local expectation at
 # 157.3 and ARM at 161.8. The 95 % intervals of REBAR and DisARM (two seeds each) overlap with the interval of `direct`.
-# (The interval of REBAR, ± 7.1 nats, is far wider than that of RELAX, ± 1.9 nats.) With the settings of the released
+# (The interval of REBAR is far wider than that of RELAX.) With the settings of the released
 # code, the comparison is still open. [results.md](results.md#fifteen-binary-variables) also shows that the *bias* of
 # `direct` is an advantage: this bias helps the decoder.
 #

@@ -14,7 +14,7 @@ EPS = {"eps": Setting(float, 0.1, "strength of the perturbation by f, 1/nat", wi
 RAO = {"samples": Setting(int, gumbel_rao.SAMPLES, "number of draws of the noise given the arg max", least=1,
                          most=COUNTS)}
 NO_KL = {"kl_grad": False}              # the paper's released code trains direct without the gradient of the KL term
-SIGNAL = {"batch_mean": Setting(bool, False, "use the mean score of the batch as the learning signal of every image")}
+SIGNAL = {"batch_mean": Setting(bool, False, "use the sum of the batch's scores as the learning signal of every image")}
 BATCH_MEAN = {"batch_mean": True}       # as in the paper's released code for its baselines
 
 

@@ -80,8 +80,8 @@ def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, t
              batch_mean: bool = False) -> Estimate:
     """Return the unbiased estimate, from three decoder evaluations.
 
-    If `batch_mean` is True, the learning signal of each image is B times the mean of f over the batch, as in the code
-    of Lorberbom et al. for REBAR and RELAX.  The scores of the other images add noise but no bias, because they do not
+    If `batch_mean` is True, the learning signal of each image is the sum of f over the batch, as in the code of
+    Lorberbom et al. for REBAR and RELAX.  The scores of the other images add noise but no bias, because they do not
     depend on the sample b of this image.
     """
     tau, batch_mean = temperature("tau", tau), flag("batch_mean", batch_mean)

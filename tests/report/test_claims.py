@@ -250,6 +250,7 @@ def test_rows_support_the_numbers_of_chapter_7(store):
                    and values.mean - values.half < ours["`direct` ends"].mean + ours["`direct` ends"].half}
     assert overlapping == {"REBAR", "DisARM"}
     assert "The 95 % intervals of REBAR and DisARM (two seeds each) overlap with the interval of `direct`." in text
+    assert ours["REBAR"].half > 3 * ours["RELAX"].half and "REBAR is far wider than that of RELAX" in text
 
 
 def test_rows_support_the_text_about_the_weights_for_labelled_images(store):
