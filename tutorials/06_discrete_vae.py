@@ -292,10 +292,10 @@ for name, words in (("eps-0.1-kl", "KL on, eps = 0.1"), ("eps-1-no-kl", "KL off,
 # `direct` maximises $T - \text{KL}$. A low $f$ is punished less in $T$ than in $E f$, so the best $q$ for `direct` is
 # more spread out than the posterior. For example, a value whose $f$ is 10 nats below the best $f$ has probability
 # 0.00005 in the posterior. At $\epsilon = 0.1$, the best $q$ for `direct` gives this value probability 0.0018. Without
-# the KL term, nothing spreads $q$ out. But the spreading explains little of the 0.33 nats between the gaps of the two
-# models: 0.29 nats come from the images for which the most likely value of $q$ is not that of the posterior. Without
-# the KL term, there are fewer such images. We did not test why. In a model whose posterior is spread over many values,
-# leaving the KL term out would cost something. (Both runs use one seed.)
+# the KL term, nothing spreads $q$ out. But this explains little of the difference between the two gaps, 0.33 nats. Of
+# these, 0.29 nats come from images for which the most likely value of $q$ is not that of the posterior. Without the KL
+# term, there are fewer such images. We did not test why. In a model whose posterior is spread over many values, leaving
+# the KL term out would cost something. (Both runs use one seed.)
 #
 # ## Why does q concentrate on one value?
 #

@@ -346,7 +346,7 @@ for dataset in ("mnist", "fashion-mnist"):
     assert min(of("direct", groups[3])) > max(of("gumbel-sinkhorn", groups[3]) + of("reinforce", groups[3]))
 
 # %% [markdown]
-# The numbers, means over three seeds, show three things.
+# The numbers are means over three seeds.
 #
 # *With labels, `direct` is not the best method.* The correct place of every tile is known, so it is enough to predict
 # the place of each tile. Cross-entropy needs no noise and no matching. With nine or sixteen tiles, Fenchel-Young is
@@ -357,8 +357,8 @@ for dataset in ("mnist", "fashion-mnist"):
 # the ranges over the seeds overlap ([the runs](jigsaw.md#is-it-the-noise-of-the-gradient-or-its-mean)).
 #
 # *With sixteen tiles, `direct` is better than the other methods that know only* $f$. `direct` is ahead of
-# Gumbel-Sinkhorn, and far ahead of REINFORCE, which uses no slope of $f$. With four tiles, there are only 24 matchings,
-# and enumeration can be used. But there, every run of enumeration is behind every run of `direct`.
+# Gumbel-Sinkhorn, and far ahead of REINFORCE, which uses only the values of $f$. With four tiles, there are only 24
+# matchings, and enumeration can be used. But there, every run of enumeration is behind every run of `direct`.
 #
 # *Without labels, `direct` is the best of the three methods that can be used.* Now the correct place of a tile is
 # unknown. $f(z)$ is the log-likelihood of the assembled picture under a mixture of ten mean pictures. The mixture was

@@ -49,7 +49,7 @@ from refimpl.experiments.training import tutorial_runs
 # The true objective contains $p f(\hat z)$, so it pushes $p$ close to 1 if $f(\hat z)$ is ahead by many nats. $T$
 # contains a logarithm instead, so it does not depend on *how much* better $\hat z$ is. (Both $\log p$ and the entropy
 # are concave in $p$, so the solution of the equation is the maximum. The equation gives too large a $p$ if the lead of
-# $\hat z$ is not much more than $1/\epsilon$, for example 10 nats at $\epsilon = 0.1$.)
+# $\hat z$ is not much more than $1/\epsilon$, for example if the lead is 10 nats and $\epsilon = 0.1$.)
 
 # %%
 def best_share(k, eps):

@@ -369,11 +369,11 @@ for method, part in of.items():
 
 # %% [markdown]
 # **What to see.** Above: the black line is the path. Before training, the scores are those of a network with random
-# weights. (The picture shows seed 0. Before training, the mean cost of a path is more than 130 % above the least
-# possible cost with three of the five seeds. With seed 0 and one other seed, the paths are much cheaper.) Below left:
-# each line is one run. The lines of the two methods overlap, but one run of `direct` ends lower than all other runs.
-# Below right: the trained networks are given the five colours without noise, and the scores are converted to costs. The
-# walks do not determine the costs completely. The cheapest path does not change if all costs are multiplied by the same
+# weights. (The picture shows seed 0. With three of the five seeds, the mean cost of a path before training is more than
+# 130 % above the least possible cost. With seed 0 and one other seed, the paths are much cheaper.) Below left: each
+# line is one run. The lines of the two methods overlap, but one run of `direct` ends lower than all other runs. Below
+# right: the trained networks are given the five colours without noise, and the scores are converted to costs. The walks
+# do not determine the costs completely. The cheapest path does not change if all costs are multiplied by the same
 # positive number. Nor does it change if the same number is added to all costs, since all paths have 31 cells. So the
 # learnt costs are scaled and shifted until water and meadow have their true costs. Then the learnt costs of the other
 # three colours are compared with the true costs of these colours. On average over the seeds, the learnt costs of these

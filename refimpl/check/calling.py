@@ -175,8 +175,8 @@ def of_z(convert: Callable | None) -> Callable:
 def slope(problem: Problem, z: np.ndarray, values: Callable) -> np.ndarray:
     """Return the derivative of f with respect to z, of shape (draws, n, k).  z need not be one-hot.
 
-    If f is a table, f(z) is the mean of its entries for independent variables with the probabilities z.  Otherwise,
-    values(f, z) is called, and central differences approximate the derivative.
+    If f is a table, f(z) is the mean of f when the variables are drawn independently with the probabilities z.
+    Otherwise, values(f, z) is called, and central differences approximate the derivative.
     """
     n, k = problem.h.shape
     if problem.callable is None:

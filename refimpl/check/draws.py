@@ -20,7 +20,7 @@ ROUNDED = 20_000            # the number of draws that are simulated to find the
 
 @dataclass
 class Match:
-    """Compares the user's gradients with the estimator `slip`, times `sign`, and counts the draws that differ."""
+    """Counts the draws in which the user's gradient is not `sign` times the gradient of `slip`."""
 
     slip: Slip
     sign: int

@@ -81,7 +81,7 @@ def _named(seen: Seen, name: str, words: str, factor: float | None) -> dict[Hypo
 def _factor(seen: Seen, template: np.ndarray) -> float | None:
     """Return the number c for which seen.g = c * template in almost every draw, or None if there is none.
 
-    If seen.g and `template` were computed from different noise, c * template must equal seen.g only in distribution.
+    If their noise differs, it is enough that c * template and seen.g have the same distribution.
     """
     g, size = seen.g, np.abs(template).max()
     if size == 0:

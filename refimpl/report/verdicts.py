@@ -67,7 +67,7 @@ def compared(experiment: str, dataset: str, names: Mapping[str, str], rule: Call
     names   maps the label of each group of runs to the name of the group in the table
     epoch   the epoch at which the runs are compared.  By default it is the last epoch that all runs have reached
     column  the column whose values are compared
-    sign    the factor by which these values are multiplied first
+    sign    the factor by which these values are multiplied before the comparison
     median  whether the table shows the median over the seeds instead of the mean
     words   the text before the values in the table
     shown   whether the table shows the values

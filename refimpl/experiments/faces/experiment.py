@@ -36,7 +36,7 @@ Runs = dict[Cell, list[dict[str, float]]]
 
 
 def by_labels(dataset: str, seed: int) -> list[Cell]:
-    """Return the runs with this seed.  Their Gaussian g has 10 components, one more than a face has nuisances."""
+    """Return the runs with this seed.  Their Gaussian g has 10 components, and a face has 9 nuisances."""
     if not data.get(dataset).attributes:
         raise InputError(f"experiment faces needs images with attributes, and {dataset} has none; there are "
                          + ", ".join(name for name, entry in data.REGISTRY.items() if entry.attributes))

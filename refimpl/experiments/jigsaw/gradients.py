@@ -92,7 +92,7 @@ def enumeration(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator) -> 
 
 
 def cross_entropy(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator) -> np.ndarray:
-    """Return y - softmax(theta), minus the gradient of the cross-entropy of a separate classification of each tile."""
+    """Return y - softmax(theta), the gradient of the sum of log softmax(theta) over the correct places of the tiles."""
     return puzzle.y - softmax(theta, axis=-1)
 
 

@@ -80,7 +80,7 @@ def exact_deviation(model: VAE, x: np.ndarray, eps: float) -> float:
 def sampled_deviation(model: VAE, x: np.ndarray, name: str, temperature: float, samples: int,
                       rng: np.random.Generator, after_sample: Callable[[], None] = lambda: None
                       ) -> tuple[float, float, float]:
-    """Return a gradient's standard deviation, its standard error, and the mean standard deviation of one weight."""
+    """Return a standard deviation, its standard error, and the mean of the standard deviations of the weights."""
     estimator = estimators.get(name)
     gradients = np.empty((samples, model.encoder.n_parameters), model.dtype)
     for sample in range(samples):

@@ -172,7 +172,7 @@ def least_errors(given: list[tuple[np.ndarray, np.ndarray]], M: int) -> np.ndarr
 
 
 def least_up_to_bound(h: np.ndarray, f: np.ndarray, M: int) -> float:
-    """Return the least mean squared error among 200 values of eps up to 1 / (max f - min f) and the estimate 0."""
+    """Return the least mean squared error of the estimate 0 and of 200 values of eps up to 1 / (max f - min f)."""
     return min(float(direct.mse(h, f, np.geomspace(0.01, 1, 200) / np.ptp(f), M).min()), float(at_zero(h, f)))
 
 
