@@ -47,8 +47,8 @@ def perturbed_max(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -
     As a function of eps, the maximum is the upper envelope of k lines, where line z has the slope f(z).  Suppose that a
     single line z_eps attains the maximum.  By Danskin's theorem, the maximum then has the derivative f(z_eps)
     with respect to eps, and the gradient onehot(z_eps) with respect to h.  At a kink, two lines attain the
-    maximum.  Then every number between the slopes of these two lines is a subgradient, and z_eps is the lower of their
-    two indices.  Kinks have probability 0.
+    maximum.  Then z_eps is the line with the lower index, and every number between the slopes of the two lines is a
+    subgradient.  Kinks have probability 0.
     """
     h, f, noise = arguments.scores(h=h, f=f, noise=noise)
     eps = arguments.epsilon(eps, np.broadcast_shapes(h.shape, f.shape, noise.shape)[:-1], positive=False)

@@ -417,8 +417,8 @@ assert np.allclose(danskin.d2G_dh_deps(h, f, 0), danskin.d2G_deps_dh(h, f, 0), r
 # <details><summary>Solution</summary>
 #
 # In each draw, $1/\epsilon$ is added to the entry of $z(\epsilon)$ and subtracted from the entry of $z^{\star}$. So the
-# entries of the estimate add up to 0. The entries of the exact gradient also add up to 0. Their sum is the derivative
-# of $E f(z^{\star})$ when all scores rise by the same number, and in that case no wall moves.
+# entries of the estimate add up to 0. The entries of the exact gradient also add up to 0: this sum is the derivative of
+# $E f(z^{\star})$ when all scores rise by the same number, and in that case no wall moves.
 #
 # ```python
 # assert (direct_gradient(h, f, 0.1, noise).sum(axis=1) == 0).all() and abs(truth.sum()) < 1e-8

@@ -33,7 +33,7 @@ def accepted(hypothesis: Hypothesis, two_sided: bool | None = None) -> bool:
 
 
 def decide(finding: Finding, explain: Callable[[Problem, int], Finding], two_sided: bool | None) -> Decided:
-    """Return the verdict.  If `finding` does not settle it, explain(problem, draws) tests other problems."""
+    """Return the verdict.  If `finding` is not enough, the estimator is tested on other problems by explain()."""
     left, tried, differs = dict(finding.explanations), [], False
     sure = not finding.by_counts and not (finding.coarse and finding.by_draws)     # if False, use a further problem
     further = _again(finding, explain)

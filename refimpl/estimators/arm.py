@@ -17,7 +17,7 @@ from refimpl.estimators.base import Estimate, Objective, Pass
 
 def _pair(h: np.ndarray, objective: Objective, rng: np.random.Generator
           ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, Pass]:
-    """Draw the samples, and return l, u, b1, b2, the column f(b1) - f(b2), and the Pass of b2."""
+    """Draw the samples.  Return l, u, b1, b2, the column f(b1) - f(b2), and the decoder's pass at b2."""
     if h.shape[-1] != 2:
         raise ValueError(f"h must have shape (B, n, 2) for a pair of opposed samples, got {h.shape}")
     logit = h[..., 1].astype(np.float64) - h[..., 0]

@@ -1,9 +1,9 @@
 """Make the random generators of a run and of its measurements from the seed of the run.
 
 There is a separate generator for each purpose, so draws for one purpose do not change the draws for other purposes.
-The runs in tutorials/rows used these generators, with one exception.  Some runs with labelled images were trained
-before APART was introduced.  In these runs, one measurement of the bound, at the end of epoch C, used the seed of
-labelled_images().  C is the number of classes (10 for MNIST).
+The runs in tutorials/rows used these generators.  There is one exception: in the runs with labelled images that were
+trained before APART was introduced, the bound at the end of epoch C was measured with the seed of labelled_images(),
+where C is the number of classes (10 for MNIST).
 
 Three of the separate generators have the same seed, so they draw the same numbers: training(), samples(), and
 measuring() at step 0.

@@ -13,8 +13,9 @@ The variables on the source's side of the cut have z_i = 1.  The network has the
 
 The flow is found by pushing a preflow (Goldberg and Tarjan 1988), for all images at once.  Two arrays hold the preflow:
 
-    excess (B, n)     if positive, the flow that waits at i; if negative, minus the flow that i can still send to the
-                      sink.  All edges from the source are full at the start, so excess starts as -t.
+    excess (B, n)     if positive, the flow that waits at i; if negative, -excess is the flow that i can still send to
+                      the sink.  At the start, all edges from the source are full, and all edges to the sink are
+                      empty, so excess starts as -t.
     room (B, n, n)    how much more flow the edge i -> j can take.  Flow over i -> j is added to the room of j -> i.
 
 A sweep first computes the distance of each variable, using only edges that have room.  The distance is the number of
