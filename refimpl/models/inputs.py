@@ -113,7 +113,7 @@ class BesideGaussian:
         return (self.constant(first)[:, None] + of_z).reshape(-1, first.n_out)
 
     def accumulate_every(self, first: Linear, dy: np.ndarray) -> None:
-        """Do the backward pass of every(), for dy of shape (B K, H).  Add the gradients to those of `first` and to dg."""
+        """Do the backward pass of every(), for dy of shape (B K, H).  Add to the gradients of `first` and to dg."""
         dy = dy.reshape(len(self.g), -1, first.n_out)
         of_g = dy.sum(axis=1)
         hots = joint.one_hots(self.n, self.k, self.g.dtype)

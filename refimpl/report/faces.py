@@ -31,8 +31,8 @@ def faces(store: Store) -> str:
         return NO_ROWS.format("faces")
     return (table(["run", "after", *ATTRIBUTES, "all three", "−ELBO", "seeds"], lines)
             + "\n\nAll values are measured on the test images. Each value is a median over the seeds (the lowest and "
-            "the highest value are in brackets). In runs without labels, each variable is named after the attribute that "
-            "fits it best. " + commits_line(store.select("faces")))
+            "the highest value are in brackets). In runs without labels, each variable is named after the "
+            "attribute that fits it best. " + commits_line(store.select("faces")))
 
 
 def values(group: list[Record], attribute: str, column: str, factor: float = 1.0) -> Spread:
