@@ -27,7 +27,12 @@ def convergence(store: Store) -> str:
             slide = {f"{name}, k = {k}": value for name, value in paper.CONVERGENCE.get(dataset, {}).get(k, {}).items()}
             parts.append(f"**{dataset}, k = {k}**\n\n" + bounds(
                 store, "convergence", dataset, labels, slide, lambda label: label.split(", k")[0], stuck=True))
-    return "\n\n".join([*parts, commits_line(store.select("convergence"))]) if parts else NO_ROWS.format("convergence")
+    if not parts:
+        return NO_ROWS.format("convergence")
+    note = parts[-1].rpartition("\n\n")[2]              # stands below the last table, and not below each table
+    parts = [*(part.removesuffix("\n\n" + note) for part in parts), note + " " + commits_line(
+        store.select("convergence"))]
+    return "\n\n".join(parts)
 
 
 def latent_sizes(store: Store) -> str:
