@@ -12,7 +12,7 @@ from refimpl.experiments.measuring import relaxation
 from refimpl.experiments.pictures import by_label
 from refimpl.report import causes, claims, measurements, pages
 from refimpl.report.claims import CLAIMS
-from refimpl.report.store import Store, at_best_validation, spread
+from refimpl.report.store import Store, at_best_validation, evaluations_an_epoch, spread
 from refimpl.report.verdicts import compared
 from tests.report.rows import run
 
@@ -43,6 +43,13 @@ def changed(store: Store, experiment: str, labels: str, column: str, by: float) 
                                         for row in record.rows])
                   if record.experiment == experiment and record.label.startswith(labels) else record
                   for record in store.records])
+
+
+def test_claim_about_every_seed_needs_three_seeds(store):
+    two = Store([record for record in store.records
+                 if (record.label, record.seed) != ("gumbel-softmax with tau 0.1, k = 50", 2)])
+    with pytest.raises(InputError, match=REFUSED):
+        claims.find(claim_about("`direct` ends below Gumbel"), two)
 
 
 @pytest.mark.parametrize("words, experiment, label, column, by", [
@@ -226,6 +233,10 @@ def test_rows_support_the_text_of_results_md_about_omniglot(store):
         assert max(left) < 10 if label.startswith("direct") else min(left) >= 60
         return np.array([run[300] for run in runs])
 
+    records = store.select("convergence", "omniglot", "gumbel-softmax, k = 10")
+    (images,) = {evaluations_an_epoch([record]) for record in records}          # one decoder evaluation per image
+    assert f"with {images:,.0f} images for training" in " ".join(
+        (pages.ROOT / "tutorials/results-details.md").read_text(encoding="utf-8").split())
     ours, _, exact, relaxed = (ends(f"{name}, k = 10") for name in (
         "direct", "direct as released", "exact", "gumbel-softmax"))
     assert (ours < relaxed).all() and (ours < exact).sum() == 1
