@@ -52,6 +52,18 @@ def test_claim_about_every_seed_needs_three_seeds(store):
         claims.find(claim_about("`direct` ends below Gumbel"), two)
 
 
+@pytest.mark.parametrize("words, dataset, label, seed, by", [
+    ("With k = 10", "mnist", "exact, k = 10", 2, -0.3), ("With k = 50", "omniglot", "exact, k = 50", 1, -1.2),
+    ("`direct` ends below Gumbel", "mnist", "gumbel-softmax with tau 0.1, k = 10", 0, -0.5),
+    ("`direct` ends below Gumbel", "mnist", "gumbel-softmax with tau 0.1, k = 50", 1, 6)])
+def test_claim_about_every_seed_is_rejected_if_one_seed_contradicts_it(store, words, dataset, label, seed, by):
+    records = [replace(record, rows=[{**row, "test_elbo": row["test_elbo"] + by} for row in record.rows])
+               if (record.experiment, record.dataset, record.label, record.seed) == ("convergence", dataset, label, seed)
+               else record for record in store.records]
+    with pytest.raises(InputError, match=REFUSED):
+        claims.find(claim_about(words), Store(records))
+
+
 @pytest.mark.parametrize("words, experiment, label, column, by", [
     ("Enumeration stays", "convergence", "exact, k = 10", "test_elbo", 60),
     ("Enumeration stays", "plateau", "tilted", "test_elbo", -60),
