@@ -57,9 +57,9 @@ def test_claim_about_every_seed_needs_three_seeds(store):
     ("`direct` ends below Gumbel", "mnist", "gumbel-softmax with tau 0.1, k = 10", 0, -0.5),
     ("`direct` ends below Gumbel", "mnist", "gumbel-softmax with tau 0.1, k = 50", 1, 6)])
 def test_claim_about_every_seed_is_rejected_if_one_seed_contradicts_it(store, words, dataset, label, seed, by):
-    records = [replace(record, rows=[{**row, "test_elbo": row["test_elbo"] + by} for row in record.rows])
-               if (record.experiment, record.dataset, record.label, record.seed) == ("convergence", dataset, label, seed)
-               else record for record in store.records]
+    (one,) = [record for record in store.select("convergence", dataset, label) if record.seed == seed]
+    other = replace(one, rows=[{**row, "test_elbo": row["test_elbo"] + by} for row in one.rows])
+    records = [other if record is one else record for record in store.records]
     with pytest.raises(InputError, match=REFUSED):
         claims.find(claim_about(words), Store(records))
 
