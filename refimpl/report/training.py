@@ -24,6 +24,8 @@ def convergence(store: Store) -> str:
     for dataset in store.datasets("convergence"):
         for k in (10, 50):
             labels = [f"{name}, k = {k}" for name in METHODS]
+            if not any(store.select("convergence", dataset, label) for label in labels):
+                continue
             slide = {f"{name}, k = {k}": value for name, value in paper.CONVERGENCE.get(dataset, {}).get(k, {}).items()}
             parts.append(f"**{dataset}, k = {k}**\n\n" + bounds(
                 store, "convergence", dataset, labels, slide, lambda label: label.split(", k")[0], stuck=True))

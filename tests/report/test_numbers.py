@@ -8,7 +8,7 @@ from scipy import stats
 
 from refimpl.experiments.training import runs_by_slide, semi_supervised
 from refimpl.experiments.records import Record
-from refimpl.report import causes, choice, claims, labels, measurements, training, verdicts
+from refimpl.report import causes, choice, claims, labels, measurements, pages, training, verdicts
 from refimpl.report.store import Spread, Store, evaluations_an_epoch, lengths, paired, spread
 from refimpl.report.tables import bounds, plural, step_ms
 from tests.report.rows import run
@@ -218,3 +218,12 @@ def test_every_block_reports_missing_rows():
 @pytest.mark.parametrize("count, words", [(0, "0 seeds"), (1, "1 seed"), (1200, "1,200 seeds")])
 def test_plural_adds_s_except_for_one(count, words):
     assert plural(count, "seed") == words
+
+
+def test_note_below_the_convergence_tables_stands_once_and_sizes_without_runs_are_left_out():
+    store = Store.read(pages.ROOT / "tutorials/rows/convergence")
+    text = training.convergence(store)
+    assert text.count("Our bounds are") == 1 and text.rindex("| --- |") < text.index("Our bounds are")
+    small = Store([record for record in store.records if "k = 10" in record.label])
+    assert training.convergence(small).count("**mnist, k =") == 1 and "No rows" not in training.convergence(small)
+    assert training.convergence(Store([])).startswith("*No rows yet")
