@@ -221,7 +221,7 @@ def test_plural_adds_s_except_for_one(count, words):
 
 
 def test_note_below_the_convergence_tables_stands_once_and_sizes_without_runs_are_left_out():
-    store = Store.read(pages.ROOT / "tutorials/rows/convergence")
+    store = Store.read(pages.ROOT / "tutorials/rows")
     text = training.convergence(store)
     assert text.count("Our bounds are") == 1 and text.rindex("| --- |") < text.index("Our bounds are")
     small = Store([record for record in store.records if "k = 10" in record.label])
